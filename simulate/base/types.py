@@ -1,0 +1,115 @@
+"""The nouns that every floor shares: tissue, protocol, series, maps.
+
+All are frozen dataclasses registered as PyTrees, so they pass through jit, vmap and grad unchanged.
+Units are internal everywhere: s, mm, mmol/L, 1/s, fractions, degrees (BIDS); see `simulate.base.units`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Tissue:
+    """Perfusion parameters of tissue, named by the OSIPI CAPLEX; every field has the same leading shape.
+
+    Fp : plasma flow [1/s] (mL plasma per mL tissue and second); inf where the model has none (etm, tofts, patlak).
+    PS : permeability-surface product [1/s]; it is Ktrans where Fp is inf.
+    vp : plasma volume fraction; 0 for tofts.
+    ve : extravascular extracellular volume fraction; inf for 2cum and patlak.
+    va : arterial plasma volume fraction in the voxel (0 unless asked for).
+    delay : arrival of the bolus in the tissue after the arterial input [s].
+    """
+
+    Fp: Any
+    PS: Any
+    vp: Any
+    ve: Any
+    va: Any = 0.0
+    delay: Any = 0.0
+
+    @property
+    def E(self) -> Any:
+        """Extraction fraction of the compartmental models, PS/(Fp+PS)."""
+        return self.PS / (self.Fp + self.PS)
+
+    @property
+    def Ktrans(self) -> Any:
+        """Transfer constant [1/s] of compartmental exchange, Fp PS/(Fp+PS) (Sourbron & Buckley 2012)."""
+        return self.PS / (1 + self.PS / self.Fp)
+
+    @property
+    def Ktrans_crone(self) -> Any:
+        """Transfer constant [1/s] of plug-flow capillaries, Fp (1-exp(-PS/Fp)) (Renkin 1959, Crone 1963)."""
+        finite = jnp.isfinite(self.Fp)
+        flow = jnp.where(finite, self.Fp, 1.0)
+        return jnp.where(finite, -flow * jnp.expm1(-self.PS / flow), self.PS)
+
+    @property
+    def kep(self) -> Any:
+        """Efflux constant [1/s], Ktrans/ve."""
+        return self.Ktrans / self.ve
+
+    @property
+    def MTT(self) -> Any:
+        """Mean transit time [s] of plasma and EES together, (vp+ve)/Fp."""
+        return (self.vp + self.ve) / self.Fp
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class DCEProtocol:
+    """How a DCE-MRI series was (or is to be) measured, after BIDS.
+
+    times : (t,) start of each frame [s]; any spacing, any first value, strictly increasing.
+    repetition_time : TR of the excitation [s].       flip_angle : [degrees].       echo_time : TE [s].
+    relaxivity : longitudinal relaxivity r1 [1/(s mmol/L)].      field_strength : [T].
+    baseline : number of frames before contrast arrives.
+    frame_duration : time over which a frame is measured [s]; 0 samples the curve at `times`.
+    """
+
+    times: Any
+    repetition_time: float
+    flip_angle: float
+    echo_time: float = 0.0
+    relaxivity: float = 4.5
+    field_strength: float = 3.0
+    baseline: int = field(default=1, metadata={"static": True})
+    frame_duration: float = 0.0
+
+    @property
+    def frame_centres(self) -> Any:
+        """(t,) middle of each frame [s]: where a frame average samples the curve to second order."""
+        return self.times + self.frame_duration / 2
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Series:
+    """A 4-D measurement: data (*space, t), its protocol, its voxel-to-world affine, and what it holds.
+
+    quantity : "signal" (arbitrary units) or "concentration" (mmol/L of tissue).
+    """
+
+    data: Any
+    protocol: DCEProtocol
+    affine: Float[np.ndarray, "4 4"]
+    quantity: str = field(default="signal", metadata={"static": True})
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Maps:
+    """Named maps over one grid: values (*space) and units by name, with the affine of the grid."""
+
+    values: dict[str, Any]
+    units: dict[str, str] = field(metadata={"static": True})
+    affine: Any = None
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
