@@ -12,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from simulate.base.units import clinical_unit
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
@@ -105,11 +107,15 @@ class Series:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Maps:
-    """Named maps over one grid: values (*space) and units by name, with the affine of the grid."""
+    """Named maps over one grid, in clinical units: values (*space) by name, and the affine of the grid."""
 
     values: dict[str, Any]
-    units: dict[str, str] = field(metadata={"static": True})
     affine: Any = None
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Unit of each map, from the one table in `simulate.base.units`."""
+        return {name: clinical_unit(name) for name in self.values}

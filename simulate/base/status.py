@@ -1,0 +1,63 @@
+"""What an estimator has to say about a voxel: errors as values, one bit mask per voxel.
+
+0 is a sound estimate. Several bits may be set at once; `primary_status` gives the one that matters most.
+"""
+
+from enum import IntFlag
+
+import numpy as np
+
+
+class Status(IntFlag):
+    """Bits of the `status` map, most serious first."""
+
+    OK = 0
+    NOT_FINITE = 1 << 0  # NaN or infinity in the measured curve
+    NO_SIGNAL = 1 << 1  # zero, negative or constant signal: nothing to estimate from
+    SATURATED = 1 << 2  # the signal has no concentration that could have made it
+    NOT_CONVERGED = 1 << 3  # the fit stopped before its optimum
+    AT_BOUND = 1 << 4  # a parameter ended on its physical bound
+    NOT_IDENTIFIABLE = 1 << 5  # the data do not determine at least one parameter; the bits below say which
+    FP_NOT_IDENTIFIABLE = 1 << 8
+    PS_NOT_IDENTIFIABLE = 1 << 9
+    VP_NOT_IDENTIFIABLE = 1 << 10
+    VE_NOT_IDENTIFIABLE = 1 << 11
+    VA_NOT_IDENTIFIABLE = 1 << 12
+    DELAY_NOT_IDENTIFIABLE = 1 << 13
+    NO_FP = 1 << 16  # the model has no such parameter, and its map holds NaN
+    NO_VP = 1 << 17
+    NO_VE = 1 << 18
+    OUTSIDE = 1 << 24  # outside the mask: not estimated
+
+
+PRIMARY = (
+    Status.OUTSIDE,
+    Status.NOT_FINITE,
+    Status.NO_SIGNAL,
+    Status.SATURATED,
+    Status.NOT_CONVERGED,
+    Status.AT_BOUND,
+    Status.NOT_IDENTIFIABLE,
+)
+"""Order in which a voxel with several bits is counted."""
+
+NO_ESTIMATE = Status.NOT_FINITE | Status.NO_SIGNAL | Status.SATURATED | Status.OUTSIDE
+"""Voxels with one of these bits have no estimate: every map holds NaN there."""
+
+
+def primary_status(status: np.ndarray) -> np.ndarray:
+    """Reduce each bit mask to its most serious flag (0 where sound)."""
+    status = np.asarray(status)
+    result = np.zeros_like(status)
+    for flag in reversed(PRIMARY):
+        result = np.where(status & flag, int(flag), result)
+    return result
+
+
+def status_shares(status: np.ndarray) -> dict[str, float]:
+    """Share of estimated voxels by primary status, {"ok": .9, "at bound": .1, ...}; OUTSIDE is not counted."""
+    primary = primary_status(status)
+    inside = primary[primary != Status.OUTSIDE]
+    flags = (Status.OK, *PRIMARY[1:])
+    names = [(flag.name or "ok").lower().replace("_", " ") for flag in flags]
+    return {n: float(np.mean(inside == f)) if inside.size else 0.0 for n, f in zip(names, flags, strict=True)}

@@ -1,0 +1,31 @@
+"""Strict numerics for every test: float64, no silent rank promotion surprises, warnings are errors."""
+
+import os
+from pathlib import Path
+
+import jax
+import pytest
+
+jax.config.update("jax_enable_x64", True)
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def shared_data():
+    """Folder of real data that is not part of the project; tests that need it skip where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip("real data (shared/data) is not on this machine")
+    return SHARED
+
+
+@pytest.fixture(autouse=True)
+def _float32_where_marked(request):
+    """Tests marked float32 run as users do, without x64."""
+    if request.node.get_closest_marker("float32") is None:
+        yield
+        return
+    jax.config.update("jax_enable_x64", False)
+    yield
+    jax.config.update("jax_enable_x64", True)
