@@ -49,7 +49,7 @@ def exponential_convolution(
     ----------
     curve : values at the knots; zero before the first knot, constant after the last.
     knots : strictly increasing times [s].
-    rate : non-negative rates [1/s]; 0 gives the running integral.
+    rate : non-negative rates [1/s]; 0 gives the running integral, infinity gives 0.
     times : where to evaluate [s]; the knots themselves by default. May differ per rate (a delay d is
         `times = t - d`), and the result is differentiable in it.
 
@@ -68,7 +68,7 @@ def exponential_convolution(
     slope = jnp.concatenate([jnp.diff(curve) / step, jnp.zeros(1, curve.dtype)])
     start = curve[index]
     end = start + slope[index] * elapsed
-    x = rate[..., None] * elapsed
+    x = jnp.where(elapsed > 0, rate[..., None] * elapsed, 0.0)  # an infinite rate has no memory, not NaN
     phi1, phi2 = phi1_phi2(x)
     index = jnp.broadcast_to(index, x.shape)
     carried = jnp.exp(-x) * jnp.take_along_axis(at_knots, index, axis=-1)

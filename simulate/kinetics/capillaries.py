@@ -1,0 +1,34 @@
+r"""Capillary models by their outflow: distributed parameter, tissue homogeneity, stirred tanks.
+
+A capillary-tissue unit with plasma flow Fp turns its input ca into the outflow H * ca, and holds
+
+    C(t) = Fp \int_0^t [ca - H * ca] ds      (what came in and has not left).
+
+The transfer functions H(s) are exact; b = PS/Fp, Tc = vp/Fp, kp = PS/vp, ke = PS/ve.
+"""
+
+from typing import Any
+
+import jax.numpy as jnp
+
+
+def distributed_parameter(s: Any, Fp: Any, PS: Any, vp: Any, ve: Any) -> Any:
+    """H(s) = exp(-Tc (s + kp s/(s+ke))): plug flow, EES along the capillary (Sangren & Sheppard 1953)."""
+    return jnp.exp(-vp / Fp * s - PS / Fp * s / (s + PS / ve))
+
+
+def stirred_tanks(s: Any, Fp: Any, PS: Any, vp: Any, ve: Any, number: int) -> Any:
+    """H(s) of `number` equal tanks in series, each a 2CXM of Fp, PS/N, vp/N, ve/N; 1 is 2CXM, infinity DP."""
+    held = (vp * s + PS * s / (s + PS / ve)) / Fp
+    return jnp.exp(-number * jnp.log1p(held / number))  # log1p: many tanks lose no digits
+
+
+def tissue_homogeneity(s: Any, Fp: Any, PS: Any, vp: Any, ve: Any) -> Any:
+    """H(s) = 1 - s R(s): plug flow past one well-mixed EES (Johnson & Wilson, Am J Physiol 210:1299, 1966)."""
+    b, Tc, ke = PS / Fp, vp / Fp, PS / ve
+    a = Tc * s + b
+    g = -jnp.expm1(-a) / a
+    leak = b / a
+    ce = ke * g / (s + ke - ke * leak * (1 - g))
+    cm = (1 - leak * ce) * g + leak * ce
+    return 1 - s * (Tc * cm + ve / Fp * ce)

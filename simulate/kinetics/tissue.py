@@ -1,0 +1,134 @@
+"""Tissue concentration for every kinetic model, through one door."""
+
+import re
+from typing import Any
+
+import jax.numpy as jnp
+from jax import Array
+
+from simulate.base.errors import InputError
+from simulate.base.types import Tissue
+from simulate.kinetics.capillaries import distributed_parameter, stirred_tanks, tissue_homogeneity
+from simulate.kinetics.compartments import COMPARTMENT_MODELS, CompartmentModel
+from simulate.kinetics.convolution import exponential_convolution, interpolate
+from simulate.kinetics.spectral import filter_integral
+
+MODELS = (*COMPARTMENT_MODELS, "tanks-N", "dp", "th", "aath")
+
+
+def tissue_concentration(
+    tissue: Tissue,
+    aif: Any,
+    times: Any,
+    *,
+    model: str = "2cxm",
+    aif_times: Any = None,
+    frequencies: int = 1024,
+) -> Array:
+    """Concentration of tracer in tissue [mmol/L of tissue].
+
+    Parameters
+    ----------
+    tissue : parameters of leading shape (*s) in 1/s, fractions and s; fields that the model lacks are ignored.
+    aif : (k,) PLASMA concentration of the arterial input [mmol/L], linear between its samples, zero before
+        the first and constant after the last.
+    times : (t,) when to evaluate [s], on the AIF's clock: any spacing, any first value.
+    model : 2cxm, 2cum, etm, tofts, patlak (`simulate.kinetics.compartments`, exact);
+        dp, th, aath and tanks-N with N a number, e.g. tanks-4 (`simulate.kinetics.capillaries`).
+    aif_times : (k,) times of the AIF's samples [s]; `times` by default.
+    frequencies : points on the Bromwich line for dp, th and tanks-N (relative error < 1e-6 by default).
+
+    Returns
+    -------
+    (*s, t) concentration; the arterial plasma `va` adds va ca(t - delay).
+
+    Raises
+    ------
+    InputError for an unknown model.
+    """
+    times = jnp.asarray(times, dtype=float)
+    knots = times if aif_times is None else jnp.asarray(aif_times, dtype=float)
+    aif = jnp.asarray(aif, dtype=float)
+    fields = (tissue.Fp, tissue.PS, tissue.vp, tissue.ve, tissue.va, tissue.delay)
+    Fp, PS, vp, ve, va, delay = jnp.broadcast_arrays(*(jnp.asarray(field, dtype=float) for field in fields))
+    at = times - delay[..., None]
+    if model in COMPARTMENT_MODELS:
+        named = {"Fp": Fp, "PS": PS, "vp": vp, "ve": ve}
+        held = _compartmental(COMPARTMENT_MODELS[model], named, aif, knots, at)
+    elif model == "aath":
+        held = _adiabatic(Fp, PS, vp, ve, aif, knots, at)
+    else:
+        held = _capillary(model, (Fp, PS, vp, ve), aif, knots, times, delay, frequencies)
+    return held + va[..., None] * interpolate(aif, knots, at)
+
+
+def _compartmental(model: CompartmentModel, named: dict, aif: Array, knots: Array, at: Array) -> Array:
+    """The sum of exponentials of `simulate.kinetics.compartments`."""
+    terms = model.terms(*(named[name] for name in model.parameters))
+    held = jnp.zeros(at.shape, aif.dtype)
+    for flow, rate in terms.exchange:
+        held = held + flow[..., None] * exponential_convolution(aif, knots, rate, at)
+    if terms.uptake is not None:
+        zero = jnp.zeros_like(terms.uptake)
+        held = held + terms.uptake[..., None] * exponential_convolution(aif, knots, zero, at)
+    if terms.plasma is not None:
+        held = held + terms.plasma[..., None] * interpolate(aif, knots, at)
+    return held
+
+
+def _adiabatic(
+    Fp: Array, PS: Array, vp: Array, ve: Array, aif: Array, knots: Array, at: Array
+) -> Array:
+    """AATH: R = 1 for t < Tc, then E exp(-E Fp (t-Tc)/ve), E = 1-exp(-PS/Fp). St Lawrence & Lee 1998."""
+    extraction = -jnp.expm1(-PS / Fp)
+    later = at - (vp / Fp)[..., None]
+    zero = jnp.zeros_like(Fp)
+    passing = exponential_convolution(aif, knots, zero, at) - exponential_convolution(aif, knots, zero, later)
+    leaked = exponential_convolution(aif, knots, extraction * Fp / ve, later)
+    return Fp[..., None] * (passing + extraction[..., None] * leaked)
+
+
+def _capillary(
+    model: str, parameters: tuple, aif: Array, knots: Array, times: Array, delay: Array, frequencies: int
+) -> Array:
+    """Fp times the integral of (input - outflow): fronts in closed form, the smooth rest by the spectral sum."""
+    Fp, PS, vp, ve = (value[..., None] for value in parameters)
+    lag = delay[..., None]
+    transit, b, ke = vp / Fp, PS / Fp, PS / ve
+    pulse = jnp.exp(-b)
+    zero = jnp.zeros_like(delay)
+    arrived = exponential_convolution(aif, knots, zero, times - lag)
+    front = exponential_convolution(aif, knots, zero, times - lag - transit)
+    if model == "dp":
+        # what left after one stay in the EES: its transfer b ke/(s+ke) still falls off slowly
+        stayed = exponential_convolution(aif, knots, ke[..., 0], times - lag - transit)
+        head = pulse * (front + b * (front - stayed))
+
+        def smooth(s):
+            once = b * ke / (s + ke)
+            return distributed_parameter(s, Fp, PS, vp, ve) - jnp.exp(-b - s * transit) * (1 + once)
+
+    elif model == "th":
+        head = pulse * front
+
+        def smooth(s):
+            return tissue_homogeneity(s, Fp, PS, vp, ve) - jnp.exp(-b - s * transit)
+
+    else:
+        number = _tanks(model)
+        head = jnp.zeros_like(front)
+
+        def smooth(s):
+            return stirred_tanks(s, Fp, PS, vp, ve, number)
+
+    rest = filter_integral(
+        lambda s: smooth(s) * jnp.exp(-s * lag), aif, knots, times, frequencies=frequencies
+    )
+    return Fp * (arrived - head - rest)
+
+
+def _tanks(model: str) -> int:
+    match = re.fullmatch(r"tanks-([1-9]\d*)", model)
+    if match is None:
+        raise InputError("model", "", f"unknown model {model!r}", f"choose one of {', '.join(MODELS)}")
+    return int(match.group(1))
