@@ -9,8 +9,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Float
 
 from simulate.base.units import clinical_unit
 
@@ -20,7 +18,7 @@ from simulate.base.units import clinical_unit
 class Tissue:
     """Perfusion parameters of tissue, named by the OSIPI CAPLEX; every field has the same leading shape.
 
-    Fp : plasma flow [1/s] (mL plasma per mL tissue and second); inf where the model has none (etm, tofts, patlak).
+    Fp : plasma flow [1/s] (mL plasma per mL tissue and second); inf where the model has none (etm, ...).
     PS : permeability-surface product [1/s]; it is Ktrans where Fp is inf.
     vp : plasma volume fraction; 0 for tofts.
     ve : extravascular extracellular volume fraction; inf for 2cum and patlak.
@@ -71,18 +69,18 @@ class DCEProtocol:
     times : (t,) start of each frame [s]; any spacing, any first value, strictly increasing.
     repetition_time : TR of the excitation [s].       flip_angle : [degrees].       echo_time : TE [s].
     relaxivity : longitudinal relaxivity r1 [1/(s mmol/L)].      field_strength : [T].
-    baseline : number of frames before contrast arrives.
+    baseline : number of frames before contrast arrives; 0 means unknown, to be detected.
     frame_duration : time over which a frame is measured [s]; 0 samples the curve at `times`.
     """
 
     times: Any
-    repetition_time: float
-    flip_angle: float
-    echo_time: float = 0.0
-    relaxivity: float = 4.5
-    field_strength: float = 3.0
+    repetition_time: Any
+    flip_angle: Any
+    echo_time: Any = 0.0
+    relaxivity: Any = 4.5
+    field_strength: Any = 3.0
     baseline: int = field(default=1, metadata={"static": True})
-    frame_duration: float = 0.0
+    frame_duration: Any = 0.0
 
     @property
     def frame_centres(self) -> Any:
@@ -100,7 +98,7 @@ class Series:
 
     data: Any
     protocol: DCEProtocol
-    affine: Float[np.ndarray, "4 4"]
+    affine: Any
     quantity: str = field(default="signal", metadata={"static": True})
 
 

@@ -76,9 +76,7 @@ def _compartmental(model: CompartmentModel, named: dict, aif: Array, knots: Arra
     return held
 
 
-def _adiabatic(
-    Fp: Array, PS: Array, vp: Array, ve: Array, aif: Array, knots: Array, at: Array
-) -> Array:
+def _adiabatic(Fp: Array, PS: Array, vp: Array, ve: Array, aif: Array, knots: Array, at: Array) -> Array:
     """AATH: R = 1 for t < Tc, then E exp(-E Fp (t-Tc)/ve), E = 1-exp(-PS/Fp). St Lawrence & Lee 1998."""
     extraction = -jnp.expm1(-PS / Fp)
     later = at - (vp / Fp)[..., None]

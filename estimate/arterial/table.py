@@ -1,0 +1,135 @@
+"""An arterial input as a table: two columns of CSV that say whether they hold blood or plasma.
+
+# kind: plasma
+# time unit: s
+time_s,concentration_mmol_per_L
+0.0,0.0
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Literal
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import ArrayLike, Float
+
+from estimate.arterial.given import ArterialInput, check_haematocrit
+from simulate.aif import blood_to_plasma
+from simulate.base.errors import InputError
+
+Kind = Literal["blood", "plasma"]
+
+_SECONDS = ("s", "sec", "second", "seconds")
+_ROUNDING = 1e-3  # s; a table of times printed with three decimals still covers its series
+
+
+def write_aif_csv(path: str | os.PathLike, aif: ArterialInput) -> None:
+    """Write an input so that `read_aif_csv` needs no word on it: plasma, in s. Complete or not at all."""
+    lines = ["# kind: plasma", "# time unit: s", f"# source: {' '.join(aif.source.split())}"]
+    lines.append("time_s,concentration_mmol_per_L")
+    rows = zip(np.asarray(aif.times), np.asarray(aif.curve), strict=True)
+    lines += [f"{time!s},{value!s}" for time, value in rows]
+    target = Path(path)
+    aside = target.with_name(f"{target.name}.{os.getpid()}.part")
+    aside.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    os.replace(aside, target)
+
+
+def read_aif_csv(
+    path: str | os.PathLike,
+    *,
+    kind: Kind | None,
+    haematocrit: float | None,
+    series_times: Float[ArrayLike, " t"],
+) -> ArterialInput:
+    """Read an input that covers the times of a series [s]; it keeps its own knots.
+
+    kind : what the numbers are; None where the file says it. Blood needs a haematocrit.
+    """
+    said, rows = _parse(path)
+    times, values = _columns(path, rows)
+    _check_unit(path, said)
+    _check_range(path, times, np.asarray(series_times))
+    plasma = jnp.asarray(values)
+    if _kind(path, said.get("kind"), kind) == "blood":
+        if haematocrit is None:
+            cure = "give --haematocrit, or a plasma curve"
+            raise InputError(path, "Haematocrit", "a blood curve needs one to become plasma", cure)
+        check_haematocrit(haematocrit)
+        plasma = blood_to_plasma(plasma, haematocrit)
+    return ArterialInput(jnp.asarray(times), plasma, f"file {Path(path).name}")
+
+
+def _parse(path: str | os.PathLike) -> tuple[dict[str, str], list[tuple[int, list[str]]]]:
+    """What the comments say, by key, and the cells of each other line with its number."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError:
+        raise InputError(path, "", "no such file", "give --aif auto, parker, georgiou or a file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(path, "", f"cannot be read ({error})", "give a text file of two columns") from None
+    comments = [line.lstrip("# ").partition(":") for line in lines if line.startswith("#")]
+    said = {key.strip().lower(): value.strip().lower() for key, _, value in comments}
+    numbered = [(i, line.strip()) for i, line in enumerate(lines, start=1)]
+    return said, [(i, re.split(r"\s*[,;\s]\s*", x)) for i, x in numbered if x and not x.startswith("#")]
+
+
+def _columns(path: str | os.PathLike, rows: list[tuple[int, list[str]]]) -> tuple[np.ndarray, np.ndarray]:
+    """Times and values; the first line may be a heading."""
+    cure = "give two columns: time in s, concentration in mmol/L"
+    if rows and _numbers(rows[0][1]) is None:
+        heading = " ".join(rows[0][1])
+        if "min" in heading.lower():
+            raise InputError(path, "time", f"heading {heading!r} says minutes", "give seconds")
+        rows = rows[1:]
+    for line, cells in rows:
+        if _numbers(cells) is None:
+            raise InputError(path, f"line {line}", f"{','.join(cells)!r} is not two numbers", cure)
+    if len(rows) < 2:
+        raise InputError(path, "", f"{len(rows)} rows of numbers", cure)
+    times, values = np.array([_numbers(cells) for _, cells in rows]).T
+    backwards = np.flatnonzero(np.diff(times) <= 0)
+    if backwards.size:
+        line = rows[backwards[0] + 1][0]
+        problem = f"time {times[backwards[0] + 1]:g} s does not come after {times[backwards[0]]:g} s"
+        raise InputError(path, f"line {line}", problem, "sort the times, each once")
+    return times, values
+
+
+def _numbers(cells: list[str]) -> list[float] | None:
+    try:
+        numbers = [float(cell) for cell in cells]
+    except ValueError:
+        return None
+    return numbers if len(numbers) == 2 and np.all(np.isfinite(numbers)) else None
+
+
+def _check_unit(path: str | os.PathLike, said: dict[str, str]) -> None:
+    unit = said.get("time unit", "s")
+    if unit not in _SECONDS:
+        raise InputError(path, "time unit", f"{unit!r}", "give the times in seconds")
+
+
+def _check_range(path: str | os.PathLike, times: np.ndarray, series_times: np.ndarray) -> None:
+    """The curve is not continued beyond its ends: what is not measured is not known."""
+    first, last = float(series_times[0]), float(series_times[-1])
+    if times[0] <= first + _ROUNDING and times[-1] >= last - _ROUNDING:
+        return
+    problem = f"covers {times[0]:g} to {times[-1]:g} s, the series {first:g} to {last:g} s"
+    in_minutes = last > first and 0.8 < 60 * (times[-1] - times[0]) / (last - first) < 1.25
+    cure = "these look like minutes: give seconds" if in_minutes else "give a curve that covers the series"
+    raise InputError(path, "time", problem, cure)
+
+
+def _kind(path: str | os.PathLike, said: str | None, given: Kind | None) -> str:
+    if said is not None and said not in ("blood", "plasma"):
+        raise InputError(path, "kind", f"{said!r}", "write '# kind: blood' or '# kind: plasma'")
+    if said and given and said != given:
+        raise InputError(path, "kind", f"the file says {said}, the option {given}", "correct one of them")
+    kind = said or given
+    if kind is None:
+        cure = "say it with --aif-is blood|plasma, or '# kind: plasma' in the file"
+        raise InputError(path, "kind", "no word on blood or plasma", cure)
+    return kind

@@ -1,0 +1,160 @@
+"""A compartmental model in the compressed space: residual, gradient and Gauss-Newton matrix of a batch.
+
+The solver works in coordinates u in which the physical bounds are a box: u = log of Fp, PS, vp and of
+ve/(1-vp) (so that vp + ve <= 1 always), and va and delay [s] themselves.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from estimate.exponential_table import ExponentialTable, read_exponential, read_fixed
+from simulate.kinetics.compartments import COMPARTMENT_MODELS, Terms
+
+_LINEAR = ("va", "delay")
+
+
+@dataclass(frozen=True)
+class FitModel:
+    """What is fitted: a compartmental model, perhaps with arterial plasma and a delay (hashable, static)."""
+
+    name: str
+    arterial_volume: bool = False
+    fit_delay: bool = False
+    parameters: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self):
+        extra = ("va",) * self.arterial_volume + ("delay",) * self.fit_delay
+        object.__setattr__(self, "parameters", COMPARTMENT_MODELS[self.name].parameters + extra)
+
+    def terms(self, values: dict[str, Array]) -> Terms:
+        model = COMPARTMENT_MODELS[self.name]
+        terms = model.terms(*(values[name] for name in model.parameters))
+        if self.arterial_volume:
+            terms = terms._replace(plasma=values["va"] + (0.0 if terms.plasma is None else terms.plasma))
+        return terms
+
+
+def to_physical(names: Sequence[str], u: Sequence[Array]) -> dict[str, Array]:
+    """Coordinates to parameters."""
+    values = {n: c if n in _LINEAR else jnp.exp(c) for n, c in zip(names, u, strict=True)}
+    if "ve" in values and "vp" in values:
+        values["ve"] = values["ve"] * (1 - values["vp"])
+    return values
+
+
+def to_coordinates(names: Sequence[str], values: dict[str, Array]) -> list[Array]:
+    """Parameters to coordinates."""
+    values = dict(values)
+    if "ve" in values and "vp" in values:
+        values["ve"] = values["ve"] / (1 - values["vp"])
+    return [values[n] if n in _LINEAR else jnp.log(values[n]) for n in names]
+
+
+def _coefficients(model: FitModel, kappa: Array, values: dict[str, Array]) -> list[Array]:
+    """(a_1, log K_1, a_2, log K_2, ..., uptake, plasma) in the table's normalisation."""
+    terms = model.terms(values)
+    out = []
+    for flow, rate in terms.exchange:
+        out += [flow / (rate + kappa), jnp.log(rate)]
+    out += [] if terms.uptake is None else [terms.uptake / kappa]
+    return out + ([] if terms.plasma is None else [terms.plasma])
+
+
+def _columns(model: FitModel, table: ExponentialTable, c: list[Array], delay: Array | None):
+    """Compressed curves that the model and its derivatives are made of, and what multiplies them."""
+    kinds = _kinds(model)
+    columns, position = [], 0
+    for kind in kinds:
+        if kind == "exchange":
+            columns.append(read_exponential(table, c[position + 1], delay))
+            position += 2
+        else:
+            columns.append(read_fixed(table, 1 if kind == "uptake" else 0, delay, c[position].shape[0]))
+            position += 1
+    return kinds, columns
+
+
+def _kinds(model: FitModel) -> list[str]:
+    """The terms that this model has, in the order of `_coefficients`."""
+    one = jnp.ones(())
+    terms = jax.eval_shape(lambda: model.terms({name: 0.1 * one for name in ("Fp", "PS", "vp", "ve", "va")}))
+    return (
+        ["exchange"] * len(terms.exchange)
+        + ["uptake"] * (terms.uptake is not None)
+        + ["plasma"] * (terms.plasma is not None)
+    )
+
+
+def compressed_normal_equations(
+    model: FitModel,
+    table: ExponentialTable,
+    y: Array,
+    u: Array,
+    *,
+    values_of: Callable[[Sequence[str], Sequence[Array]], dict[str, Array]] = to_physical,
+) -> tuple[Array, Array, Array]:
+    """Residual sum of squares (v,), gradient J^T r (p, v) and J^T J (p, p, v) at coordinates u (p, v).
+
+    `values_of` maps coordinates to parameters; the default is the solver's box, and the identity gives
+    derivatives in the physical parameters.
+    """
+    names = model.parameters
+    position = names.index("delay") if model.fit_delay else None
+
+    def coefficients(*coordinates):
+        return _coefficients(model, table.kappa, values_of(names, coordinates))
+
+    coordinates = tuple(u)
+    c = coefficients(*coordinates)
+    delay = values_of(names, coordinates)["delay"] if model.fit_delay else None
+    kinds, columns = _columns(model, table, c, delay)
+
+    one, zero = jnp.ones_like(u[0]), jnp.zeros_like(u[0])
+    slopes = [
+        None if i == position
+        else jax.jvp(coefficients, coordinates, tuple(one if k == i else zero for k in range(len(names))))[1]
+        for i in range(len(names))
+    ]  # fmt: skip
+
+    residual, flat, rows = y, [], [[] for _ in names]
+    at = 0
+    for kind, column in zip(kinds, columns, strict=True):
+        amplitude = c[at]
+        residual = residual - amplitude[:, None] * column[0]
+        flat += column
+        for i, slope in enumerate(slopes):
+            if slope is None:  # the delay moves every curve
+                rows[i] += [zero] * (len(column) - 1) + [amplitude]
+                continue
+            row = [slope[at]] + ([amplitude * slope[at + 1]] if kind == "exchange" else [])
+            rows[i] += row + [zero] * (len(column) - len(row))
+        at += 2 if kind == "exchange" else 1
+    gram = _gram([*flat, residual])
+    return _contract(gram, rows)
+
+
+def _gram(vectors: list[Array]) -> Array:
+    """All inner products (n, n, v). The barrier keeps the compiler from recomputing the vectors for each."""
+    stacked = jax.lax.optimization_barrier(jnp.stack(vectors, axis=1))
+    return jnp.einsum("vir,vjr->ijv", stacked, stacked)
+
+
+def _contract(gram: Array, rows: list[list[Array]]) -> tuple[Array, Array, Array]:
+    """From inner products of the curves to those of the derivatives, rows = derivative by curve."""
+    n = len(rows[0])
+    products = [[sum(row[k] * gram[k, m] for k in range(n)) for m in range(n)] for row in rows]
+    gradient = [sum(row[k] * gram[k, n] for k in range(n)) for row in rows]
+    p = len(rows)
+    matrix = {}
+    for i in range(p):
+        for j in range(i + 1):
+            matrix[i, j] = matrix[j, i] = sum(products[i][k] * rows[j][k] for k in range(n))
+    return (
+        gram[n, n],
+        jnp.stack(gradient),
+        jnp.stack([jnp.stack([matrix[i, j] for j in range(p)]) for i in range(p)]),
+    )

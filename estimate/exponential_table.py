@@ -1,0 +1,184 @@
+r"""The arterial input's own exponential table, compressed: what makes a batch of fits fast.
+
+Every compartmental curve is a sum of E(K, d)(t) = \int ca(s-d) e^{-K (t-s)} ds over few rates K. The
+table of E over all rates (and delays d) spans only a few directions of the t-dimensional space of
+curves; their orthonormal basis B (rank, t) is found by an SVD. A measured curve C is then as good as its
+projection y = B C: what is lost is orthogonal to every model curve, so least squares is unchanged.
+In between its nodes the table is read by cubic Hermite interpolation in log K and in d (with exact
+derivatives at the nodes; relative error < 1e-6), at the cost of a few row gathers per voxel.
+
+Amplitudes are normalised: the table holds (K + kappa) E with kappa = 1/duration, which tends to ca for
+K -> infinity and to kappa times the running integral for K -> 0, and stays constant beyond its ends.
+"""
+
+from dataclasses import dataclass, field
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from simulate.kinetics.convolution import exponential_convolution, interpolate
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class ExponentialTable:
+    """Compressed curves of one arterial input on one time grid.
+
+    basis : (r, t) orthonormal rows B.
+    curves : (d, n, m, r) normalised exponentials (K+kappa) E in the basis, with their derivatives per
+        table step: m = 2 (value, d/dlogK) without delay, 4 (and d/dd, d2/dlogK dd) with it.
+    fixed : (d, 2, r) the input itself, and kappa times its integral.
+    fixed_slope : (d, 2, r) their derivatives per delay step (zero without delay).
+    log_rate : first log K and step;  delay : first delay and step [s].    kappa : 1/duration [1/s].
+    """
+
+    basis: Array
+    curves: Array
+    fixed: Array
+    fixed_slope: Array
+    log_rate: tuple[Array, Array]
+    delay: tuple[Array, Array]
+    kappa: Array
+    fits_delay: bool = field(metadata={"static": True})
+
+    @property
+    def rank(self) -> int:
+        return self.basis.shape[0]
+
+
+RATE_NODES = 160
+DELAY_NODES = 65
+
+
+def exponential_table(
+    aif: Array, aif_times: Array, times: Array, *, delay_bounds: tuple[float, float] | None, rank: int
+) -> ExponentialTable:
+    """Tabulate and compress all exponentials of the input.
+
+    Parameters
+    ----------
+    aif, aif_times : (k,) plasma concentration [mmol/L] and its sample times [s].
+    times : (t,) sample times of the tissue curves [s].
+    delay_bounds : range of delays [s] to tabulate, or None for no delay.
+    rank : number of directions kept (at most t).
+    """
+    first, last = times[0], times[-1]
+    kappa = 1 / (last - jnp.minimum(first, aif_times[0]))
+    shortest = jnp.min(jnp.diff(times))
+    low, high = jnp.log(1e-2 * kappa), jnp.log(20 / shortest)
+    log_rates = jnp.linspace(low, high, RATE_NODES)
+    rate_step = (high - low) / (RATE_NODES - 1)
+    if delay_bounds is None:
+        delays, delay_step = jnp.zeros(1, times.dtype), jnp.ones((), times.dtype)
+    else:
+        delays = jnp.linspace(*delay_bounds, DELAY_NODES, dtype=times.dtype)
+        delay_step = delays[1] - delays[0]
+
+    def exponential(log_rate, delay):
+        rate = jnp.exp(log_rate)
+        return (rate + kappa) * exponential_convolution(aif, aif_times, rate, times - delay)
+
+    def with_rate_slope(log_rate, delay):
+        one = jnp.ones_like(log_rate)
+        value, slope = jax.jvp(lambda x: exponential(x, delay), (log_rate,), (one,))
+        return jnp.stack([value, slope * rate_step])
+
+    def fixed_curves(delay):
+        at = times - delay
+        integral = exponential_convolution(aif, aif_times, jnp.zeros((), times.dtype), at)
+        return jnp.stack([interpolate(aif, aif_times, at), kappa * integral])
+
+    def at_delay(delay):
+        one = jnp.ones_like(delay)
+
+        def all_rates(d):
+            return jax.vmap(lambda x: with_rate_slope(x, d))(log_rates)
+
+        if delay_bounds is None:
+            return all_rates(delay), fixed_curves(delay), jnp.zeros((2, times.size), times.dtype)
+        value, slope = jax.jvp(all_rates, (delay,), (one,))
+        fixed, fixed_slope = jax.jvp(fixed_curves, (delay,), (one,))
+        return jnp.concatenate([value, slope * delay_step], axis=1), fixed, fixed_slope * delay_step
+
+    curves, fixed, fixed_slope = jax.lax.map(at_delay, delays)
+    sample = jnp.concatenate(
+        [curves[::2, ::4, 0].reshape(-1, times.size), fixed[::2].reshape(-1, times.size)]
+    )
+    basis = jnp.linalg.svd(sample, full_matrices=False)[2][: min(rank, times.size)]
+    return ExponentialTable(
+        basis=basis,
+        curves=curves @ basis.T,
+        fixed=fixed @ basis.T,
+        fixed_slope=fixed_slope @ basis.T,
+        log_rate=(low, rate_step),
+        delay=(delays[0], delay_step),
+        kappa=kappa,
+        fits_delay=delay_bounds is not None,
+    )
+
+
+def _hermite(f: Array) -> tuple[Array, Array]:
+    """Weights (v, 4) of (left, left slope, right, right slope) at fraction f (v,), and their derivatives."""
+    g = 1 - f
+    rise = f * f * (3 - 2 * f)
+    value = jnp.stack([1 - rise, f * g * g, rise, -f * f * g], -1)
+    steep = 6 * f * g
+    slope = jnp.stack([-steep, g * (1 - 3 * f), steep, f * (3 * f - 2)], -1)
+    return value, slope
+
+
+def _cell(x: Array, first: Array, step: Array, nodes: int) -> tuple[Array, Array, Array]:
+    """Index of the table cell, fraction within it, and 1/step (0 outside, where the table is constant)."""
+    z = (x - first) / step
+    inside = (z > 0) & (z < nodes - 1)
+    z = jnp.clip(z, 0, (nodes - 1) * (1 - 1e-6))
+    index = jnp.floor(z).astype(jnp.int32)
+    return index, z - index, jnp.where(inside, 1 / step, 0.0)
+
+
+def read_exponential(table: ExponentialTable, log_rate: Array, delay: Array | None) -> list[Array]:
+    """Compressed (K+kappa) E(K, d) for every voxel, and its derivatives in log K (and d).
+
+    log_rate, delay : (v,).  Returns [value, d/dlogK] or [value, d/dlogK, d/dd], each (v, r).
+    """
+    nodes = table.curves.shape[1]
+    i, f, per_rate = _cell(log_rate, *table.log_rate, nodes)
+    value, slope = _hermite(f)
+    slope = slope * per_rate[:, None]
+    if delay is None:
+        rows = table.curves[0].reshape(nodes, -1)
+        left, right = rows[i], rows[i + 1]
+        r = table.rank
+        corners = (left[:, :r], left[:, r:], right[:, :r], right[:, r:])
+        return [sum(w[:, k, None] * c for k, c in enumerate(corners)) for w in (value, slope)]
+    j, g, per_delay = _cell(delay, *table.delay, table.curves.shape[0])
+    across, across_slope = _hermite(g)
+    across_slope = across_slope * per_delay[:, None]
+    rows = table.curves.reshape(-1, 4, table.rank)
+    out = [0.0, 0.0, 0.0]
+    for side in (0, 1):
+        for end in (0, 1):
+            corner = rows[(j + side) * nodes + i + end]  # (v, 4, r): E, E_x, E_d, E_xd
+            for along_delay in (0, 1):
+                for along_rate in (0, 1):
+                    c = corner[:, 2 * along_delay + along_rate]
+                    a, s = 2 * side + along_delay, 2 * end + along_rate
+                    out[0] += (across[:, a] * value[:, s])[:, None] * c
+                    out[1] += (across[:, a] * slope[:, s])[:, None] * c
+                    out[2] += (across_slope[:, a] * value[:, s])[:, None] * c
+    return out
+
+
+def read_fixed(table: ExponentialTable, which: int, delay: Array | None, voxels: int) -> list[Array]:
+    """Compressed input (which=0) or kappa times its integral (1): [value] or [value, d/dd], each (v, r)."""
+    if delay is None:
+        return [jnp.broadcast_to(table.fixed[0, which], (voxels, table.rank))]
+    j, g, per_delay = _cell(delay, *table.delay, table.fixed.shape[0])
+    left, right = table.fixed[j, which], table.fixed[j + 1, which]
+    if which == 0:  # the input has kinks: read it linearly, as it is defined
+        return [left + (right - left) * g[:, None], (right - left) * per_delay[:, None]]
+    value, slope = _hermite(g)
+    slope = slope * per_delay[:, None]
+    corners = (left, table.fixed_slope[j, which], right, table.fixed_slope[j + 1, which])
+    return [sum(w[:, k, None] * c for k, c in enumerate(corners)) for w in (value, slope)]

@@ -1,0 +1,182 @@
+"""Bounded Levenberg-Marquardt for a batch of small problems, with the stragglers gathered together.
+
+All voxels of a chunk step in lockstep; those that are done are sorted out between passes, so that the
+few that need fifty steps do not make the thousands that need six wait. Everything has fixed shapes.
+Marquardt's scaling and Nielsen's damping (Madsen, Nielsen & Tingleff, Methods for non-linear least
+squares problems, 2004); parameters at a bound whose gradient points outwards are held there.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+_STUCK = 1e8  # damping at which no step will ever help
+
+NormalEquations = Callable[[Array, Array], tuple[Array, Array, Array]]
+"""(data (v, ...), u (p, v)) -> rss (v,), J^T r (p, v), J^T J (p, p, v)."""
+
+
+class _Progress(NamedTuple):
+    """Where every voxel is; leaves (..., v)."""
+
+    u: Array  # (p, v)
+    rss: Array
+    damping: Array
+    growth: Array  # of the damping at the next failure
+    done: Array
+
+
+class _Local(NamedTuple):
+    """The normal equations at u."""
+
+    rss: Array  # (v,)
+    gradient: Array  # (p, v)
+    matrix: Array  # (p, p, v)
+
+
+class Solution(NamedTuple):
+    """u (p, v), the residual sum of squares (v,) there, and whether the voxel converged (v,)."""
+
+    u: Array
+    rss: Array
+    converged: Array
+
+
+def solve_cholesky(matrix: Array, rhs: Array) -> Array:
+    """Solve a batch of small symmetric positive definite systems, (p, p, v) x = (p, v), unrolled over p."""
+    p = matrix.shape[0]
+    tiny = jnp.finfo(matrix.dtype).eps ** 2
+    L: dict[tuple[int, int], Array] = {}
+    for i in range(p):
+        for j in range(i + 1):
+            rest = matrix[i, j] - sum((L[i, k] * L[j, k] for k in range(j)), jnp.zeros(()))
+            L[i, j] = jnp.sqrt(jnp.maximum(rest, tiny)) if i == j else rest / L[j, j]
+    forward: list[Array] = []
+    for i in range(p):
+        forward.append((rhs[i] - sum((L[i, k] * forward[k] for k in range(i)), jnp.zeros(()))) / L[i, i])
+    x: list[Array] = [jnp.zeros(())] * p
+    for i in reversed(range(p)):
+        x[i] = (forward[i] - sum((L[k, i] * x[k] for k in range(i + 1, p)), jnp.zeros(()))) / L[i, i]
+    return jnp.stack(x)
+
+
+def _step(
+    normal: NormalEquations, data: Array, scales: tuple[Array, Array], box: tuple[Array, Array], tolerance: float,
+    at: _Progress, local: _Local,
+) -> tuple[_Progress, _Local]:  # fmt: skip
+    """One damped Gauss-Newton step of every voxel of the chunk that is not done."""
+    (lower, upper), (outside, energy) = box, scales
+    u, (_, g, A) = at.u, local
+    p = u.shape[0]
+    tiny = jnp.finfo(u.dtype).tiny * 1e6
+    diagonal = jnp.stack([A[i, i] for i in range(p)])
+    scale = jax.lax.rsqrt(jnp.maximum(diagonal, tiny))
+    free = ~(((u <= lower) & (g < 0)) | ((u >= upper) & (g > 0)))
+    both = free[:, None] & free[None]
+    eye = jnp.eye(p, dtype=u.dtype)[..., None]
+    scaled = jnp.where(both, A * scale[:, None] * scale[None], 0.0) * (1 - eye)
+    step = solve_cholesky(scaled + eye * (1 + at.damping), jnp.where(free, g * scale, 0.0)) * scale
+    proposal = jnp.clip(u + jnp.clip(step, -2.0, 2.0), lower, upper)
+    new = _Local(*normal(data, proposal))
+    moved = proposal - u
+    bent = jnp.stack([sum(A[i, j] * moved[j] for j in range(p)) for i in range(p)])
+    predicted = jnp.sum((2 * g - bent) * moved, axis=0)
+    better = (new.rss < at.rss) & ~at.done
+    gain = (at.rss - new.rss) / jnp.maximum(predicted, tiny)
+    damping = at.damping * jnp.where(better, jnp.maximum(0.2, 1 - (2 * gain - 1) ** 3), at.growth)
+    # a step that promises next to nothing is convergence, unless only the damping makes it small
+    resolved = jnp.finfo(u.dtype).eps * jnp.sqrt(energy * at.rss)  # rounding error of rss itself
+    settled = (jnp.abs(predicted) <= tolerance * (at.rss + outside) + resolved) & (at.damping < 1.0)
+    progress = _Progress(
+        u=jnp.where(better, proposal, u),
+        rss=jnp.where(better, new.rss, at.rss),
+        damping=jnp.where(at.done, at.damping, jnp.maximum(damping, 1e-7)),
+        growth=jnp.where(better, 2.0, at.growth * 2),
+        done=at.done | settled | (damping > _STUCK),
+    )
+    return progress, jax.tree.map(lambda n, o: jnp.where(better, n, o), new, local)
+
+
+def bounded_least_squares(
+    normal: NormalEquations,
+    data: Array,
+    start: Array,
+    lower: Array,
+    upper: Array,
+    *,
+    outside: Array,
+    energy: Array,
+    tolerance: float,
+    chunks: tuple[int, int] = (4096, 256),
+    steps: tuple[int, int] = (6, 12),
+    most_steps: int = 120,
+) -> Solution:
+    """Minimise ||r(u)||^2 of every voxel within lower <= u <= upper.
+
+    Parameters
+    ----------
+    normal : residual sum, gradient and Gauss-Newton matrix of a chunk.
+    data : (v, ...) what `normal` needs of each voxel.
+    start : (p, v) where to begin, inside the box.       lower, upper : (p, 1) the box.
+    outside : (v,) residual sum of squares that `normal` leaves out because no parameter changes it.
+    energy : (v,) sum of squares of the data, the scale of rounding errors.
+    tolerance : stop when a step promises to lower the residual sum by less than this share of it.
+    chunks, steps : size of the gathered chunks and steps per pass, for the crowd and for the last few.
+    most_steps : about how many steps a voxel is allowed.
+    """
+    voxels = start.shape[1]
+    nothing = jnp.zeros(voxels, start.dtype)
+    progress = _Progress(start, nothing, nothing + 1e-2, nothing + 2.0, jnp.zeros(voxels, bool))
+    for chunk, count, few in zip(chunks, steps, (chunks[0] // 4, 0), strict=True):
+        chunk = min(chunk, voxels)
+        progress = _passes(
+            normal,
+            data,
+            (outside, energy),
+            (lower, upper),
+            tolerance,
+            progress,
+            chunk,
+            count,
+            few,
+            most_steps,
+        )
+    return Solution(progress.u, progress.rss, progress.done & (progress.damping <= _STUCK))
+
+
+def _passes(
+    normal: NormalEquations, data: Array, scales: tuple[Array, Array], box: tuple[Array, Array], tolerance: float,
+    progress: _Progress, chunk: int, count: int, few: int, most_steps: int,
+) -> _Progress:  # fmt: skip
+    """Passes of `count` steps over the voxels not done, chunk by chunk, until only `few` are left."""
+
+    def one_chunk(carry):
+        progress, order, k = carry
+        index = jax.lax.dynamic_slice(order, (k * chunk,), (chunk,))
+        here, own = data[index], tuple(scale[index] for scale in scales)
+        part = jax.tree.map(lambda a: a[..., index], progress)
+        local = _Local(*normal(here, part.u))
+        part = part._replace(rss=local.rss)
+
+        def step(_, both):
+            return _step(normal, here, own, box, tolerance, *both)
+
+        part, _ = jax.lax.fori_loop(0, count, step, (part, local))
+        return jax.tree.map(lambda whole, new: whole.at[..., index].set(new), progress, part), order, k + 1
+
+    def one_pass(carry):
+        progress, n = carry
+        order = jnp.argsort(progress.done, stable=True).astype(jnp.int32)
+        order = jnp.concatenate([order, jnp.repeat(order[-1:], -order.size % chunk)])
+        active = jnp.sum(~progress.done)
+        progress, *_ = jax.lax.while_loop(lambda c: c[2] * chunk < active, one_chunk, (progress, order, 0))
+        return progress, n + 1
+
+    def unfinished(carry):
+        progress, n = carry
+        return (jnp.sum(~progress.done) > few) & (n * count < most_steps)
+
+    return jax.lax.while_loop(unfinished, one_pass, (progress, 0))[0]

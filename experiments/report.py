@@ -1,0 +1,268 @@
+"""The report of an analysis: one self-contained HTML page and the picture of the maps beside it."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.figure import Figure
+
+from experiments.figures.curves import (
+    TypicalVoxel,
+    aif_figure,
+    fit_figure,
+    histogram_figure,
+    motion_figure,
+    scatter_truth_figure,
+    significant,
+    status_figure,
+)
+from experiments.figures.maps import maps_figure
+from experiments.figures.motion import suspect_frames
+from experiments.figures.scales import estimated_voxels, shown_names
+from simulate.base.files import write_atomically
+from simulate.base.types import Maps
+from simulate.base.units import clinical_unit
+
+_DPI = 110
+
+
+class SummaryRow(NamedTuple):
+    """A line of the summary table: a quantity, its value as text, its unit."""
+
+    name: str
+    value: str
+    unit: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that the page shows; what is None or empty has no section.
+
+    title : heading of the page.
+    summary : rows (name, value, unit), such as `summary_rows` makes.
+    maps : maps (*space) in clinical units.
+    status : (*space) bit masks.      shares : share of voxels by primary status.      mask : (*space).
+    aif : (times [s], plasma concentration [mmol/L], label).
+    voxels : fits of typical voxels.
+    motion : (times [s], correlation of each frame with the previous one).
+    provenance : nested options, versions and inputs with checksums.
+    truth : maps on the same grid to compare with.
+    warnings : sentences that the reader must not miss.
+    """
+
+    title: str
+    summary: Sequence[tuple[str, str, str]]
+    maps: Maps
+    provenance: dict[str, Any]
+    status: Any = None
+    shares: dict[str, float] = field(default_factory=dict)
+    aif: tuple[Any, Any, str] | None = None
+    voxels: list[TypicalVoxel] = field(default_factory=list)
+    motion: tuple[Any, Any] | None = None
+    truth: Maps | None = None
+    warnings: list[str] = field(default_factory=list)
+    mask: Any = None
+
+
+def summary_rows(maps: Maps, *, names: Sequence[str] | None = None, mask: Any = None) -> list[SummaryRow]:
+    """Median [interquartile range] of each map over the voxels of the mask that have an estimate."""
+    return [_summary_row(maps, name, mask) for name in (names or shown_names(maps))]
+
+
+def write_report(folder: Path, report: Report) -> None:
+    """Write `maps.png` and `report.html` into an existing folder; each appears whole or not at all."""
+    sections = _sections(report)
+    page = _environment().get_template("report.html.j2").render(
+        report=report,
+        sections=sections,
+        provenance=provenance_tables(report.provenance),
+    )  # fmt: skip
+    write_atomically(folder / "maps.png", sections[0].png)
+    write_atomically(folder / "report.html", page)
+
+
+def provenance_tables(provenance: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """(heading, rows) of a nested record: one table per top-level group, deeper levels as dotted names."""
+    groups = {key: value for key, value in provenance.items() if _is_nested(value)}
+    plain = {key: value for key, value in provenance.items() if key not in groups}
+    tables = [*([("run", plain)] if plain else []), *groups.items()]
+    return [(heading, _flat_rows(group)) for heading, group in tables]
+
+
+class _Section(NamedTuple):
+    """A figure with its heading, its place on the page and its words."""
+
+    anchor: str
+    title: str
+    png: bytes
+    alt: str
+    caption: str
+
+    @property
+    def source(self) -> str:
+        return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")
+
+
+def _sections(report: Report) -> list[_Section]:
+    """The figures in reading order; the maps come first."""
+    sections = [_maps_section(report)]
+    if report.truth is not None:
+        sections += _truth_sections(report, report.truth)
+    sections.append(_histogram_section(report))
+    if report.shares:
+        sections.append(_status_section(report.shares))
+    if report.aif is not None:
+        sections.append(_aif_section(*report.aif, None if report.motion is None else report.motion[0]))
+    if report.voxels:
+        sections.append(_fit_section(report.voxels))
+    if report.motion is not None:
+        sections.append(_motion_section(*report.motion))
+    return sections
+
+
+def _maps_section(report: Report) -> _Section:
+    maps = report.maps
+    listed = ", ".join(f"{name} [{clinical_unit(name)}]" for name in shown_names(maps))
+    return _Section(
+        "maps",
+        "Maps",
+        _png(maps_figure(maps, status=report.status, mask=report.mask)),
+        f"Maps of {listed} on axial slices.",
+        f"{_orientation_words(maps)} Colour ranges are the same in every report; "
+        "grey voxels have no estimate. Slices are numbered from 0 as stored in the file.",
+    )
+
+
+def _orientation_words(maps: Maps) -> str:
+    if maps.affine is None:
+        return "The maps carry no affine, so the sides are unknown."
+    return "Radiological convention: the viewer's left is the patient's right; anterior is up."
+
+
+def _truth_sections(report: Report, truth: Maps) -> list[_Section]:
+    maps = report.maps
+    names = [name for name in shown_names(maps) if name in truth.values]
+    return [
+        _Section(
+            "truth",
+            "Estimate and truth",
+            _png(maps_figure(maps, names=names, status=report.status, mask=report.mask, truth=truth)),
+            f"Estimated and true maps of {', '.join(names)} and their difference.",
+            "The difference is estimate minus truth: red where the estimate is too high.",
+        ),
+        _Section(
+            "scatter",
+            "Agreement",
+            _png(scatter_truth_figure(maps, truth, names)),
+            f"Scatter plots of estimated against true {', '.join(names)}.",
+            "The grey line is identity. Points beyond a range are drawn on its edge; bias and RMSE are in "
+            "the unit of the axis, over all voxels.",
+        ),
+    ]
+
+
+def _histogram_section(report: Report) -> _Section:
+    names = shown_names(report.maps)
+    return _Section(
+        "distributions",
+        "Distributions",
+        _png(histogram_figure(report.maps, names, report.mask)),
+        f"Histograms of {', '.join(names)}.",
+        "Voxels inside the mask; the end bins hold the voxels beyond the range. The line is the median.",
+    )
+
+
+def _status_section(shares: dict[str, float]) -> _Section:
+    words = ", ".join(f"{name} {100 * share:.1f} %" for name, share in shares.items())
+    return _Section(
+        "status",
+        "Voxel status",
+        _png(status_figure(shares)),
+        f"Share of voxels by status: {words}.",
+        "A voxel with several findings is counted once, by the most serious.",
+    )
+
+
+def _aif_section(times: Any, curve: Any, label: str, series_times: Any) -> _Section:
+    return _Section(
+        "aif",
+        "Arterial input",
+        _png(aif_figure(times, curve, label=label, series_times=series_times)),
+        f"Arterial plasma concentration in mmol/L against time in s: {label}.",
+        f"Highest plasma concentration {significant(np.max(curve))} mmol/L.",
+    )
+
+
+def _fit_section(voxels: list[TypicalVoxel]) -> _Section:
+    return _Section(
+        "voxels",
+        "Typical voxels",
+        _png(fit_figure(voxels)),
+        "; ".join(f"{voxel.label}: {voxel.text}" for voxel in voxels),
+        "Measured concentration, the fitted model and, below, the residual (measured minus fitted). "
+        "Parameters with their standard errors; brackets hold the voxel as stored, from 0.",
+    )
+
+
+def _motion_section(times: Any, correlation: Any) -> _Section:
+    correlation = np.asarray(correlation, float)
+    suspect = [str(k) for k in np.flatnonzero(suspect_frames(correlation))]
+    found = f"Look at frames {', '.join(suspect)} (from 0)." if suspect else "No frame stands out."
+    return _Section(
+        "motion",
+        "Motion check",
+        _png(motion_figure(times, correlation)),
+        f"Correlation of each frame with the previous one. {found}",
+        f"{found} Motion is not corrected; the arrival of contrast also lowers the correlation a little.",
+    )
+
+
+def _summary_row(maps: Maps, name: str, mask: Any) -> SummaryRow:
+    inside = np.asarray(maps[name], float)[estimated_voxels(maps, [name], mask=mask)]
+    quartiles = np.percentile(inside, (25, 50, 75)) if inside.size else np.full(3, np.nan)
+    low, median, high = (significant(q) for q in quartiles)
+    return SummaryRow(name, f"{median} [{low}, {high}]", clinical_unit(name))
+
+
+def _flat_rows(value: Any, name: str = "") -> list[tuple[str, str]]:
+    """Leaves of nested dicts and lists of dicts as (dotted name, text)."""
+    if not _is_nested(value):
+        return [(name, _text(value))]
+    parts = value.items() if isinstance(value, dict) else enumerate(value)
+    return [row for key, part in parts for row in _flat_rows(part, f"{name}.{key}" if name else str(key))]
+
+
+def _is_nested(value: Any) -> bool:
+    """Whether the value is a dict or a list of dicts."""
+    return isinstance(value, dict) or (
+        isinstance(value, list | tuple) and any(isinstance(item, dict) for item in value)
+    )
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(_text(item) for item in value)
+    return str(value)
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=_DPI)
+    return buffer.getvalue()
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("experiments"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
