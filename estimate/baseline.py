@@ -47,11 +47,11 @@ def _earliest_curve(signal: np.ndarray) -> tuple[np.ndarray, int]:
     order = candidates[np.lexsort((-jump[candidates], frame[candidates]))]
     earliest = order[:_EARLIEST]
     chosen = voxels[earliest].astype(float)
-    curve = np.mean((chosen - chosen[:, :1]) / _noise(chosen)[:, None], axis=0)
+    curve = np.mean((chosen - chosen[:, :1]) / curve_noise(chosen)[:, None], axis=0)
     return curve, int(np.median(frame[earliest]))
 
 
-def _noise(curves: np.ndarray) -> np.ndarray:
+def curve_noise(curves: np.ndarray) -> np.ndarray:
     """Standard deviation of each curve's noise, from the median of its successive differences."""
     return np.median(np.abs(np.diff(curves, axis=-1)), axis=-1) / (0.6745 * np.sqrt(2))
 
@@ -64,7 +64,7 @@ def _largest_jump(curves: np.ndarray) -> tuple[np.ndarray, Int[np.ndarray, " v"]
     rise = np.diff(curves, axis=-1)
     frame = np.argmax(rise, axis=-1)
     largest = np.take_along_axis(rise, frame[:, None], axis=-1)[:, 0]
-    noise = _noise(curves)
+    noise = curve_noise(curves)
     # a curve that stands still more than half the time has no noise to count in (air, a masked image)
     return np.where(noise > 0, largest / np.where(noise > 0, noise, 1.0), 0.0), frame
 

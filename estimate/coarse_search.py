@@ -75,20 +75,22 @@ def _candidates(model: FitModel, table: ExponentialTable, shape: tuple[int, bool
     )
 
 
+def _amplitudes(projections: list[Array], factor: Array) -> list[Array]:
+    """Back substitution: amplitudes of the k columns; `factor` (..., k, k) is upper triangular."""
+    k = len(projections)
+    amplitudes: list[Array] = [projections[0]] * k
+    for i in reversed(range(k)):
+        known = sum((factor[..., i, j] * amplitudes[j] for j in range(i + 1, k)), jnp.zeros(()))
+        amplitudes[i] = (projections[i] - known) / factor[..., i, i]
+    return amplitudes
+
+
 def _best(candidates: _Candidates, y: Array) -> tuple[Array, Array]:
     """Score (v,) and index (v,) of the best candidate with positive amplitudes; score -1 where there is none."""
-    k = candidates.directions.shape[0]
     p = [direction @ y.T for direction in candidates.directions]  # k of (n, v)
-    R = candidates.factors
-    amplitude: list[Array] = [p[0]] * k
-    for i in reversed(range(k)):
-        rest = p[i] - sum((R[:, i, j, None] * amplitude[j] for j in range(i + 1, k)), jnp.zeros(()))
-        amplitude[i] = rest / R[:, i, i, None]
-    positive = amplitude[0] > 0
-    for a in amplitude[1:]:
-        positive = positive & (a > 0)
-    score = jnp.where(positive, sum(x * x for x in p), -1.0)
-    score = jax.lax.optimization_barrier(score)
+    amplitudes = _amplitudes(p, candidates.factors[:, None])
+    positive = jnp.stack([a > 0 for a in amplitudes]).all(axis=0)
+    score = jax.lax.optimization_barrier(jnp.where(positive, sum(x * x for x in p), -1.0))
     best = jax.lax.optimization_barrier(score.max(axis=0))
     # two plain maxima are far quicker than one argmax on a CPU
     rank = jnp.arange(score.shape[0], dtype=jnp.int32)[:, None]
@@ -114,17 +116,16 @@ def _parameters(
 ) -> dict[str, Array]:  # fmt: skip
     """Physical parameters of one candidate per voxel."""
     exchange, uptake, plasma = shape
-    p = jnp.einsum("kvr,vr->vk", candidates.directions[:, index], y)
-    R = candidates.factors[index]
-    amplitudes = jax.lax.linalg.triangular_solve(R, p[..., None], left_side=True)[..., 0]
+    projections = [jnp.sum(direction[index] * y, axis=1) for direction in candidates.directions]
+    amplitudes = _amplitudes(projections, candidates.factors[index])
     rates = candidates.rates[index]
     own = COMPARTMENT_MODELS[model.name]
     full = own.terms(*[0.1] * len(own.parameters))
-    small = 1e-3 * jnp.abs(amplitudes).sum(axis=1)  # stands for a term that this candidate leaves out
-    flows = tuple((amplitudes[:, j] * (rates[:, j] + table.kappa), rates[:, j]) for j in range(exchange))
-    rest = iter(range(exchange, amplitudes.shape[1]))
-    uptake_flow = amplitudes[:, next(rest)] * table.kappa if uptake else small * table.kappa
-    held = amplitudes[:, next(rest)] if plasma else small
+    small = 1e-3 * sum(jnp.abs(a) for a in amplitudes)  # stands for a term that this candidate leaves out
+    flows = tuple((amplitudes[j] * (rates[:, j] + table.kappa), rates[:, j]) for j in range(exchange))
+    rest = iter(amplitudes[exchange:])
+    uptake_flow = next(rest) * table.kappa if uptake else small * table.kappa
+    held = next(rest) if plasma else small
     terms = Terms(
         flows,
         None if full.uptake is None else uptake_flow,

@@ -1,5 +1,6 @@
 """One block of curves to parameters, standard errors and status: the whole fit in the compressed space."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -10,8 +11,8 @@ from jax import Array
 from estimate.bounds import TYPICAL
 from estimate.coarse_search import coarse_start
 from estimate.compressed_model import FitModel, compressed_normal_equations, to_coordinates, to_physical
-from estimate.exponential_table import ExponentialTable
-from estimate.levenberg_marquardt import bounded_least_squares, solve_cholesky
+from estimate.exponential_table import ExponentialTable, exponential_table
+from estimate.levenberg_marquardt import NormalEquations, Solution, bounded_least_squares, solve_cholesky
 from simulate.base.status import Status
 
 
@@ -22,6 +23,24 @@ class BlockFit(NamedTuple):
     stderr: Array
     rss: Array
     status: Array
+
+
+_build_table = jax.jit(exponential_table, static_argnames=("delay_bounds", "rank", "rate_nodes"))
+
+
+def compressed_fit(
+    model: FitModel, times: Array, aif: Array, aif_times: Array, limits: dict, lower: Array, upper: Array
+) -> Callable[[Array], BlockFit]:
+    """The fit of one block of curves (v, t) to this input, its table made once."""
+    double = times.dtype == jnp.float64
+    rank = (48 if double else 32) if model.fit_delay else (28 if double else 16)
+    table = _build_table(
+        aif, aif_times, times, rank=rank,
+        delay_bounds=limits["delay"] if model.fit_delay else None,
+        rate_nodes=640 if double and not model.fit_delay else 160,
+    )  # fmt: skip
+    tolerance = 1e-13 if double else 1e-5
+    return lambda curves: fit_block(model, table, curves, lower, upper, tolerance)
 
 
 @partial(jax.jit, static_argnames=("model", "tolerance"))
@@ -49,40 +68,57 @@ def fit_block(
         partial(compressed_normal_equations, model, table),
         y, u, lower, upper, outside=outside, energy=energy, tolerance=tolerance,
     )  # fmt: skip
+    return block_result(
+        model, partial(compressed_normal_equations, model, table), y, solution, solution.rss + outside,
+        lower, upper, finite, found & (energy > 0), frames=curves.shape[1],
+    )  # fmt: skip
+
+
+def block_result(
+    model: FitModel, normal: NormalEquations, data: Array, solution: Solution, rss: Array, lower: Array,
+    upper: Array, finite: Array, signal: Array, *, frames: int,
+) -> BlockFit:  # fmt: skip
+    """Parameters, standard errors and status from a solution in the solver's coordinates."""
     values = to_physical(model.parameters, tuple(solution.u))
-    values = jnp.stack([values[name] for name in model.parameters])
-    rss = solution.rss + outside
-    stderr = standard_errors(model, table, y, values, rss, curves.shape[1])
-    no_signal = ~found | (energy == 0)
-    status = (
-        jnp.where(finite, 0, Status.NOT_FINITE)
-        | jnp.where(finite & no_signal, Status.NO_SIGNAL, 0)
-        | jnp.where(solution.converged, 0, Status.NOT_CONVERGED)
-        | jnp.where(jnp.any(_at_bound(solution.u, lower, upper), axis=0), Status.AT_BOUND, 0)
-    )
-    return BlockFit(values, stderr, rss, status.astype(jnp.int32))
-
-
-def _at_bound(u: Array, lower: Array, upper: Array) -> Array:
     reach = 1e-3 * (upper - lower)
-    return (u <= lower + reach) | (u >= upper - reach)
-
-
-def standard_errors(
-    model: FitModel, table: ExponentialTable, y: Array, values: Array, rss: Array, frames: int
-) -> Array:
-    """Standard errors (p, v): s sqrt(diag (J^T J)^-1), s^2 = rss/(t-p), J in the physical parameters."""
-    _, _, matrix = compressed_normal_equations(
-        model, table, y, values, values_of=lambda names, u: dict(zip(names, u, strict=True))
+    at_bound = jnp.any((solution.u <= lower + reach) | (solution.u >= upper - reach), axis=0)
+    status = (
+        jnp.where(finite, 0, int(Status.NOT_FINITE))
+        | jnp.where(finite & ~signal, int(Status.NO_SIGNAL), 0)
+        | jnp.where(solution.converged, 0, int(Status.NOT_CONVERGED))
+        | jnp.where(at_bound, int(Status.AT_BOUND), 0)
     )
-    p = values.shape[0]
+    return BlockFit(
+        values=jnp.stack([values[name] for name in model.parameters]),
+        stderr=standard_errors(model, normal(data, solution.u)[2], solution.u, rss, frames),
+        rss=rss,
+        status=status.astype(jnp.int32),
+    )
+
+
+def standard_errors(model: FitModel, matrix: Array, u: Array, rss: Array, frames: int) -> Array:
+    """Standard errors (p, v) of the physical parameters theta.
+
+    s sqrt(diag(D (J^T J)^-1 D^T)), s^2 = rss/(t-p), with J^T J = `matrix` (p, p, v) in the solver's
+    coordinates u and D = dtheta/du. A coordinate that the curve does not feel has an infinite error.
+    """
+    p = u.shape[0]
+    tiny = jnp.finfo(u.dtype).tiny * 1e6
     diagonal = jnp.stack([matrix[i, i] for i in range(p)])
-    tiny = jnp.finfo(y.dtype).tiny * 1e6
     scale = jax.lax.rsqrt(jnp.maximum(diagonal, tiny))
     scaled = matrix * scale[:, None] * scale[None]
-    noise = jnp.sqrt(rss / max(frames - p, 1))
+    unit = jnp.eye(p, dtype=u.dtype)[..., None] * jnp.ones_like(u[0])
+    inverse = jnp.stack([solve_cholesky(scaled, unit[i]) for i in range(p)])
+    inverse = jnp.maximum(inverse, 1.0) * jnp.eye(p)[..., None] + inverse * (1 - jnp.eye(p)[..., None])
+
+    def physical(*coordinates):
+        values = to_physical(model.parameters, coordinates)
+        return [values[name] for name in model.parameters]
+
+    slopes = [jax.jvp(physical, tuple(u), tuple(unit[i]))[1] for i in range(p)]  # by coordinate, by parameter
     errors = []
-    for i in range(p):
-        unit = jnp.zeros_like(values).at[i].set(1.0)
-        errors.append(jnp.sqrt(jnp.maximum(solve_cholesky(scaled, unit)[i], 1.0)) * scale[i] * noise)
-    return jnp.stack(errors)
+    for k in range(p):
+        d = [slopes[i][k] * scale[i] for i in range(p)]
+        errors.append(sum(d[i] * inverse[i, j] * d[j] for i in range(p) for j in range(p)))
+    variance = jnp.maximum(jnp.stack(errors), 0.0) * rss / max(frames - p, 1)
+    return jnp.where(jnp.isnan(variance), jnp.inf, jnp.sqrt(variance))

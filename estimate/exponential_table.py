@@ -47,12 +47,12 @@ class ExponentialTable:
         return self.basis.shape[0]
 
 
-RATE_NODES = 160
 DELAY_NODES = 65
 
 
 def exponential_table(
-    aif: Array, aif_times: Array, times: Array, *, delay_bounds: tuple[float, float] | None, rank: int
+    aif: Array, aif_times: Array, times: Array, *, delay_bounds: tuple[float, float] | None,
+    rank: int, rate_nodes: int,
 ) -> ExponentialTable:
     """Tabulate and compress all exponentials of the input.
 
@@ -61,14 +61,14 @@ def exponential_table(
     aif, aif_times : (k,) plasma concentration [mmol/L] and its sample times [s].
     times : (t,) sample times of the tissue curves [s].
     delay_bounds : range of delays [s] to tabulate, or None for no delay.
-    rank : number of directions kept (at most t).
+    rank : number of directions kept (at most t).      rate_nodes : table size; the error falls as its 4th power.
     """
     first, last = times[0], times[-1]
     kappa = 1 / (last - jnp.minimum(first, aif_times[0]))
     shortest = jnp.min(jnp.diff(times))
     low, high = jnp.log(1e-2 * kappa), jnp.log(20 / shortest)
-    log_rates = jnp.linspace(low, high, RATE_NODES)
-    rate_step = (high - low) / (RATE_NODES - 1)
+    log_rates = jnp.linspace(low, high, rate_nodes)
+    rate_step = (high - low) / (rate_nodes - 1)
     if delay_bounds is None:
         delays, delay_step = jnp.zeros(1, times.dtype), jnp.ones((), times.dtype)
     else:

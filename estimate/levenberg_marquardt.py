@@ -80,6 +80,7 @@ def _step(
     scaled = jnp.where(both, A * scale[:, None] * scale[None], 0.0) * (1 - eye)
     step = solve_cholesky(scaled + eye * (1 + at.damping), jnp.where(free, g * scale, 0.0)) * scale
     proposal = jnp.clip(u + jnp.clip(step, -2.0, 2.0), lower, upper)
+    proposal = jax.lax.optimization_barrier(proposal)  # once, not again inside every product of `normal`
     new = _Local(*normal(data, proposal))
     moved = proposal - u
     bent = jnp.stack([sum(A[i, j] * moved[j] for j in range(p)) for i in range(p)])

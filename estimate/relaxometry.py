@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
-from jaxtyping import ArrayLike, Float, Int
+from jaxtyping import ArrayLike, Float, Int, Real
 
 from estimate.baseline import detect_baseline
 from simulate.base.errors import InputError
@@ -42,7 +42,7 @@ def vfa_t1(
     flip_angles: Any,
     repetition_time: float,
     *,
-    b1: Float[ArrayLike, "*#s"] = 1.0,
+    b1: Real[ArrayLike, "*#s"] = 1.0,
     method: Literal["nonlinear", "linear"] = "nonlinear",
 ) -> VFAResult:
     r"""T1 and S0 from spoiled gradient echoes at several flip angles [degrees], TR in s.
@@ -189,22 +189,22 @@ def block_concentration(
     signal: Float[ArrayLike, "*s t"],
     protocol: DCEProtocol,
     *,
-    t10: Float[ArrayLike, "*#s"],
-    s0: Float[ArrayLike, "*#s"] | None = None,
-    b1: Float[ArrayLike, "*#s"] = 1.0,
+    t10: Real[ArrayLike, "*#s"],
+    s0: Real[ArrayLike, "*#s"] | None = None,
+    b1: Real[ArrayLike, "*#s"] = 1.0,
 ) -> tuple[Float[Array, "*s t"], Int[Array, "*s"]]:
     """Concentration of any set of voxels, and their `Status`.
 
     A frame whose signal no concentration could have made is NaN and marks its voxel SATURATED. Zero, negative
-    or constant voxels are NO_SIGNAL; a NaN or infinity, or a T10 that is not a positive number, NOT_FINITE:
-    both are NaN in every frame.
+    or constant voxels are NO_SIGNAL, as are those whose T10 is not a positive number; a NaN or infinity in the
+    signal is NOT_FINITE: both are NaN in every frame.
     """
     signal, t10 = jnp.asarray(signal), jnp.asarray(t10)
     known = jnp.isfinite(t10) & (t10 > 0)
-    finite = jnp.all(jnp.isfinite(signal), axis=-1) & known
+    finite = jnp.all(jnp.isfinite(signal), axis=-1)
     before = jnp.mean(signal[..., : protocol.baseline], axis=-1)
     varies = jnp.max(signal, axis=-1) > jnp.min(signal, axis=-1)
-    present = (before > 0) & varies
+    present = (before > 0) & varies & known
     sound = finite & present
     signal = jnp.where(sound[..., None], signal, 1.0)
     t10 = jnp.where(known, t10, 1.0)

@@ -5,7 +5,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import Array
 from jaxtyping import ArrayLike, Float, Real
 
 from simulate.signal import window_weights
@@ -44,7 +43,7 @@ def semiquantitative(
     curves = jnp.where(sound[..., None], concentration, 0.0)
     after = jnp.where(times >= arrival[..., None], curves, -jnp.inf)
     peak, delay = jnp.max(after, axis=-1), times[jnp.argmax(after, axis=-1)] - arrival
-    area = IAUC_DURATION * _window_mean(curves, times, arrival)
+    area = IAUC_DURATION * jnp.sum(curves * window_weights(times, arrival, IAUC_DURATION), axis=-1)
     covered = (arrival >= times[0]) & (arrival + IAUC_DURATION <= times[-1])
     some = sound & (arrival <= times[-1])
     return SemiQuantitative(
@@ -52,7 +51,3 @@ def semiquantitative(
         jnp.where(some, delay, jnp.nan),
         jnp.where(sound & covered, area, jnp.nan),
     )
-
-
-def _window_mean(curves: Array, times: Array, arrival: Array) -> Array:
-    return jnp.sum(curves * window_weights(times, arrival, IAUC_DURATION), axis=-1)

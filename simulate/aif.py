@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.scipy.special import gammaln
-from jaxtyping import ArrayLike, Float
+from jaxtyping import ArrayLike, Float, Real
 
 from simulate.kinetics.convolution import exponential_convolution, interpolate
 
@@ -42,7 +42,7 @@ MCGRATH_AMPLITUDE = (4.65888, 1.82911)
 MCGRATH_RATE = (0.045, 0.0015)
 
 
-def blood_to_plasma(curve: Float[ArrayLike, "..."], haematocrit: Float[ArrayLike, ""]) -> Array:
+def blood_to_plasma(curve: Float[ArrayLike, "..."], haematocrit: Real[ArrayLike, ""]) -> Array:
     """Plasma concentration of a tracer that stays out of red cells: cp = cb / (1 - haematocrit)."""
     return jnp.asarray(curve) / (1 - haematocrit)
 
@@ -50,8 +50,8 @@ def blood_to_plasma(curve: Float[ArrayLike, "..."], haematocrit: Float[ArrayLike
 def parker_aif(
     times: Float[ArrayLike, " t"],
     *,
-    haematocrit: Float[ArrayLike, ""],
-    onset: Float[ArrayLike, ""] = 0.0,
+    haematocrit: Real[ArrayLike, ""],
+    onset: Real[ArrayLike, ""] = 0.0,
 ) -> Float[Array, " t"]:
     r"""Population input of 113 injections of 0.1 mmol/kg at 3 mL/s (Parker 2006), plasma [mmol/L].
 
@@ -71,8 +71,8 @@ def parker_aif(
 def georgiou_aif(
     times: Float[ArrayLike, " t"],
     *,
-    haematocrit: Float[ArrayLike, ""],
-    onset: Float[ArrayLike, ""] = 0.0,
+    haematocrit: Real[ArrayLike, ""],
+    onset: Real[ArrayLike, ""] = 0.0,
 ) -> Float[Array, " t"]:
     r"""Population input with resolved recirculation (Georgiou 2019), plasma [mmol/L].
 
@@ -96,8 +96,8 @@ def georgiou_aif(
 def weinmann_aif(
     times: Float[ArrayLike, " t"],
     *,
-    dose: Float[ArrayLike, ""] = 0.1,
-    onset: Float[ArrayLike, ""] = 0.0,
+    dose: Real[ArrayLike, ""] = 0.1,
+    onset: Real[ArrayLike, ""] = 0.0,
 ) -> Float[Array, " t"]:
     r"""Biexponential washout without a first pass (Weinmann 1984), plasma [mmol/L].
 
@@ -112,8 +112,8 @@ def weinmann_aif(
 def mcgrath_aif(
     times: Float[ArrayLike, " t"],
     *,
-    haematocrit: Float[ArrayLike, ""],
-    onset: Float[ArrayLike, ""] = 0.0,
+    haematocrit: Real[ArrayLike, ""],
+    onset: Real[ArrayLike, ""] = 0.0,
 ) -> Float[Array, " t"]:
     """Input of the rat, model B of McGrath 2009: 7 s of linear rise, then biexponential; plasma [mmol/L]."""
     elapsed, begun = _since_onset(times, onset, 1.0)
@@ -126,11 +126,11 @@ def mcgrath_aif(
 def gamma_variate_aif(
     times: Float[ArrayLike, " t"],
     *,
-    peak: Float[ArrayLike, ""],
-    time_to_peak: Float[ArrayLike, ""],
-    alpha: Float[ArrayLike, ""],
-    haematocrit: Float[ArrayLike, ""],
-    onset: Float[ArrayLike, ""] = 0.0,
+    peak: Real[ArrayLike, ""],
+    time_to_peak: Real[ArrayLike, ""],
+    alpha: Real[ArrayLike, ""],
+    haematocrit: Real[ArrayLike, ""],
+    onset: Real[ArrayLike, ""] = 0.0,
 ) -> Float[Array, " t"]:
     """First pass alone, in the form whose three numbers are independent (Madsen, PMB 1992 37:1597), plasma.
 
@@ -149,7 +149,7 @@ def disperse(
     aif: Float[ArrayLike, " t"],
     times: Float[ArrayLike, " t"],
     *,
-    time_constant: Float[ArrayLike, "*s"],
+    time_constant: Real[ArrayLike, "*s"],
 ) -> Float[Array, "*s t"]:
     r"""The input after a well-stirred volume of mean transit time `time_constant` T [s]; T = 0 changes nothing.
 
@@ -163,7 +163,7 @@ def disperse(
 
 
 def delayed(
-    aif: Float[ArrayLike, " t"], times: Float[ArrayLike, " t"], delay: Float[ArrayLike, "*s"]
+    aif: Float[ArrayLike, " t"], times: Float[ArrayLike, " t"], delay: Real[ArrayLike, "*s"]
 ) -> Float[Array, "*s t"]:
     """ca(t - delay) [s], exact for ca linear between `times`, zero before the first, constant after the last."""
     aif, times = jnp.asarray(aif), jnp.asarray(times)

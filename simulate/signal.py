@@ -25,11 +25,11 @@ def spgr_signal(
     concentration: Float[ArrayLike, "*s t"],
     protocol: DCEProtocol,
     *,
-    t10: Float[ArrayLike, "*#s"],
-    s0: Float[ArrayLike, "*#s"] = 1.0,
-    b1: Float[ArrayLike, "*#s"] = 1.0,
-    r2star: Float[ArrayLike, ""] = 0.0,
-    r20star: Float[ArrayLike, "*#s"] = 0.0,
+    t10: Real[ArrayLike, "*#s"],
+    s0: Real[ArrayLike, "*#s"] = 1.0,
+    b1: Real[ArrayLike, "*#s"] = 1.0,
+    r2star: Real[ArrayLike, ""] = 0.0,
+    r20star: Real[ArrayLike, "*#s"] = 0.0,
 ) -> Float[Array, "*s t"]:
     """Spoiled-gradient-echo signal of a concentration; `r2star` is the agent's r2* [1/(s mmol/L)]."""
     concentration = jnp.asarray(concentration)
@@ -40,7 +40,7 @@ def spgr_signal(
 
 
 def spgr_saturation(
-    r1: Float[ArrayLike, "..."], repetition_time: Float[ArrayLike, ""], angle: Float[ArrayLike, "..."]
+    r1: Float[ArrayLike, "..."], repetition_time: Real[ArrayLike, ""], angle: Float[ArrayLike, "..."]
 ) -> Array:
     """Steady state left by the pulses, (1 - E1)/(1 - E1 cos α), of R1 [1/s], TR [s] and α [rad].
 
@@ -54,11 +54,11 @@ def spgr_concentration(
     signal: Float[ArrayLike, "*s t"],
     protocol: DCEProtocol,
     *,
-    t10: Float[ArrayLike, "*#s"],
-    s0: Float[ArrayLike, "*#s"],
-    b1: Float[ArrayLike, "*#s"] = 1.0,
-    r2star: Float[ArrayLike, ""] = 0.0,
-    r20star: Float[ArrayLike, "*#s"] = 0.0,
+    t10: Real[ArrayLike, "*#s"],
+    s0: Real[ArrayLike, "*#s"],
+    b1: Real[ArrayLike, "*#s"] = 1.0,
+    r2star: Real[ArrayLike, ""] = 0.0,
+    r20star: Real[ArrayLike, "*#s"] = 0.0,
 ) -> Float[Array, "*s t"]:
     """Concentration [mmol/L] that makes a signal; the inverse of `spgr_signal`.
 
@@ -84,8 +84,8 @@ def baseline_scale(
     signal: Float[ArrayLike, "*s t"],
     protocol: DCEProtocol,
     *,
-    t10: Float[ArrayLike, "*#s"],
-    b1: Float[ArrayLike, "*#s"] = 1.0,
+    t10: Real[ArrayLike, "*#s"],
+    b1: Real[ArrayLike, "*#s"] = 1.0,
 ) -> Float[Array, "*s"]:
     """S0 e^{-TE R20*} from the mean of the frames before contrast: R20* need not be known."""
     if protocol.baseline < 1:
@@ -101,7 +101,7 @@ def baseline_scale(
 
 
 def rician(
-    key: Key[Array, ""], signal: Float[ArrayLike, "*s"], sigma: Float[ArrayLike, ""]
+    key: Key[Array, ""], signal: Float[ArrayLike, "*s"], sigma: Real[ArrayLike, ""]
 ) -> Float[Array, "*s"]:
     """Magnitude of a signal with Gaussian noise of standard deviation `sigma` in each complex channel."""
     signal = jnp.asarray(signal)

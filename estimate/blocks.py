@@ -1,0 +1,41 @@
+"""An image of any size through a function of fixed shapes: padded blocks, in bounded memory."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+BLOCK = 32768
+"""Voxels per block: large enough to hide the cost of a call, small enough for the cache and for 4 GB."""
+
+_SIZES = (64, 1024, 8192, BLOCK)  # small images are padded to one of few sizes, so that little is compiled
+
+
+def map_blocks(fit: Callable[[Any], Any], curves: Any, progress: Callable[[int], None] | None = None) -> Any:
+    """Apply `fit` to (v, t) curves block by block and put the results together along their last axis.
+
+    Concrete blocks run two at a time, since one block's small array operations cannot fill two cores.
+    """
+    voxels = curves.shape[0]
+    size = next((s for s in _SIZES if s >= voxels), BLOCK)
+    starts = range(0, max(voxels, 1), size)
+
+    def one(start: int) -> Any:
+        block = jnp.asarray(curves[start : start + size], jnp.zeros(0).dtype)
+        count = block.shape[0]
+        result = fit(jnp.pad(block, ((0, size - count), (0, 0))))
+        result = jax.tree.map(lambda a: a[..., :count], result)
+        if not isinstance(block, jax.core.Tracer):
+            result = jax.block_until_ready(result)
+        if progress is not None:
+            progress(count)
+        return result
+
+    if len(starts) == 1 or isinstance(curves, jax.core.Tracer):
+        results = [one(start) for start in starts]
+    else:
+        with ThreadPoolExecutor(2) as pool:
+            results = list(pool.map(one, starts))
+    return jax.tree.map(lambda *parts: jnp.concatenate(parts, axis=-1), *results)

@@ -1,0 +1,93 @@
+"""Bounded fits of models that are no sums of exponentials (dp, aath), on the whole curves.
+
+The best curve of a small dictionary (its amplitude in closed form) is the start; then the same bounded
+Levenberg-Marquardt as for compartments, with the Jacobian by forward differentiation.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from itertools import product
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from estimate.compressed_fit import BlockFit, block_result
+from estimate.compressed_model import FitModel, to_coordinates
+from estimate.implicit import predict
+from estimate.levenberg_marquardt import bounded_least_squares
+from simulate.base.types import Tissue
+from simulate.kinetics import tissue_concentration
+
+CAPILLARY_MODELS = ("dp", "aath")
+
+_TRANSIT = np.geomspace(0.7, 60.0, 9)  # Tc = vp/Fp [s]
+_LEAK = np.array([0.02, 0.1, 0.3, 0.8, 2.0])  # PS/Fp
+_RETURN = np.geomspace(1e-3, 0.1, 5)  # PS/ve [1/s]
+
+
+def capillary_fit(
+    model: FitModel, times: Array, aif: Array, aif_times: Array, limits: dict, lower: Array, upper: Array
+) -> Callable[[Array], BlockFit]:
+    """The fit of one block of curves (v, t) to this input, its dictionary made once."""
+    low, high = limits["delay"]
+    delays = np.arange(low, high + 1e-6, 2.0) if model.fit_delay else np.zeros(1)
+    shapes = np.array(list(product(_TRANSIT, _LEAK, _RETURN, delays)))
+    transit, leak, back, delay = (jnp.asarray(column, times.dtype) for column in shapes.T)
+    unit = Tissue(Fp=1.0, PS=leak, vp=transit, ve=leak / back, delay=delay)  # times Fp: the scale law
+    dictionary = jax.lax.map(
+        lambda one: tissue_concentration(one, aif, times, model=model.name, aif_times=aif_times, frequencies=512),
+        jax.tree.map(lambda a: jnp.broadcast_to(jnp.asarray(a, times.dtype), delay.shape), unit),
+        batch_size=256,
+    )
+    return lambda curves: _fit_block(model, unit, dictionary, curves, times, aif, aif_times, lower, upper)
+
+
+@partial(jax.jit, static_argnames="model")
+def _fit_block(
+    model: FitModel, unit: Tissue, dictionary: Array, curves: Array, times: Array, aif: Array,
+    aif_times: Array, lower: Array, upper: Array,
+) -> BlockFit:  # fmt: skip
+    finite = jnp.all(jnp.isfinite(curves), axis=1)
+    curves = jnp.where(finite[:, None], curves, 0.0)
+    u, found = _dictionary_start(model, unit, dictionary, curves)
+    u = jnp.clip(u, lower, upper)
+
+    def model_curve(x):
+        return predict(model, x, aif, times, aif_times)
+
+    def normal(data, coordinates):
+        def one(curve, x):
+            residual = curve - model_curve(x)
+            J = jax.jacfwd(model_curve)(x)
+            return jnp.sum(residual**2), J.T @ residual, J.T @ J
+
+        return jax.vmap(one, in_axes=(0, 1), out_axes=-1)(data, coordinates)
+
+    energy = jnp.sum(curves**2, axis=1)
+    solution = bounded_least_squares(
+        normal, curves, u, lower, upper, outside=jnp.zeros_like(energy), energy=energy,
+        tolerance=1e-6, chunks=(512, 64), steps=(8, 12),
+    )  # fmt: skip
+    return block_result(model, normal, curves, solution, solution.rss, lower, upper, finite, found,
+        frames=times.size)
+
+
+def _dictionary_start(model: FitModel, unit: Tissue, dictionary: Array, curves: Array) -> tuple[Array, Array]:
+    """Coordinates (p, v) of the dictionary's best curve, and whether it has a positive amplitude."""
+    norm = jnp.sqrt(jnp.sum(dictionary**2, axis=1))
+    score = curves @ (dictionary / norm[:, None]).T
+    best = jnp.argmax(score, axis=1)
+    height = jnp.take_along_axis(score, best[:, None], axis=1)[:, 0]
+    Fp = jnp.maximum(height / norm[best], 1e-6)
+    values = {
+        "Fp": Fp,
+        "PS": unit.PS[best] * Fp,
+        "vp": jnp.clip(unit.vp[best] * Fp, 1e-4, 0.9),
+        "ve": jnp.clip(unit.ve[best] * Fp, 1e-3, 0.9),
+        "va": jnp.full_like(Fp, 1e-3),
+        "delay": unit.delay[best],
+    }
+    values["ve"] = jnp.minimum(values["ve"], 0.99 * (1 - values["vp"]))
+    return jnp.stack(to_coordinates(model.parameters, {n: values[n] for n in model.parameters})), height > 0

@@ -1,0 +1,231 @@
+"""Kinetic fits of whole images: concentration and arterial input in, parameters with errors and status out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from estimate.blocks import map_blocks
+from estimate.bounds import box, resolve_bounds
+from estimate.capillary_fit import CAPILLARY_MODELS, capillary_fit
+from estimate.compressed_fit import BlockFit, compressed_fit
+from estimate.compressed_model import FitModel
+from estimate.implicit import with_implicit_derivative
+from estimate.solvers import lbfgsb_fit
+from simulate.base.errors import InputError
+from simulate.base.status import NO_ESTIMATE, Status
+from simulate.base.types import Tissue
+from simulate.kinetics.compartments import COMPARTMENT_MODELS
+
+FIT_MODELS = (*COMPARTMENT_MODELS, "auto", *CAPILLARY_MODELS)
+MODEL_CODES = {name: code for code, name in enumerate(("2cxm", "2cum", "etm", "tofts", "patlak", "dp", "aath"), 1)}
+"""What the `model` map holds."""
+
+_LIMITS = {"Fp": jnp.inf, "PS": jnp.nan, "vp": 0.0, "ve": jnp.inf, "va": 0.0, "delay": 0.0}
+_LACKING = {"Fp": Status.NO_FP, "vp": Status.NO_VP, "ve": Status.NO_VE}
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class KineticFit:
+    """Result of `fit_kinetics`, every array of the image's shape (*s).
+
+    tissue : the parameters [1/s, fractions, s]; NaN where `status` says that there is no estimate, and the
+        limiting value (Fp inf, vp 0, ve inf) where the model lacks the parameter.
+    stderr : their standard errors, NaN where the model lacks the parameter.
+    rss : residual sum of squares [(mmol/L)^2].     aicc : corrected Akaike criterion (smaller is better).
+    status : bits of `simulate.base.status.Status`.     model : code of the model, see MODEL_CODES.
+    """
+
+    tissue: Tissue
+    stderr: Tissue
+    rss: Any
+    aicc: Any
+    status: Any
+    model: Any
+
+
+@dataclass(frozen=True)
+class _Options:
+    """Everything that is fixed before the first voxel (hashable)."""
+
+    model: FitModel
+    solver: str
+    bounds: tuple[tuple[str, tuple[float, float]], ...] = field(repr=False)
+    identifiable: float
+
+
+def fit_kinetics(
+    concentration: Any,
+    times: Any,
+    aif: Any,
+    *,
+    model: str = "2cxm",
+    aif_times: Any = None,
+    fit_delay: bool = False,
+    arterial_volume: bool = False,
+    bounds: dict[str, tuple[float, float]] | None = None,
+    solver: str = "compressed",
+    identifiable: float = 0.5,
+    progress: Callable[[int], None] | None = None,
+) -> KineticFit:
+    """Fit a kinetic model to every curve of an image by bounded least squares.
+
+    Compartmental models are fitted in the space of the AIF's own exponentials (`estimate.exponential_table`):
+    a closed-form search over pairs of rates, then Levenberg-Marquardt. The minimum is that of the full
+    problem; nothing is approximated but the table's interpolation (relative error < 1e-6).
+
+    Parameters
+    ----------
+    concentration : (*s, t) tissue concentration [mmol/L].      times : (t,) [s], any spacing, any first value.
+    aif : (k,) arterial PLASMA concentration [mmol/L], blood/(1-haematocrit).
+    model : 2cxm, 2cum, etm, tofts, patlak; auto (the one of these with the smallest AICc, voxel by voxel);
+        dp, aath (slower, on the whole curves).
+    aif_times : (k,) sample times of the AIF [s]; `times` by default.
+    fit_delay : also fit the delay from AIF to tissue.
+    arterial_volume : also fit the arterial plasma volume va of the voxel (2cxm, 2cum, tofts, dp, aath).
+    bounds : {name: (low, high)} in internal units over those of `estimate.bounds.BOUNDS`.
+    solver : "compressed", or "lbfgsb" for jaxopt's bounded L-BFGS on the whole curves (a slow reference).
+    identifiable : a parameter whose standard error exceeds this share of its value is flagged
+        (the delay: whose standard error exceeds a frame).
+    progress : called with the number of voxels done after each block.
+
+    Returns
+    -------
+    KineticFit. `tissue` is differentiable in `concentration` and `aif`, forward and reverse, by the implicit
+    function theorem (zero along an active bound); the other fields carry no derivative.
+
+    Raises
+    ------
+    InputError for an unknown model or solver, a combination that cannot be told apart, fewer frames
+    than parameters, or arrays that do not match.
+    """
+    concentration, aif, times, aif_times = _checked(concentration, aif, times, aif_times)
+    options = {
+        "fit_delay": fit_delay, "arterial_volume": arterial_volume, "bounds": bounds, "solver": solver,
+        "identifiable": identifiable, "progress": progress,
+    }  # fmt: skip
+    if model == "auto":
+        names = [n for n in COMPARTMENT_MODELS if not (arterial_volume and _has_plasma(n))]
+        fits = [_fit_one(concentration, times, aif, aif_times, name, **options) for name in names]
+        return _select(fits)
+    return _fit_one(concentration, times, aif, aif_times, model, **options)
+
+
+def _has_plasma(name: str) -> bool:
+    return name in ("etm", "patlak")
+
+
+def _checked(concentration: Any, aif: Any, times: Any, aif_times: Any) -> tuple:
+    """Arrays in the working precision, their shapes verified. NumPy stays NumPy: no copy of a large image."""
+    dtype = jnp.zeros(0).dtype
+    as_is = isinstance(concentration, np.ndarray)
+    concentration = concentration if as_is else jnp.asarray(concentration, dtype)
+    aif, times = jnp.asarray(aif, dtype), jnp.asarray(times, dtype)
+    aif_times = times if aif_times is None else jnp.asarray(aif_times, dtype)
+    if concentration.shape[-1:] != times.shape:
+        raise InputError(
+            "concentration", "last axis", f"{concentration.shape[-1:]} frames but {times.shape} times",
+            "give one time per frame, time last",
+        )  # fmt: skip
+    if aif.shape != aif_times.shape:
+        raise InputError(
+            "aif", "", f"{aif.shape} samples but {aif_times.shape} times", "give aif_times, the times of its samples"
+        )
+    return concentration, aif, times, aif_times
+
+
+def _fit_one(
+    concentration: Any, times: Any, aif: Any, aif_times: Any, name: str, *, fit_delay: bool,
+    arterial_volume: bool, bounds: Any, solver: str, identifiable: float, progress: Any,
+) -> KineticFit:  # fmt: skip
+    if name not in FIT_MODELS:
+        raise InputError("model", "", f"unknown model {name!r}", f"choose one of {', '.join(FIT_MODELS)}")
+    if arterial_volume and _has_plasma(name):
+        raise InputError(
+            "model", name, "its vp cannot be told apart from an arterial volume", "leave out arterial_volume or use 2cxm"
+        )
+    fit_model = FitModel(name, arterial_volume=arterial_volume, fit_delay=fit_delay)
+    if times.size <= len(fit_model.parameters) + 2:
+        raise InputError(
+            "concentration", "frames", f"{times.size} frames cannot determine {len(fit_model.parameters)} parameters",
+            "measure longer or choose a simpler model",
+        )  # fmt: skip
+    limits = resolve_bounds(bounds)
+    shape = concentration.shape[:-1]
+    curves = concentration.reshape(-1, times.size)
+    fit = _raw_fit(fit_model, solver, curves, times, aif, aif_times, limits, progress)
+    values = fit.values
+    if solver != "lbfgsb" and not isinstance(concentration, np.ndarray):
+        values = with_implicit_derivative(fit_model, tuple(limits.items()), curves, aif, times, aif_times, values)
+    return _assemble(fit_model, fit, values, times, shape, identifiable)
+
+
+def _raw_fit(
+    model: FitModel, solver: str, curves: Any, times: Any, aif: Any, aif_times: Any, limits: dict, progress: Any
+) -> BlockFit:
+    """Fit (v, t) curves with the chosen solver, block by block."""
+    lower, upper = box(model, limits, times.dtype)
+    given = (times, aif, aif_times)
+    if solver == "lbfgsb":
+        return map_blocks(lambda c: lbfgsb_fit(model, c, *given, lower, upper), curves, progress)
+    if solver != "compressed":
+        raise InputError("solver", "", f"unknown solver {solver!r}", "choose compressed or lbfgsb")
+    times, aif, aif_times = jax.lax.stop_gradient(given)
+    if model.name in CAPILLARY_MODELS:
+        fit = capillary_fit(model, times, aif, aif_times, limits, lower, upper)
+    else:
+        fit = compressed_fit(model, times, aif, aif_times, limits, lower, upper)
+    return map_blocks(lambda c: fit(jax.lax.stop_gradient(c)), curves, progress)
+
+
+def _assemble(
+    model: FitModel, fit: BlockFit, values: Any, times: Any, shape: tuple[int, ...], identifiable: float
+) -> KineticFit:
+    """Name the parameters, flag what the data do not determine, blank what has no estimate."""
+    status, frame = fit.status, jnp.median(jnp.diff(times))
+    for i, name in enumerate(model.parameters):
+        scale = frame if name == "delay" else identifiable * jnp.abs(values[i])
+        unknown = ~(fit.stderr[i] <= scale)
+        flag = Status[f"{name.upper()}_NOT_IDENTIFIABLE"] | Status.NOT_IDENTIFIABLE
+        status = status | jnp.where(unknown, int(flag), 0)
+    for name, flag in _LACKING.items():
+        status = status if name in model.parameters else status | int(flag)
+    none = (fit.status & int(NO_ESTIMATE)) != 0
+    # a voxel without an estimate says only why
+    status = jnp.where(none, fit.status & int(NO_ESTIMATE), status)
+
+    def image(array: Any) -> Any:
+        return jnp.where(none, jnp.nan, array).reshape(shape)
+
+    def named(arrays: Any, absent: dict[str, float]) -> Tissue:
+        found = dict(zip(model.parameters, arrays, strict=True))
+        return Tissue(**{n: image(found[n] if n in found else jnp.full_like(fit.rss, absent[n])) for n in _LIMITS})
+
+    count = len(model.parameters) + 1  # the noise level is estimated as well
+    frames = times.size
+    correction = 2 * count + 2 * count * (count + 1) / (frames - count - 1)
+    least = jnp.finfo(fit.rss.dtype).tiny * 1e6
+    aicc = frames * jnp.log(jnp.maximum(fit.rss, least) / frames) + correction
+    return KineticFit(
+        tissue=named(values, _LIMITS),
+        stderr=named(fit.stderr, dict.fromkeys(_LIMITS, jnp.nan)),
+        rss=image(fit.rss),
+        aicc=image(aicc),
+        status=status.reshape(shape),
+        model=jnp.where(none, 0, MODEL_CODES[model.name]).astype(jnp.int32).reshape(shape),
+    )
+
+
+def _select(fits: list[KineticFit]) -> KineticFit:
+    """Voxel by voxel the fit with the smallest AICc."""
+    criteria = jnp.stack([jnp.where(jnp.isnan(fit.aicc), jnp.inf, fit.aicc) for fit in fits])
+    best = jnp.argmin(criteria, axis=0)
+
+    def choose(*arrays: Any) -> Any:
+        return jnp.take_along_axis(jnp.stack(arrays), best[None], axis=0)[0]
+
+    return jax.tree.map(choose, *fits)

@@ -1,0 +1,66 @@
+"""jaxopt, here and nowhere else: the bounded reference solver, slow and independent of our own.
+
+jaxopt is no longer maintained, but its L-BFGS-B works on the JAX versions we allow and says so at import.
+Its `implicit_diff` gives reverse-mode derivatives of the result.
+"""
+
+import warnings
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from estimate.bounds import TYPICAL
+from estimate.compressed_fit import BlockFit
+from estimate.compressed_model import FitModel, to_coordinates, to_physical
+from estimate.implicit import predict
+from simulate.base.status import Status
+
+with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module="jaxopt")
+    warnings.filterwarnings("ignore", message="JAXopt is no longer maintained")
+    import jaxopt
+
+
+def lbfgsb_fit(
+    model: FitModel, curves: Array, times: Array, aif: Array, aif_times: Array, lower: Array, upper: Array
+) -> BlockFit:
+    """Fit (v, t) curves one by one from typical tissue; standard errors by Gauss-Newton at the end."""
+    start = {name: jnp.asarray(TYPICAL[name], curves.dtype) for name in model.parameters}
+    u0 = jnp.clip(jnp.stack(to_coordinates(model.parameters, start)), lower[:, 0], upper[:, 0])
+
+    def objective(u, curve, input_curve):
+        residual = curve - predict(model, u, input_curve, times, aif_times)
+        return jnp.sum(residual**2) / jnp.maximum(jnp.sum(curve**2), jnp.finfo(curve.dtype).tiny)
+
+    solver = jaxopt.LBFGSB(objective, maxiter=500, tol=1e-10, implicit_diff=True)
+
+    def one(curve):
+        found = solver.run(u0, (lower[:, 0], upper[:, 0]), curve, aif)
+        u = found.params
+        J = jax.jacfwd(lambda x: predict(model, x, aif, times, aif_times))(u)
+        rss = jnp.sum((curve - predict(model, u, aif, times, aif_times)) ** 2)
+        return u, rss, J.T @ J, found.state.error
+
+    finite = jnp.all(jnp.isfinite(curves), axis=1)
+    signal = jnp.any(curves > 0, axis=1)
+    u, rss, normal, error = jax.lax.map(one, jnp.where(finite[:, None], curves, 0.0), batch_size=64)
+    values = to_physical(model.parameters, tuple(u.T))
+    values = jnp.stack([values[name] for name in model.parameters])
+
+    def jacobian(x):
+        found = to_physical(model.parameters, tuple(x))
+        return jnp.stack([found[name] for name in model.parameters])
+
+    slope = jax.vmap(jax.jacfwd(jacobian))(u)
+    covariance = slope @ jnp.linalg.pinv(normal, hermitian=True) @ jnp.swapaxes(slope, 1, 2)
+    noise = rss / max(times.size - len(model.parameters), 1)
+    stderr = jnp.sqrt(jnp.diagonal(covariance, axis1=1, axis2=2).T * noise)
+    at_bound = jnp.any((u <= lower[:, 0]) | (u >= upper[:, 0]), axis=1)
+    status = (
+        jnp.where(finite, 0, int(Status.NOT_FINITE))
+        | jnp.where(finite & ~signal, int(Status.NO_SIGNAL), 0)
+        | jnp.where(error > 1e-4, int(Status.NOT_CONVERGED), 0)
+        | jnp.where(at_bound, int(Status.AT_BOUND), 0)
+    )
+    return BlockFit(values, stderr, rss, status.astype(jnp.int32))
