@@ -17,7 +17,8 @@ from simulate.base.status import Status
 
 
 class BlockFit(NamedTuple):
-    """Per voxel: parameters and standard errors (p, v), residual sum of squares (v,), status bits (v,)."""
+    """Per voxel: parameters (p, v), standard errors (p+1, v; the last is that of Ktrans), residual sum of
+    squares (v,), status bits (v,)."""
 
     values: Array
     stderr: Array
@@ -97,7 +98,7 @@ def block_result(
 
 
 def standard_errors(model: FitModel, matrix: Array, u: Array, rss: Array, frames: int) -> Array:
-    """Standard errors (p, v) of the physical parameters theta.
+    """Standard errors (p+1, v) of the physical parameters theta and of Ktrans.
 
     s sqrt(diag(D (J^T J)^-1 D^T)), s^2 = rss/(t-p), with J^T J = `matrix` (p, p, v) in the solver's
     coordinates u and D = dtheta/du. A coordinate that the curve does not feel has an infinite error.
@@ -113,11 +114,11 @@ def standard_errors(model: FitModel, matrix: Array, u: Array, rss: Array, frames
 
     def physical(*coordinates):
         values = to_physical(model.parameters, coordinates)
-        return [values[name] for name in model.parameters]
+        return [values[name] for name in model.parameters] + [model.transfer_constant(values)]
 
     slopes = [jax.jvp(physical, tuple(u), tuple(unit[i]))[1] for i in range(p)]  # by coordinate, by parameter
     errors = []
-    for k in range(p):
+    for k in range(p + 1):
         d = [slopes[i][k] * scale[i] for i in range(p)]
         errors.append(sum(d[i] * inverse[i, j] * d[j] for i in range(p) for j in range(p)))
     variance = jnp.maximum(jnp.stack(errors), 0.0) * rss / max(frames - p, 1)

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from estimate.exponential_table import ExponentialTable, read_exponential, read_fixed
+from simulate.base.types import Tissue
 from simulate.kinetics.compartments import COMPARTMENT_MODELS, Terms
 
 _LINEAR = ("va", "delay")
@@ -38,6 +39,12 @@ class FitModel:
         if self.arterial_volume:
             terms = terms._replace(plasma=values["va"] + (0.0 if terms.plasma is None else terms.plasma))
         return terms
+
+    def transfer_constant(self, values: dict[str, Array]) -> Array:
+        """Ktrans [1/s]: Fp PS/(Fp+PS) of compartments, Fp (1-exp(-PS/Fp)) of plug-flow capillaries."""
+        PS = values["PS"]
+        tissue = Tissue(Fp=values.get("Fp", jnp.inf), PS=PS, vp=0.0, ve=1.0)
+        return tissue.Ktrans if self.name in COMPARTMENT_MODELS else tissue.Ktrans_crone
 
 
 def to_physical(names: Sequence[str], u: Sequence[Array]) -> dict[str, Array]:

@@ -1,7 +1,7 @@
 """Kinetic fits of whole images: concentration and arterial input in, parameters with errors and status out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -35,27 +35,19 @@ class KineticFit:
 
     tissue : the parameters [1/s, fractions, s]; NaN where `status` says that there is no estimate, and the
         limiting value (Fp inf, vp 0, ve inf) where the model lacks the parameter.
-    stderr : their standard errors, NaN where the model lacks the parameter.
+    Ktrans : transfer constant [1/s]: Fp PS/(Fp+PS), or Fp (1-exp(-PS/Fp)) for dp and aath.
+    stderr : standard errors by name, those of `tissue` and Ktrans; NaN where the model lacks the parameter.
     rss : residual sum of squares [(mmol/L)^2].     aicc : corrected Akaike criterion (smaller is better).
     status : bits of `simulate.base.status.Status`.     model : code of the model, see MODEL_CODES.
     """
 
     tissue: Tissue
-    stderr: Tissue
+    Ktrans: Any
+    stderr: dict[str, Any]
     rss: Any
     aicc: Any
     status: Any
     model: Any
-
-
-@dataclass(frozen=True)
-class _Options:
-    """Everything that is fixed before the first voxel (hashable)."""
-
-    model: FitModel
-    solver: str
-    bounds: tuple[tuple[str, tuple[float, float]], ...] = field(repr=False)
-    identifiable: float
 
 
 def fit_kinetics(
@@ -201,18 +193,19 @@ def _assemble(
     def image(array: Any) -> Any:
         return jnp.where(none, jnp.nan, array).reshape(shape)
 
-    def named(arrays: Any, absent: dict[str, float]) -> Tissue:
-        found = dict(zip(model.parameters, arrays, strict=True))
-        return Tissue(**{n: image(found[n] if n in found else jnp.full_like(fit.rss, absent[n])) for n in _LIMITS})
-
+    names = model.parameters
+    found = dict(zip(names, values, strict=True))
+    errors = dict(zip((*names, "Ktrans"), fit.stderr, strict=True))
+    absent = jnp.full_like(fit.rss, jnp.nan)
     count = len(model.parameters) + 1  # the noise level is estimated as well
     frames = times.size
     correction = 2 * count + 2 * count * (count + 1) / (frames - count - 1)
     least = jnp.finfo(fit.rss.dtype).tiny * 1e6
     aicc = frames * jnp.log(jnp.maximum(fit.rss, least) / frames) + correction
     return KineticFit(
-        tissue=named(values, _LIMITS),
-        stderr=named(fit.stderr, dict.fromkeys(_LIMITS, jnp.nan)),
+        tissue=Tissue(**{n: image(found.get(n, jnp.full_like(fit.rss, _LIMITS[n]))) for n in _LIMITS}),
+        Ktrans=image(model.transfer_constant(found)),
+        stderr={n: image(errors.get(n, absent)) for n in (*_LIMITS, "Ktrans")},
         rss=image(fit.rss),
         aicc=image(aicc),
         status=status.reshape(shape),

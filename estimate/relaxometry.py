@@ -196,8 +196,8 @@ def block_concentration(
     """Concentration of any set of voxels, and their `Status`.
 
     A frame whose signal no concentration could have made is NaN and marks its voxel SATURATED. Zero, negative
-    or constant voxels are NO_SIGNAL, as are those whose T10 is not a positive number; a NaN or infinity in the
-    signal is NOT_FINITE: both are NaN in every frame.
+    or constant voxels are NO_SIGNAL, as are those whose T10 is not a positive number; a NaN or infinity in
+    the signal is NOT_FINITE: both are NaN in every frame.
     """
     signal, t10 = jnp.asarray(signal), jnp.asarray(t10)
     known = jnp.isfinite(t10) & (t10 > 0)

@@ -34,8 +34,8 @@ def semiquantitative(
     arrival : time [s] from which to count; for a known baseline it is `times[protocol.baseline - 1]`, the
         last frame without contrast.
 
-    The area is that of the piecewise-linear curve over exactly `IAUC_DURATION`, interpolated at both ends; NaN
-    where the series ends earlier. A voxel with a NaN in any frame has no values.
+    The area is that of the piecewise-linear curve over exactly `IAUC_DURATION`, interpolated at both ends;
+    NaN where the series ends earlier. A voxel with a NaN in any frame has no values.
     """
     concentration, times = jnp.asarray(concentration), jnp.asarray(times)
     arrival = jnp.broadcast_to(jnp.asarray(arrival, times.dtype), concentration.shape[:-1])

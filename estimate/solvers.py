@@ -11,10 +11,10 @@ import jax.numpy as jnp
 from jax import Array
 
 from estimate.bounds import TYPICAL
-from estimate.compressed_fit import BlockFit
-from estimate.compressed_model import FitModel, to_coordinates, to_physical
+from estimate.compressed_fit import BlockFit, block_result
+from estimate.compressed_model import FitModel, to_coordinates
 from estimate.implicit import predict
-from simulate.base.status import Status
+from estimate.levenberg_marquardt import Solution
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", category=DeprecationWarning, module="jaxopt")
@@ -45,22 +45,8 @@ def lbfgsb_fit(
     finite = jnp.all(jnp.isfinite(curves), axis=1)
     signal = jnp.any(curves > 0, axis=1)
     u, rss, normal, error = jax.lax.map(one, jnp.where(finite[:, None], curves, 0.0), batch_size=64)
-    values = to_physical(model.parameters, tuple(u.T))
-    values = jnp.stack([values[name] for name in model.parameters])
-
-    def jacobian(x):
-        found = to_physical(model.parameters, tuple(x))
-        return jnp.stack([found[name] for name in model.parameters])
-
-    slope = jax.vmap(jax.jacfwd(jacobian))(u)
-    covariance = slope @ jnp.linalg.pinv(normal, hermitian=True) @ jnp.swapaxes(slope, 1, 2)
-    noise = rss / max(times.size - len(model.parameters), 1)
-    stderr = jnp.sqrt(jnp.diagonal(covariance, axis1=1, axis2=2).T * noise)
-    at_bound = jnp.any((u <= lower[:, 0]) | (u >= upper[:, 0]), axis=1)
-    status = (
-        jnp.where(finite, 0, int(Status.NOT_FINITE))
-        | jnp.where(finite & ~signal, int(Status.NO_SIGNAL), 0)
-        | jnp.where(error > 1e-4, int(Status.NOT_CONVERGED), 0)
-        | jnp.where(at_bound, int(Status.AT_BOUND), 0)
-    )
-    return BlockFit(values, stderr, rss, status.astype(jnp.int32))
+    solution = Solution(u.T, rss, error < 1e-4)
+    return block_result(
+        model, lambda *_: (None, None, jnp.moveaxis(normal, 0, -1)), curves, solution, rss, lower, upper,
+        finite, signal, frames=times.size,
+    )  # fmt: skip

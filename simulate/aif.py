@@ -151,7 +151,7 @@ def disperse(
     *,
     time_constant: Real[ArrayLike, "*s"],
 ) -> Float[Array, "*s t"]:
-    r"""The input after a well-stirred volume of mean transit time `time_constant` T [s]; T = 0 changes nothing.
+    r"""The input after a well-stirred volume of mean transit time T = `time_constant` [s]; 0 changes nothing.
 
     (1/T) e^{-t/T} * ca(t), exact at `times` for ca linear between them and zero before the first.
     """
@@ -165,7 +165,7 @@ def disperse(
 def delayed(
     aif: Float[ArrayLike, " t"], times: Float[ArrayLike, " t"], delay: Real[ArrayLike, "*s"]
 ) -> Float[Array, "*s t"]:
-    """ca(t - delay) [s], exact for ca linear between `times`, zero before the first, constant after the last."""
+    """ca(t - delay), exact for ca linear between `times` [s], zero before and constant after them."""
     aif, times = jnp.asarray(aif), jnp.asarray(times)
     return interpolate(aif, times, times - jnp.asarray(delay)[..., None])
 

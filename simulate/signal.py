@@ -46,7 +46,7 @@ def spgr_saturation(
 
     Written with 1 - E1 and 1 - cos α = 2 sin² α/2, so that float32 keeps its digits at TR R1 << 1.
     """
-    recovered = -jnp.expm1(-repetition_time * jnp.asarray(r1))
+    recovered = -jnp.expm1(-jnp.asarray(repetition_time) * r1)
     return recovered / (2 * jnp.sin(angle / 2) ** 2 + jnp.cos(angle) * recovered)
 
 

@@ -27,10 +27,10 @@ from simulate.base.errors import InputError
 
 # Chosen on real and simulated series sampled every 1 to 6 s.
 FIRST_PASS = 45.0  # s after contrast arrives in which the first pass peaks
-LOWEST_PEAK = 0.5  # mmol/L of blood; half a normal dose peaks above 2
+LOWEST_PEAK = 1.0  # mmol/L of blood; half a normal dose peaks above 2
 PEAK_TO_NOISE = 8.0
 RESTLESS = 0.1  # rms before contrast, as a share of the peak: inflow, motion, a wrong baseline
-RECIRCULATING = 0.7  # share of the peak that is left after the first pass, at most
+RECIRCULATING = 0.5  # share of the peak that is left after the first pass, at most; blood has 0.1 to 0.3
 STRONG = 0.2  # share of the highest first pass: below lies tissue
 EARLIEST = 5  # so many voxels have to agree on when the bolus comes first, and how high it stands
 SAME_TIME = 1.5, 0.4  # s, and share of the frame spacing, within which a voxel is as early
@@ -64,16 +64,32 @@ def find_aif(
     mask : where to look; everywhere by default.      voxels : at most so many are used.
 
     The curve is measured in blood and divided by (1 - haematocrit). `InputError` where nothing looks like an
-    artery.
+    artery. In simulated scenes with T10 wrong by 12 % in each voxel and SNR 10-20, the area of the first 70 s
+    is right to 10 % (5 % bias) in arteries three voxels wide and more, and 20 % low in those two voxels wide;
+    the mean of the five highest voxels is 30-80 % high.
     """
-    check_haematocrit(haematocrit)
-    image, times = np.asarray(concentration), np.asarray(times)
-    grid = image.shape[:-1]
+    image = np.asarray(concentration)
     where = np.max(image, axis=-1) > LOWEST_PEAK  # False where a frame is NaN
     where = where if mask is None else where & np.asarray(mask, bool)
-    if np.sum(where) < FEWEST:
+    return find_aif_among(image[where], where, times, haematocrit=haematocrit, voxels=voxels)
+
+
+def find_aif_among(
+    curves: Float[ArrayLike, "v t"],
+    where: Bool[np.ndarray, "*s"],
+    times: Float[ArrayLike, " t"],
+    *,
+    haematocrit: float,
+    voxels: int = 50,
+) -> ArterialInput:
+    """`find_aif` for a series that is streamed: only the voxels that reach `LOWEST_PEAK` need be in memory.
+
+    curves : their concentrations, finite in every frame, in the order in which `where` (*space) is True.
+    """
+    check_haematocrit(haematocrit)
+    curves, times = np.asarray(curves), np.asarray(times)
+    if len(curves) < FEWEST:
         raise _no_artery(f"no group of voxels reaches {LOWEST_PEAK} mmol/L")
-    curves = image[where]
     baseline = _baseline(curves)
     features = _first_pass(curves, times, baseline)
     early = _early(features, where, np.median(np.diff(times)))
@@ -82,7 +98,7 @@ def find_aif(
         raise _no_artery(f"only {np.sum(group)} connected voxels look like an artery")
     chosen = np.flatnonzero(group)[_pure(curves[group], voxels)]
     blood = np.median(curves[chosen], axis=0)
-    used = np.zeros(grid, bool)
+    used = np.zeros(where.shape, bool)
     used[tuple(axis[chosen] for axis in np.nonzero(where))] = True
     details = {
         "voxels": int(chosen.size),

@@ -1,0 +1,44 @@
+"""The command line: a thin skin over functions that a notebook can call as well."""
+
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from experiments.cli.check import check
+from experiments.cli.demo import demo
+from experiments.cli.estimate import estimate_app
+from simulate.base.errors import InputError
+from simulate.base.selfcheck import environment
+
+app = App(
+    name="tracerflow",
+    help="Physics-informed DCE-MRI and ASL perfusion: simulate, estimate, classify.",
+    version=lambda: environment()["tracerflow"],
+    help_format="plaintext",
+)
+app.command(demo, name="demo")
+app.command(estimate_app)
+app.command(check, name="check")
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code: 0 well, 1 failed check, 2 wrong input, 130 interrupted."""
+    try:
+        result = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except InputError as error:
+        return _say(str(error), 2)
+    except CycloptsError as error:
+        return _say(f"{' '.join(str(error).split())}; see tracerflow --help", 2)
+    except KeyboardInterrupt:
+        return _say("interrupted; every file written so far is whole", 130)
+    return result if isinstance(result, int) else 0
+
+
+def _say(message: str, code: int) -> int:
+    print(f"tracerflow: {message}", file=sys.stderr)
+    return code
+
+
+def main() -> None:
+    sys.exit(run())

@@ -1,4 +1,4 @@
-"""Every row of the OSIPI reference data for population inputs, T1 and concentration, in OSIPI's tolerances."""
+"""OSIPI's reference rows for population inputs, T1 and concentration, all within OSIPI's tolerances."""
 
 import csv
 from collections import defaultdict
@@ -73,9 +73,16 @@ def test_t1_of_prostate(shared_data, method, corrected):
     assert all(np.array_equal(numbers(row["FA"]), angles) for row in rows)
     b1 = jnp.array([float(row["B1"]) / 100 for row in rows]) if corrected else 1.0  # per cent there
     result = vfa_t1(signal, angles, float(tr[0]), b1=b1, method=method)
-    column = f"T1 {method}" + " B1cor" * corrected
-    check_r1(f"prostate, {column}", result.t1, np.array([1000 / float(row[column]) for row in rows]))
-    assert len(rows) == 50
+    column = f"T1 {method}"
+    reference = np.array([float(row[column + " B1cor" * corrected]) / 1000 for row in rows])
+    kept = np.ones(len(rows), bool)
+    if corrected:
+        # T1 of small flip angles goes as 1/b1². One reference value (linear, row 4) contradicts its own
+        # uncorrected neighbour by 13 % for b1 = 1.005; OSIPI's tests do not use the B1-corrected columns.
+        uncorrected = np.array([float(row[column]) / 1000 for row in rows])
+        kept = np.abs(reference * np.asarray(b1) ** 2 / uncorrected - 1) < 0.1
+    check_r1(f"prostate, {column}" + " B1cor" * corrected, result.t1[kept], 1 / reference[kept])
+    assert kept.sum() == (49 if corrected and method == "linear" else 50)
 
 
 def test_signal_to_concentration(shared_data):

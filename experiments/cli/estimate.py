@@ -1,0 +1,101 @@
+"""tracerflow estimate dce"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter
+from rich.console import Console
+from rich.table import Table
+
+from estimate.pipeline import Estimate
+from experiments.cli.progress import progress_bar
+from experiments.estimate_dce import DCEOptions, estimate_dce
+from experiments.report import summary_rows
+from simulate.base.status import Status, status_shares
+
+estimate_app = App(name="estimate", help="Perfusion maps from a measured series.", help_format="plaintext")
+
+Many = Annotated[list[str] | None, Parameter(name="--set", negative="")]
+Flag = Parameter(negative="")
+
+
+@estimate_app.command(name="dce")
+def dce(
+    series: Path,
+    /,
+    *,
+    out: Path,
+    method: Literal["2cxm", "2cum", "etm", "tofts", "patlak", "auto", "dp", "aath"] = "2cxm",
+    quantity: Literal["signal", "concentration"] = "signal",
+    aif: str = "auto",
+    aif_is: Literal["blood", "plasma"] | None = None,
+    haematocrit: float | None = None,
+    fit_delay: Annotated[bool, Flag] = False,
+    arterial_volume: Annotated[bool, Flag] = False,
+    vfa: Path | None = None,
+    t10: str | None = None,
+    b1: Path | None = None,
+    mask: Path | None = None,
+    relaxivity: float | None = None,
+    set_: Many = None,
+) -> int:
+    """Fit a kinetic model to a 4-D DCE-MRI series; write maps, AIF, maps.json, maps.png and report.html.
+
+    Parameters
+    ----------
+    series
+        4-D NIfTI with its JSON sidecar beside it (TR, flip angle, VolumeTiming; see the README).
+    out
+        Folder for the results.
+    method
+        Kinetic model; auto chooses by AICc voxel by voxel, dp and aath are slower.
+    quantity
+        What the series holds: signal, or concentration in mmol/L.
+    aif
+        Arterial input: auto (found in the images), parker, georgiou, a curve.csv or a roi.nii.gz.
+    aif_is
+        Whether a curve.csv that does not say so holds blood or plasma.
+    haematocrit
+        Haematocrit of the large vessels, over the sidecar's.
+    fit_delay
+        Also fit the delay between AIF and tissue.
+    arterial_volume
+        Also fit the arterial plasma volume va.
+    vfa
+        Variable-flip-angle images with sidecar, for T1.
+    t10
+        T1 before contrast: seconds, or a map.
+    b1
+        Map of the transmit field relative to nominal.
+    mask
+        Voxels to estimate.
+    relaxivity
+        Longitudinal relaxivity [1/(s mmol/L)], over the sidecar's.
+    set_
+        Field=value, over the sidecar's; may be repeated, and is recorded.
+    """
+    options = DCEOptions(
+        series, out, method, quantity, aif, aif_is, haematocrit, fit_delay, arterial_volume, vfa, t10, b1, mask,
+        relaxivity, set_ or [],
+    )  # fmt: skip
+    with progress_bar() as progress:
+        estimate = estimate_dce(options, progress)
+    print_summary(estimate, out)
+    return 0
+
+
+def print_summary(estimate: Estimate, out: Path) -> None:
+    """Medians with quartiles, the AIF, the share of voxels by status, and where the report lies."""
+    inside = estimate.status != int(Status.OUTSIDE)
+    table = Table(title=f"{estimate.method}, {int(inside.sum()):,} voxels, median [quartiles]")
+    for column in ("map", "value", "unit"):
+        table.add_column(column)
+    names = [n for n in ("Fp", "PS", "vp", "ve", "va", "Ktrans", "delay", "T10") if n in estimate.maps.values]
+    for row in summary_rows(estimate.maps, names=names, mask=inside):
+        table.add_row(*row)
+    console = Console()
+    console.print(table)
+    console.print(f"AIF: {estimate.aif.source}; plasma peak {float(max(estimate.aif.curve)):.2f} mmol/L")
+    shares = {name: share for name, share in status_shares(estimate.status).items() if share > 0}
+    console.print("Voxels: " + ", ".join(f"{100 * share:.1f} % {name}" for name, share in shares.items()))
+    console.print(f"Report: {out / 'report.html'}")

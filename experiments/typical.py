@@ -1,0 +1,54 @@
+"""Voxels worth looking at: the middle of the distribution, its ends, and the worst fit."""
+
+from typing import Any
+
+import numpy as np
+
+from estimate.kinetic_fit import MODEL_CODES
+from estimate.pipeline import Estimate, concentration_at
+from experiments.figures.curves import TypicalVoxel, significant
+from simulate.base.status import NO_ESTIMATE
+from simulate.base.types import Series, Tissue
+from simulate.base.units import clinical_unit, from_clinical
+from simulate.kinetics import tissue_concentration
+
+_LIMITS = {"Fp": np.inf, "PS": 0.0, "vp": 0.0, "ve": np.inf, "va": 0.0, "delay": 0.0}
+
+
+def typical_voxels(series: Series, estimate: Estimate, t10: Any, b1: Any) -> list[TypicalVoxel]:
+    """Measured and fitted curves at the 10th, 50th and 90th percentile of Ktrans, and at the largest misfit."""
+    sound = ((estimate.status & int(NO_ESTIMATE)) == 0) & np.isfinite(estimate.maps["Ktrans"])
+    if not sound.any():
+        return []
+    places = np.argwhere(sound)
+    Ktrans = estimate.maps["Ktrans"][sound]
+    misfit = estimate.maps["rss"][sound] / np.maximum(estimate.maps["peak"][sound], 1e-6) ** 2
+    order = np.argsort(Ktrans)
+    chosen = [(f"{p}th percentile of Ktrans", order[int(p / 100 * (order.size - 1))]) for p in (10, 50, 90)]
+    chosen.append(("largest misfit", int(np.argmax(misfit))))
+    indices = np.array([places[k] for _, k in chosen])
+    curves = concentration_at(series, estimate.protocol, t10, b1, tuple(indices.T))
+    names = {code: name for name, code in MODEL_CODES.items()}
+    times = np.asarray(estimate.protocol.frame_centres)
+    return [
+        _voxel(label, tuple(map(int, index)), times, curve, estimate, names)
+        for (label, _), index, curve in zip(chosen, indices, curves, strict=True)
+    ]
+
+
+def _voxel(
+    label: str, index: tuple, times: np.ndarray, measured: np.ndarray, estimate: Estimate, names: dict[int, str]
+) -> TypicalVoxel:
+    model = names[int(estimate.maps["model"][index])]
+    values, lines = dict(_LIMITS), [model]
+    for name in _LIMITS:
+        if name not in estimate.maps.values or not np.isfinite(estimate.maps[name][index]):
+            continue
+        shown, error = estimate.maps[name][index], estimate.maps[f"{name}_stderr"][index]
+        values[name] = float(from_clinical(name, shown))
+        unit = clinical_unit(name).replace("fraction", "")
+        lines.append(f"{name} {significant(float(shown))} ± {significant(float(error))} {unit}".strip())
+    fitted = tissue_concentration(
+        Tissue(**values), estimate.aif.curve, times, model=model, aif_times=estimate.aif.times
+    )
+    return TypicalVoxel(index, label, times, measured, np.asarray(fitted), ", ".join(lines))
