@@ -18,6 +18,7 @@ from jaxtyping import ArrayLike, Float
 from estimate.arterial.given import ArterialInput, check_haematocrit
 from simulate.aif import blood_to_plasma
 from simulate.base.errors import InputError
+from simulate.base.files import write_atomically
 
 Kind = Literal["blood", "plasma"]
 
@@ -31,10 +32,7 @@ def write_aif_csv(path: str | os.PathLike, aif: ArterialInput) -> None:
     lines.append("time_s,concentration_mmol_per_L")
     rows = zip(np.asarray(aif.times), np.asarray(aif.curve), strict=True)
     lines += [f"{time!s},{value!s}" for time, value in rows]
-    target = Path(path)
-    aside = target.with_name(f"{target.name}.{os.getpid()}.part")
-    aside.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    os.replace(aside, target)
+    write_atomically(path, "\n".join(lines) + "\n")
 
 
 def read_aif_csv(
