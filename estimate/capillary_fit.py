@@ -1,7 +1,8 @@
 """Bounded fits of models that are no sums of exponentials (dp, aath), on the whole curves.
 
-The best curve of a small dictionary (its amplitude in closed form) is the start; then the same bounded
-Levenberg-Marquardt as for compartments, with the Jacobian by forward differentiation.
+The residual has several minima in the transit time, so the best curve of a dictionary (its amplitude in
+closed form) is taken from each of a few bands of transit times as a start; then the same bounded
+Levenberg-Marquardt as for compartments, with the Jacobian by forward differentiation, and the best end wins.
 """
 
 from collections.abc import Callable
@@ -22,7 +23,8 @@ from simulate.kinetics import tissue_concentration
 
 CAPILLARY_MODELS = ("dp", "aath")
 
-_TRANSIT = np.geomspace(0.7, 60.0, 9)  # Tc = vp/Fp [s]
+_TRANSIT = np.geomspace(0.5, 80.0, 16)  # Tc = vp/Fp [s]
+_BANDS = 4  # of transit times; each gives one start
 _LEAK = np.array([0.02, 0.1, 0.3, 0.8, 2.0])  # PS/Fp
 _RETURN = np.geomspace(1e-3, 0.1, 5)  # PS/ve [1/s]
 
@@ -35,12 +37,13 @@ def capillary_fit(
     delays = np.arange(low, high + 1e-6, 2.0) if model.fit_delay else np.zeros(1)
     shapes = np.array(list(product(_TRANSIT, _LEAK, _RETURN, delays)))
     transit, leak, back, delay = (jnp.asarray(column, times.dtype) for column in shapes.T)
-    unit = Tissue(Fp=1.0, PS=leak, vp=transit, ve=leak / back, delay=delay)  # times Fp: the scale law
+    unit = Tissue(Fp=jnp.ones(()), PS=leak, vp=transit, ve=leak / back, va=jnp.zeros(()), delay=delay)  # times Fp: the scale law
     dictionary = jax.lax.map(
         lambda one: tissue_concentration(one, aif, times, model=model.name, aif_times=aif_times, frequencies=512),
         jax.tree.map(lambda a: jnp.broadcast_to(jnp.asarray(a, times.dtype), delay.shape), unit),
         batch_size=256,
     )
+    # product() runs through the transit times slowest: equal parts are bands
     return lambda curves: _fit_block(model, unit, dictionary, curves, times, aif, aif_times, lower, upper)
 
 
@@ -51,8 +54,8 @@ def _fit_block(
 ) -> BlockFit:  # fmt: skip
     finite = jnp.all(jnp.isfinite(curves), axis=1)
     curves = jnp.where(finite[:, None], curves, 0.0)
-    u, found = _dictionary_start(model, unit, dictionary, curves)
-    u = jnp.clip(u, lower, upper)
+    starts = [_dictionary_start(model, unit, dictionary, curves, band) for band in range(_BANDS)]
+    found = jnp.stack([positive for _, positive in starts]).any(axis=0)
 
     def model_curve(x):
         return predict(model, x, aif, times, aif_times)
@@ -66,16 +69,31 @@ def _fit_block(
         return jax.vmap(one, in_axes=(0, 1), out_axes=-1)(data, coordinates)
 
     energy = jnp.sum(curves**2, axis=1)
-    solution = bounded_least_squares(
-        normal, curves, u, lower, upper, outside=jnp.zeros_like(energy), energy=energy,
+    ends = bounded_least_squares(
+        normal, jnp.tile(curves, (_BANDS, 1)), jnp.clip(jnp.concatenate([u for u, _ in starts], axis=1), lower, upper),
+        lower, upper, outside=jnp.zeros(_BANDS * energy.size, energy.dtype), energy=jnp.tile(energy, _BANDS),
         tolerance=1e-6, chunks=(512, 64), steps=(8, 12),
     )  # fmt: skip
-    return block_result(model, normal, curves, solution, solution.rss, lower, upper, finite, found,
-        frames=times.size)
+    ends = jax.tree.map(lambda a: a.reshape(*a.shape[:-1], _BANDS, -1), ends)
+    best = jnp.argmin(ends.rss, axis=0)
+
+    def of_best(a):
+        where = jnp.broadcast_to(best, a.shape[:-2] + (1, best.size))
+        return jnp.take_along_axis(a, where, axis=-2)[..., 0, :]
+
+    solution = jax.tree.map(of_best, ends)
+    return block_result(
+        model, normal, curves, solution, solution.rss, lower, upper, finite, found, frames=times.size
+    )
 
 
-def _dictionary_start(model: FitModel, unit: Tissue, dictionary: Array, curves: Array) -> tuple[Array, Array]:
-    """Coordinates (p, v) of the dictionary's best curve, and whether it has a positive amplitude."""
+def _dictionary_start(
+    model: FitModel, unit: Tissue, dictionary: Array, curves: Array, band: int
+) -> tuple[Array, Array]:
+    """Coordinates (p, v) of the best curve in a band of transit times, and whether its amplitude is positive."""
+    size = dictionary.shape[0] // _BANDS
+    part = slice(band * size, (band + 1) * size)
+    dictionary, unit = dictionary[part], jax.tree.map(lambda a: a[part] if a.ndim else a, unit)
     norm = jnp.sqrt(jnp.sum(dictionary**2, axis=1))
     score = curves @ (dictionary / norm[:, None]).T
     best = jnp.argmax(score, axis=1)

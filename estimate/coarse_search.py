@@ -50,7 +50,8 @@ def _candidates(model: FitModel, table: ExponentialTable, shape: tuple[int, bool
     high = low + step * (nodes - 1)
     # from a third of 1/duration to about three per frame: beyond, curves no longer differ
     log_rates = jnp.linspace(low + np.log(30.0), high - np.log(6.0), count)
-    chosen = np.array(list(combinations(range(count), exchange)), dtype=int).reshape(-1, exchange)[:, ::-1]
+    sets = list(combinations(range(count), exchange))
+    chosen = np.array(sets, dtype=int).reshape(len(sets), exchange)[:, ::-1]  # the faster rate first
 
     def at_delay(index):
         delay = jnp.full(count, table.delay[0] + index * table.delay[1]) if table.fits_delay else None
@@ -62,9 +63,9 @@ def _candidates(model: FitModel, table: ExponentialTable, shape: tuple[int, bool
         return jnp.stack(columns, axis=1)
 
     indices = jnp.arange(0, DELAY_NODES, 2) if table.fits_delay else jnp.zeros(1, jnp.int32)
-    sets = jax.vmap(at_delay)(indices)
-    sets = sets.reshape(-1, *sets.shape[2:])  # (n, k, r)
-    q, factors = jnp.linalg.qr(jnp.swapaxes(sets, 1, 2))
+    columns = jax.vmap(at_delay)(indices)
+    columns = columns.reshape(-1, *columns.shape[2:])  # (n, k, r)
+    q, factors = jnp.linalg.qr(jnp.swapaxes(columns, 1, 2))
     sign = jnp.sign(jnp.diagonal(factors, axis1=1, axis2=2))
     delays = table.delay[0] + indices * table.delay[1]
     return _Candidates(

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.stats import norm
 
 from estimate.blocks import map_blocks
 from estimate.bounds import box, resolve_bounds
@@ -49,6 +50,18 @@ class KineticFit:
     status: Any
     model: Any
 
+    def interval(self, name: str, level: float = 0.9) -> tuple[Any, Any]:
+        """Confidence interval of a parameter: value exp(+-z stderr/value), which stays positive.
+
+        The delay, which may be negative, has value +- z stderr.
+        """
+        value = self.Ktrans if name == "Ktrans" else getattr(self.tissue, name)
+        reach = norm.ppf((1 + level) / 2) * self.stderr[name]
+        if name == "delay":
+            return value - reach, value + reach
+        factor = jnp.exp(reach / value)
+        return value / factor, value * factor
+
 
 def fit_kinetics(
     concentration: Any,
@@ -61,7 +74,7 @@ def fit_kinetics(
     arterial_volume: bool = False,
     bounds: dict[str, tuple[float, float]] | None = None,
     solver: str = "compressed",
-    identifiable: float = 0.5,
+    identifiable: float = 1 / 3,
     progress: Callable[[int], None] | None = None,
 ) -> KineticFit:
     """Fit a kinetic model to every curve of an image by bounded least squares.
@@ -81,8 +94,8 @@ def fit_kinetics(
     arterial_volume : also fit the arterial plasma volume va of the voxel (2cxm, 2cum, tofts, dp, aath).
     bounds : {name: (low, high)} in internal units over those of `estimate.bounds.BOUNDS`.
     solver : "compressed", or "lbfgsb" for jaxopt's bounded L-BFGS on the whole curves (a slow reference).
-    identifiable : a parameter whose standard error exceeds this share of its value is flagged
-        (the delay: whose standard error exceeds a frame).
+    identifiable : a parameter whose standard error exceeds this share of its value is flagged, by default one
+        that lies within three standard errors of zero (the delay: whose standard error exceeds a frame).
     progress : called with the number of voxels done after each block.
 
     Returns

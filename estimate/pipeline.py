@@ -13,7 +13,7 @@ import numpy as np
 
 from estimate.arterial import LOWEST_PEAK, ArterialInput, aif_from_roi, find_aif_among, population_aif
 from estimate.baseline import detect_baseline, estimate_onset
-from estimate.kinetic_fit import fit_kinetics
+from estimate.kinetic_fit import FIT_MODELS, fit_kinetics
 from estimate.relaxometry import block_concentration, vfa_t1
 from estimate.semiquantitative import semiquantitative
 from simulate.base.errors import InputError
@@ -30,7 +30,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class VFA:
-    """Variable-flip-angle images for T1: signal (*space, n), flip_angles (n,) [degrees], repetition_time [s]."""
+    """Variable-flip-angle images for T1: signal (*space, n), flip_angles (n,) [degrees], TR [s]."""
 
     signal: Any
     flip_angles: Any
@@ -71,7 +71,8 @@ def estimate_maps(
     aif : an `ArterialInput`; a boolean array (*space), the region of an artery; "auto", found in the images;
         "parker" or "georgiou", the population's, arriving when contrast first appears.
     haematocrit : of the vessels in which the input is measured, turns blood into plasma.
-    t10 : T1 before contrast [s] (a number or a map), or the images to find it from; not used for concentration.
+    t10 : T1 before contrast [s] (a number or a map), or the images to find it from; a series of
+        concentrations needs none.
     b1 : transmit field relative to nominal (a number or a map).
     mask : (*space) voxels to estimate; all by default. The input is looked for in the whole image.
     fit_delay, arterial_volume, bounds : see `fit_kinetics`.
@@ -80,15 +81,18 @@ def estimate_maps(
     ------
     InputError where something the user gave cannot be used.
     """
-    voxels = _Voxels(series, t10, b1, _whole(mask, series.data.shape[:-1]))
+    if method not in FIT_MODELS:
+        raise InputError("method", method, "is no model", f"choose one of {', '.join(FIT_MODELS)}")
+    voxels = _Voxels(series, t10, b1, _whole(mask, series.data.shape[:-1], "mask"))
     protocol = voxels.protocol
     times = np.asarray(protocol.frame_centres, dtype=float)
     report = progress or (lambda *_: None)
-    if isinstance(aif, str) or isinstance(aif, np.ndarray):
+    if not isinstance(aif, ArterialInput):
         aif = _arterial_input(voxels, aif, times, haematocrit, report)
     arrays: dict[str, np.ndarray] = {}
     total = int(voxels.mask.sum())
     done = 0
+    report(f"fitting {method}", done, total)
     for where, concentration, before, t10_here in voxels.blocks():
         semi = semiquantitative(concentration, times, arrival=times[protocol.baseline - 1])
         fit = fit_kinetics(
@@ -106,14 +110,14 @@ def estimate_maps(
     return Estimate(Maps(arrays, series.affine), status, aif, protocol, method)
 
 
-def _whole(mask: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
+def _whole(mask: np.ndarray | None, shape: tuple[int, ...], what: str) -> np.ndarray:
     if mask is None:
         return np.ones(shape, bool)
     mask = np.asarray(mask) != 0
     if mask.shape != shape:
-        raise InputError("mask", "shape", f"{mask.shape}, the series {shape}", "give one on the series' grid")
+        raise InputError(what, "shape", f"{mask.shape}, the series {shape}", "give one on the series' grid")
     if not mask.any():
-        raise InputError("mask", "", "holds no voxel", "give one that covers the tissue of interest")
+        raise InputError(what, "", "holds no voxel", "give one that covers the tissue of interest")
     return mask
 
 
@@ -127,7 +131,7 @@ class _Voxels:
             protocol = replace(protocol, baseline=detect_baseline(np.asarray(series.data)))
         self.protocol = replace(protocol, times=jnp.asarray(protocol.times))
         if series.quantity == "signal" and t10 is None:
-            raise InputError("t10", "", "T1 before contrast is not known", "give --vfa images or --t10 seconds")
+            raise InputError("t10", "", "T1 before contrast is not known", "give VFA images or seconds")
 
     def blocks(self, mask: np.ndarray | None = None) -> Iterator[tuple]:
         """(indices, concentration (v, t), status before any fit (v,), T10 (v,)) of the mask's voxels."""
@@ -165,7 +169,7 @@ class _Voxels:
 
 
 def concentration_at(series: Series, protocol: DCEProtocol, t10: Any, b1: Any, where: tuple) -> np.ndarray:
-    """Measured concentration (v, t) of single voxels, as it was fitted; `protocol` is that of the estimate."""
+    """Concentration (v, t) of single voxels, as it was fitted; `protocol` is that of the estimate."""
     everywhere = np.ones(series.data.shape[:-1], bool)
     return _Voxels(replace(series, protocol=protocol), t10, b1, everywhere).concentration(where)[0]
 
@@ -176,7 +180,7 @@ def _arterial_input(
     """Measure the input in the image, or place the population's where contrast first appears."""
     report("arterial input", 0, 1)
     if isinstance(aif, np.ndarray):
-        region = _whole(aif, voxels.mask.shape)
+        region = _whole(aif, voxels.mask.shape, "arterial region")
         curves = np.concatenate([block[1] for block in voxels.blocks(region)])
         found = aif_from_roi(curves, times, np.ones(len(curves), bool), haematocrit=haematocrit)
         return replace(found, mask=region)
@@ -204,12 +208,14 @@ def _artery_candidates(voxels: _Voxels, everywhere: np.ndarray) -> tuple[np.ndar
 
 
 def _named_maps(fit: Any, fit_delay: bool, arterial_volume: bool) -> dict[str, Any]:
-    """Every map of a fit, in internal units; NaN where the model lacks the parameter."""
-    names = ["Fp", "PS", "vp", "ve", "Ktrans"] + ["va"] * arterial_volume + ["delay"] * fit_delay
+    """Every map of a fit, in internal units; NaN where the model lacks the parameter or it was not fitted."""
+    names = ["Fp", "PS", "vp", "ve", "Ktrans", "delay"] + ["va"] * arterial_volume
     values = {n: fit.Ktrans if n == "Ktrans" else getattr(fit.tissue, n) for n in names}
     lacking = {"Fp": Status.NO_FP, "vp": Status.NO_VP, "ve": Status.NO_VE}
     for name, flag in lacking.items():
         values[name] = np.where(np.asarray(fit.status) & int(flag), np.nan, values[name])
+    if not fit_delay:
+        values["delay"] = np.full(np.shape(fit.rss), np.nan)
     errors = {f"{n}_stderr": fit.stderr[n] for n in names}
     return values | errors | {"rss": fit.rss, "aicc": fit.aicc, "model": fit.model}
 

@@ -196,18 +196,18 @@ def block_concentration(
     """Concentration of any set of voxels, and their `Status`.
 
     A frame whose signal no concentration could have made is NaN and marks its voxel SATURATED. Zero, negative
-    or constant voxels are NO_SIGNAL, as are those whose T10 is not a positive number; a NaN or infinity in
-    the signal is NOT_FINITE: both are NaN in every frame.
+    or constant voxels are NO_SIGNAL, as are those whose T10 or b1 is not a positive number; a NaN or infinity
+    in the signal is NOT_FINITE: both are NaN in every frame.
     """
-    signal, t10 = jnp.asarray(signal), jnp.asarray(t10)
-    known = jnp.isfinite(t10) & (t10 > 0)
+    signal, t10, b1 = jnp.asarray(signal), jnp.asarray(t10), jnp.asarray(b1)
+    known = jnp.isfinite(t10) & (t10 > 0) & jnp.isfinite(b1) & (b1 > 0)
     finite = jnp.all(jnp.isfinite(signal), axis=-1)
     before = jnp.mean(signal[..., : protocol.baseline], axis=-1)
     varies = jnp.max(signal, axis=-1) > jnp.min(signal, axis=-1)
     present = (before > 0) & varies & known
     sound = finite & present
     signal = jnp.where(sound[..., None], signal, 1.0)
-    t10 = jnp.where(known, t10, 1.0)
+    t10, b1 = jnp.where(known, t10, 1.0), jnp.where(known, b1, 1.0)
     if s0 is None:
         s0 = baseline_scale(signal, protocol, t10=t10, b1=b1)
     concentration = spgr_concentration(signal, protocol, t10=t10, s0=s0, b1=b1)

@@ -1,13 +1,14 @@
 """The main job: files of a DCE examination in, maps and a report out."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from estimate.arterial import ArterialInput, read_aif_csv, write_aif_csv
+from estimate.capillary_fit import CAPILLARY_MODELS
 from estimate.kinetic_fit import FIT_MODELS, MODEL_CODES
 from estimate.pipeline import VFA, Estimate, Progress, estimate_maps
 from experiments.figures.motion import frame_correlation
@@ -16,13 +17,19 @@ from experiments.typical import typical_voxels
 from simulate.base.bids import DCESidecar, parse_set, read_dce_sidecar, read_vfa_sidecar
 from simulate.base.errors import InputError
 from simulate.base.files import prepare_output_folder, write_atomically
-from simulate.base.nifti import Image, check_same_grid, read_image, write_image
+from simulate.base.nifti import Image, check_same_grid, read_image, sidecar_path, write_image
 from simulate.base.provenance import provenance
 from simulate.base.status import Status, status_shares
 from simulate.base.types import Maps, Series
 from simulate.base.units import clinical_unit
 
 POPULATION = ("parker", "georgiou")
+
+LARGEST_T1 = 10.0
+"""T1 [s] that nothing in the body exceeds: a map whose median does is in milliseconds."""
+
+LARGEST_B1 = 10.0
+"""Ratio to the nominal transmit field that nothing exceeds: a map whose median does is in per cent."""
 
 
 @dataclass(frozen=True)
@@ -60,20 +67,30 @@ class _Examination:
     files: list[Path]
 
 
-def estimate_dce(options: DCEOptions, progress: Progress | None = None) -> Estimate:
-    """Read, check, estimate, write every file of DESIGN's list into `options.out`.
+def estimate_dce(
+    options: DCEOptions,
+    progress: Progress | None = None,
+    *,
+    truth: Maps | None = None,
+    true_aif: tuple[Any, Any] | None = None,
+) -> Estimate:
+    """Read, check, estimate, and write every map, table and the report into `options.out`.
 
-    Raises InputError before any long work where the input cannot be used.
+    truth, true_aif : what should have been found, where it is known (maps; times [s] and plasma concentration
+        [mmol/L] of the input): the report sets them beside the estimate.
+
+    Raises InputError before any long work where the input cannot be used; only then is the folder made.
     """
-    out = prepare_output_folder(options.out)
     exam = _read(options)
+    out = prepare_output_folder(options.out)
     estimate = estimate_maps(
-        exam.series, method=options.method, aif=exam.aif, haematocrit=exam.haematocrit, t10=exam.t10, b1=exam.b1,
-        mask=exam.mask, fit_delay=options.fit_delay, arterial_volume=options.arterial_volume, progress=progress,
+        exam.series, method=options.method, aif=exam.aif, haematocrit=exam.haematocrit, t10=exam.t10,
+        b1=exam.b1, mask=exam.mask, fit_delay=options.fit_delay, arterial_volume=options.arterial_volume,
+        progress=progress,
     )  # fmt: skip
     if progress is not None:
         progress("writing maps and report", 0, 1)
-    _write(out, options, exam, estimate)
+    _write(out, options, exam, estimate, truth, true_aif)
     return estimate
 
 
@@ -82,7 +99,7 @@ def estimate_dce(options: DCEOptions, progress: Progress | None = None) -> Estim
 
 def _read(options: DCEOptions) -> _Examination:
     if options.method not in FIT_MODELS:
-        raise InputError("--method", "", f"unknown method {options.method!r}", f"choose one of {', '.join(FIT_MODELS)}")
+        raise InputError("--method", options.method, "is no model", f"choose one of {', '.join(FIT_MODELS)}")
     if options.arterial_volume and options.method in ("etm", "patlak"):
         raise InputError(
             "--arterial-volume", options.method, "its vp cannot be told apart from an arterial volume",
@@ -96,10 +113,10 @@ def _read(options: DCEOptions) -> _Examination:
         options.series, frames=image.data.shape[3], quantity=options.quantity, overrides=overrides
     )
     series = Series(image.data, sidecar.protocol, image.affine, options.quantity)
-    files = [options.series]
+    files = [options.series, *_sidecar_of(options.series)]
     mask = _read_mask(options.mask, image, files)
     t10 = _read_t10(options, image, files) if options.quantity == "signal" else None
-    b1 = 1.0 if options.b1 is None else _read_map(options.b1, image, "the B1 map", files)
+    b1 = 1.0 if options.b1 is None else _read_b1(options.b1, image, files)
     haematocrit = _haematocrit(options, sidecar)
     aif = _read_aif(options, image, sidecar, haematocrit, files)
     return _Examination(series, sidecar, haematocrit or 0.0, t10, b1, mask, aif, files)
@@ -112,38 +129,75 @@ def _read_map(path: Path, image: Image, what: str, files: list[Path]) -> np.ndar
     return own.data
 
 
+def _sidecar_of(path: Path) -> list[Path]:
+    """The sidecar, where there is one: --set can stand in for all of it."""
+    return [sidecar] if (sidecar := sidecar_path(path)).is_file() else []
+
+
 def _read_mask(path: Path | None, image: Image, files: list[Path]) -> np.ndarray | None:
     if path is None:
         return None
-    mask = _read_map(path, image, "the mask", files) != 0
+    mask = _read_region(path, image, "mask", files)
     if not mask.any():
-        raise InputError(path, "", "the mask holds no voxel", "give one that covers the tissue of interest")
+        raise InputError(path, "mask", "holds no voxel", "give one that covers the tissue of interest")
     return mask
+
+
+def _read_region(path: Path, image: Image, what: str, files: list[Path]) -> np.ndarray:
+    """Voxels that are not zero; NaN, which some programs write outside a region, is outside."""
+    return np.nan_to_num(_read_map(path, image, what, files)) != 0
+
+
+def _read_b1(path: Path, image: Image, files: list[Path]) -> np.ndarray:
+    b1 = _read_map(path, image, "B1 map", files)
+    cure = "divide it by 100: it looks like per cent, and 1 is the nominal field"
+    return _of_plausible_size(b1, LARGEST_B1, path, "B1 map", cure)
+
+
+def _of_plausible_size(values: np.ndarray, largest: float, path: Path, what: str, cure: str) -> np.ndarray:
+    """Refuse a map without a positive value, or in another unit by its median."""
+    positive = values[np.isfinite(values) & (values > 0)]
+    if positive.size == 0:
+        raise InputError(path, what, "holds no positive value", "export the map again")
+    if np.median(positive) > largest:
+        raise InputError(path, what, f"has a median of {np.median(positive):g}", cure)
+    return values
 
 
 def _read_t10(options: DCEOptions, image: Image, files: list[Path]) -> float | np.ndarray | VFA:
     if (options.vfa is None) == (options.t10 is None):
-        problem = "T1 before contrast is not known" if options.vfa is None else "both --vfa and --t10 are given"
-        raise InputError(options.series, "T10", problem, "give either --vfa images or --t10 (seconds or a map)")
+        problem = "is not known" if options.vfa is None else "is given by both --vfa and --t10"
+        raise InputError(options.series, "T10", problem, "give either --vfa or --t10 (seconds or a map)")
     if options.vfa is not None:
         vfa = read_image(options.vfa, dimensions=4)
-        check_same_grid(vfa, image, "the VFA images")
-        files.append(options.vfa)
+        check_same_grid(vfa, image, "VFA images")
+        files += [options.vfa, *_sidecar_of(options.vfa)]
         angles, repetition_time = read_vfa_sidecar(options.vfa, volumes=vfa.data.shape[3])
         return VFA(vfa.data, angles, repetition_time)
+    text = str(options.t10)
     try:
-        seconds = float(options.t10 or "")
+        seconds = float(text)
     except ValueError:
-        return _read_map(Path(options.t10 or ""), image, "the T10 map", files)
-    if not 0 < seconds < 10:
+        return _read_t10_map(text, image, files)
+    if not 0 < seconds < LARGEST_T1:
         raise InputError("--t10", "", f"{seconds:g} s is no T1 of tissue", "give seconds between 0 and 10")
     return seconds
+
+
+def _read_t10_map(text: str, image: Image, files: list[Path]) -> np.ndarray:
+    path = Path(text)
+    if not path.is_file():
+        raise InputError("--t10", text, "is neither a number nor a file", "give seconds, e.g. 1.2, or a map")
+    t10 = _read_map(path, image, "T10 map", files)
+    cure = "convert it to seconds: it looks like milliseconds"
+    return _of_plausible_size(t10, LARGEST_T1, path, "T10 map", cure)
 
 
 def _haematocrit(options: DCEOptions, sidecar: DCESidecar) -> float | None:
     if options.haematocrit is not None:
         if not 0 <= options.haematocrit < 0.7:
-            raise InputError("--haematocrit", "", f"{options.haematocrit:g} is outside 0-0.7", "give a fraction such as 0.42")
+            problem = f"{options.haematocrit:g} is outside 0-0.7"
+            raise InputError("--haematocrit", "", problem, "give a fraction such as 0.42")
         return options.haematocrit
     return sidecar.haematocrit
 
@@ -152,34 +206,57 @@ def _read_aif(
     options: DCEOptions, image: Image, sidecar: DCESidecar, haematocrit: float | None, files: list[Path]
 ) -> ArterialInput | np.ndarray | str:
     path = Path(options.aif)
+    named = options.aif in ("auto", *POPULATION)
+    if not (named or path.is_file()):
+        problem = f"is no file and none of auto, {', '.join(POPULATION)}"
+        raise InputError("--aif", options.aif, problem, "give one of them, a curve.csv or a roi.nii.gz")
     times = np.asarray(sidecar.protocol.frame_centres)
-    if options.aif not in ("auto", *POPULATION) and path.suffix == ".csv":
+    if not named and path.suffix.lower() == ".csv":
         files.append(path)
         return read_aif_csv(path, kind=options.aif_is, haematocrit=haematocrit, series_times=times)
     if haematocrit is None:
-        raise InputError(
-            options.series, "Haematocrit", "is needed to turn blood into plasma", "give --haematocrit, e.g. 0.42"
-        )
-    if options.aif in ("auto", *POPULATION):
+        problem = "is needed to turn blood into plasma"
+        raise InputError(options.series, "Haematocrit", problem, "give --haematocrit, e.g. 0.42")
+    if named:
         return options.aif
-    region = _read_map(path, image, "the arterial region", files) != 0
+    region = _read_region(path, image, "arterial region", files)
     if not region.any():
-        raise InputError(path, "", "the arterial region holds no voxel", "draw it inside a vessel")
+        raise InputError(path, "arterial region", "holds no voxel", "draw it inside a vessel")
     return region
 
 
 # -- writing --------------------------------------------------------------------------------------------
 
+SHOWN = ("Fp", "PS", "vp", "ve", "va", "Ktrans", "delay", "T10", "peak", "TTP", "IAUC60")
+REPORTS = ("maps.json", "maps.png", "report.html")
+CRONE = "Fp (1-exp(-PS/Fp))"
+COMPARTMENTS = "Fp PS/(Fp+PS); PS itself for etm, tofts, patlak"
+OPTIONAL_MAPS = ("va.nii.gz", "va_stderr.nii.gz")
 
-def _write(out: Path, options: DCEOptions, exam: _Examination, estimate: Estimate) -> None:
+
+def _write(
+    out: Path,
+    options: DCEOptions,
+    exam: _Examination,
+    estimate: Estimate,
+    truth: Maps | None,
+    true_aif: tuple[Any, Any] | None,
+) -> None:
+    """Write the maps, then what describes them, so that an interrupted run has no maps.json.
+
+    An earlier run's is removed first: it would describe maps that are no longer there.
+    """
+    for stale in (*REPORTS, *OPTIONAL_MAPS):
+        (out / stale).unlink(missing_ok=True)
     maps, affine = estimate.maps, exam.series.affine
     for name, values in maps.values.items():
         write_image(out / f"{name}.nii.gz", values, affine, unit_description=clinical_unit(name))
     write_image(out / "status.nii.gz", estimate.status, affine, unit_description="bit mask")
     write_aif_csv(out / "aif.csv", estimate.aif)
     facts = _facts(options, exam, estimate)
-    write_atomically(out / "maps.json", json.dumps(facts, indent=2) + "\n")
-    write_report(out, _report(options, exam, estimate, facts))
+    write_atomically(out / "maps.json", json.dumps(facts, indent=2, allow_nan=False) + "\n")
+    report = _report(options, exam, estimate, facts)
+    write_report(out, replace(report, truth=truth, true_aif=true_aif))
 
 
 def _facts(options: DCEOptions, exam: _Examination, estimate: Estimate) -> dict[str, Any]:
@@ -190,7 +267,7 @@ def _facts(options: DCEOptions, exam: _Examination, estimate: Estimate) -> dict[
     return {
         "units": estimate.maps.units | {"status": "bit mask"},
         "method": estimate.method,
-        "Ktrans": "Fp (1-exp(-PS/Fp))" if estimate.method in ("dp", "aath") else "Fp PS/(Fp+PS); PS itself for etm, tofts, patlak",
+        "Ktrans": CRONE if estimate.method in CAPILLARY_MODELS else COMPARTMENTS,
         "status_bits": {flag.name: int(flag) for flag in Status if flag},
         "status_shares": status_shares(estimate.status),
         "model_codes": MODEL_CODES,
@@ -202,8 +279,8 @@ def _facts(options: DCEOptions, exam: _Examination, estimate: Estimate) -> dict[
             "haematocrit": exam.haematocrit,
         },
         "protocol": {
-            "repetition_time_s": float(protocol.repetition_time),
-            "flip_angle_degrees": float(protocol.flip_angle),
+            "repetition_time_s": _number(protocol.repetition_time),
+            "flip_angle_degrees": _number(protocol.flip_angle),
             "echo_time_s": float(protocol.echo_time),
             "relaxivity_per_s_per_mmol_per_L": float(protocol.relaxivity),
             "field_strength_T": float(protocol.field_strength),
@@ -216,6 +293,11 @@ def _facts(options: DCEOptions, exam: _Examination, estimate: Estimate) -> dict[
     }  # fmt: skip
 
 
+def _number(value: Any) -> float | None:
+    """JSON knows no NaN: what is not known is null."""
+    return float(value) if np.isfinite(value) else None
+
+
 def _median(values: np.ndarray) -> float | None:
     finite = values[np.isfinite(values)]
     return float(np.median(finite)) if finite.size else None
@@ -226,17 +308,22 @@ def _warnings(exam: _Examination, estimate: Estimate) -> list[str]:
     if exam.sidecar.origin.get("LongitudinalRelaxivity") == "default":
         found.append("The sidecar has no LongitudinalRelaxivity: 4.5 /(s mmol/L) was assumed.")
     shares = status_shares(estimate.status)
-    for name in ("saturated", "no signal", "not finite", "not converged"):
-        if shares.get(name, 0.0) > 0.05:
-            found.append(f"{100 * shares[name]:.0f} % of the voxels are flagged '{name}'.")
-    return found
+    flags = ("saturated", "no signal", "not finite", "not converged")
+    many = [name for name in flags if shares[name] > 0.05]
+    return found + [f"{100 * shares[name]:.0f} % of the voxels are flagged '{name}'." for name in many]
+
+
+def estimated_names(estimate: Estimate) -> list[str]:
+    """The maps worth showing: those that hold an estimate anywhere (etm has no Fp)."""
+    return [n for n in SHOWN if n in estimate.maps.values and np.isfinite(estimate.maps[n]).any()]
 
 
 def _report(options: DCEOptions, exam: _Examination, estimate: Estimate, facts: dict[str, Any]) -> Report:
     times = np.asarray(estimate.protocol.frame_centres)
     inside = estimate.status != int(Status.OUTSIDE)
-    shown = ("Fp", "PS", "vp", "ve", "va", "Ktrans", "delay", "T10", "peak", "TTP", "IAUC60")
-    maps = Maps({n: estimate.maps[n] for n in shown if n in estimate.maps.values}, estimate.maps.affine)
+    names = [n + suffix for n in estimated_names(estimate) for suffix in ("", "_stderr")]
+    found = {n: estimate.maps[n] for n in names if n in estimate.maps.values}
+    maps = Maps(found, estimate.maps.affine)
     return Report(
         title=f"DCE-MRI perfusion: {options.series.name}",
         summary=summary_rows(maps, mask=inside),

@@ -23,7 +23,7 @@ from experiments.figures.curves import (
 )
 from experiments.figures.maps import maps_figure
 from experiments.figures.motion import suspect_frames
-from experiments.figures.scales import estimated_voxels, shown_names
+from experiments.figures.scales import IDENTIFIABLE, estimated_voxels, shown_names
 from simulate.base.files import write_atomically
 from simulate.base.types import Maps
 from simulate.base.units import clinical_unit
@@ -52,6 +52,7 @@ class Report:
     motion : (times [s], correlation of each frame with the previous one).
     provenance : nested options, versions and inputs with checksums.
     truth : maps on the same grid to compare with.
+    true_aif : (times [s], plasma concentration [mmol/L]) to compare the input with.
     warnings : sentences that the reader must not miss.
     """
 
@@ -65,6 +66,7 @@ class Report:
     voxels: list[TypicalVoxel] = field(default_factory=list)
     motion: tuple[Any, Any] | None = None
     truth: Maps | None = None
+    true_aif: tuple[Any, Any] | None = None
     warnings: list[str] = field(default_factory=list)
     mask: Any = None
 
@@ -117,7 +119,8 @@ def _sections(report: Report) -> list[_Section]:
     if report.shares:
         sections.append(_status_section(report.shares))
     if report.aif is not None:
-        sections.append(_aif_section(*report.aif, None if report.motion is None else report.motion[0]))
+        frames = None if report.motion is None else report.motion[0]
+        sections.append(_aif_section(*report.aif, frames, report.true_aif))
     if report.voxels:
         sections.append(_fit_section(report.voxels))
     if report.motion is not None:
@@ -153,15 +156,18 @@ def _truth_sections(report: Report, truth: Maps) -> list[_Section]:
             "Estimate and truth",
             _png(maps_figure(maps, names=names, status=report.status, mask=report.mask, truth=truth)),
             f"Estimated and true maps of {', '.join(names)} and their difference.",
-            "The difference is estimate minus truth: red where the estimate is too high.",
+            "The difference is estimate minus truth: red where the estimate is too high. Where the maps hold "
+            f"standard errors, the right column shows them: above {100 * IDENTIFIABLE:.0f} % of the estimate "
+            "(pink) the data do not identify the parameter, and its error there is not the fit's fault.",
         ),
         _Section(
             "scatter",
             "Agreement",
             _png(scatter_truth_figure(maps, truth, names)),
             f"Scatter plots of estimated against true {', '.join(names)}.",
-            "The grey line is identity. Points beyond a range are drawn on its edge; bias and RMSE are in "
-            "the unit of the axis, over all voxels.",
+            "The grey line is identity. Pink: voxels that do not identify the parameter. Of the others, "
+            "black dots and bars are medians with 5th and 95th percentiles, and the titles give bias and "
+            "RMSE in the unit of the axis. Points beyond a range are drawn on its edge.",
         ),
     ]
 
@@ -188,13 +194,18 @@ def _status_section(shares: dict[str, float]) -> _Section:
     )
 
 
-def _aif_section(times: Any, curve: Any, label: str, series_times: Any) -> _Section:
+def _aif_section(
+    times: Any, curve: Any, label: str, series_times: Any, truth: tuple[Any, Any] | None
+) -> _Section:
+    peaks = f"Highest plasma concentration {significant(np.max(curve))} mmol/L"
+    if truth is not None:
+        peaks += f", of the truth {significant(np.max(truth[1]))} mmol/L"
     return _Section(
         "aif",
         "Arterial input",
-        _png(aif_figure(times, curve, label=label, series_times=series_times)),
+        _png(aif_figure(times, curve, label=label, series_times=series_times, truth=truth)),
         f"Arterial plasma concentration in mmol/L against time in s: {label}.",
-        f"Highest plasma concentration {significant(np.max(curve))} mmol/L.",
+        f"{peaks}.",
     )
 
 
@@ -218,7 +229,8 @@ def _motion_section(times: Any, correlation: Any) -> _Section:
         "Motion check",
         _png(motion_figure(times, correlation)),
         f"Correlation of each frame with the previous one. {found}",
-        f"{found} Motion is not corrected; the arrival of contrast also lowers the correlation a little.",
+        f"{found} Motion is not corrected. Contrast lowers the correlation for several frames as it arrives, "
+        "motion for one or two.",
     )
 
 

@@ -20,6 +20,26 @@ def shared_data():
     return SHARED
 
 
+@pytest.fixture(scope="session")
+def phantom():
+    """One small DCE examination with its truth, shared by all tests that go from series to maps."""
+    from tests.phantom import (
+        make_phantom,
+    )  # not above: the type checks of these packages start after this file
+
+    return make_phantom()
+
+
+@pytest.fixture(scope="session")
+def examination(phantom, tmp_path_factory):
+    """Folder with that examination as files; tests that damage them copy it."""
+    from tests.phantom import write_examination
+
+    folder = tmp_path_factory.mktemp("examination")
+    write_examination(folder, phantom)
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def _float32_where_marked(request):
     """Tests marked float32 run as users do, without x64."""

@@ -132,6 +132,8 @@ def _first_pass(curves: np.ndarray, times: np.ndarray, baseline: int) -> _FirstP
     arrival = times[baseline - 1]
     window = (times > arrival) & (times <= arrival + FIRST_PASS)
     within = np.flatnonzero(window)
+    if within.size < FEWEST:
+        raise _no_artery(f"only {within.size} frames see the first pass of contrast")
     top = within[0] + np.argmax(curves[:, window], axis=-1)
     peak = np.take_along_axis(curves, top[:, None], axis=-1)[:, 0]
     late = times > arrival + FIRST_PASS

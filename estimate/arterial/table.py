@@ -113,7 +113,9 @@ def _check_unit(path: str | os.PathLike, said: dict[str, str]) -> None:
 def _check_range(path: str | os.PathLike, times: np.ndarray, series_times: np.ndarray) -> None:
     """The curve is not continued beyond its ends: what is not measured is not known."""
     first, last = float(series_times[0]), float(series_times[-1])
-    if times[0] <= first + _ROUNDING and times[-1] >= last - _ROUNDING:
+    # float32 holds the clock of a scanner, seconds since midnight, to 4 ms
+    slack = max(_ROUNDING, float(np.spacing(np.float32(max(abs(first), abs(last))))))
+    if times[0] <= first + slack and times[-1] >= last - slack:
         return
     problem = f"covers {times[0]:g} to {times[-1]:g} s, the series {first:g} to {last:g} s"
     in_minutes = last > first and 0.8 < 60 * (times[-1] - times[0]) / (last - first) < 1.25

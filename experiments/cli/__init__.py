@@ -16,6 +16,7 @@ app = App(
     help="Physics-informed DCE-MRI and ASL perfusion: simulate, estimate, classify.",
     version=lambda: environment()["tracerflow"],
     help_format="plaintext",
+    suppress_keyboard_interrupt=False,  # `run` says what an interrupted run leaves
 )
 app.command(demo, name="demo")
 app.command(estimate_app)
@@ -29,7 +30,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         return _say(str(error), 2)
     except CycloptsError as error:
-        return _say(f"{' '.join(str(error).split())}; see tracerflow --help", 2)
+        return _say(f"{' '.join(str(error).split()).rstrip('.')}; see tracerflow --help", 2)
     except KeyboardInterrupt:
         return _say("interrupted; every file written so far is whole", 130)
     return result if isinstance(result, int) else 0

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from estimate.pipeline import Estimate
 from experiments.cli.progress import progress_bar
-from experiments.estimate_dce import DCEOptions, estimate_dce
+from experiments.estimate_dce import DCEOptions, estimate_dce, estimated_names
 from experiments.report import summary_rows
 from simulate.base.status import Status, status_shares
 
@@ -75,8 +75,8 @@ def dce(
         Field=value, over the sidecar's; may be repeated, and is recorded.
     """
     options = DCEOptions(
-        series, out, method, quantity, aif, aif_is, haematocrit, fit_delay, arterial_volume, vfa, t10, b1, mask,
-        relaxivity, set_ or [],
+        series, out, method, quantity, aif, aif_is, haematocrit, fit_delay, arterial_volume, vfa, t10, b1,
+        mask, relaxivity, set_ or [],
     )  # fmt: skip
     with progress_bar() as progress:
         estimate = estimate_dce(options, progress)
@@ -90,8 +90,7 @@ def print_summary(estimate: Estimate, out: Path) -> None:
     table = Table(title=f"{estimate.method}, {int(inside.sum()):,} voxels, median [quartiles]")
     for column in ("map", "value", "unit"):
         table.add_column(column)
-    names = [n for n in ("Fp", "PS", "vp", "ve", "va", "Ktrans", "delay", "T10") if n in estimate.maps.values]
-    for row in summary_rows(estimate.maps, names=names, mask=inside):
+    for row in summary_rows(estimate.maps, names=estimated_names(estimate), mask=inside):
         table.add_row(*row)
     console = Console()
     console.print(table)

@@ -17,6 +17,7 @@ from nibabel.affines import voxel_sizes
 from nibabel.orientations import apply_orientation, io_orientation
 
 from experiments.figures.scales import (
+    IDENTIFIABLE,
     NO_VALUE,
     STATUS_COLOURS,
     Scale,
@@ -51,6 +52,8 @@ def maps_figure(
     truth: Maps | None = None,
 ) -> Figure:
     """One row per parameter over representative slices; with `truth`, one slice beside the truth.
+
+    The comparison also shows the standard error that the fit states, where the maps hold NAME_stderr.
 
     Parameters
     ----------
@@ -149,6 +152,9 @@ def _map_row(name: str, values: Any, estimated: np.ndarray, view: _View) -> _Row
     )
 
 
+_STEPS = (0.0, 5.0, 10.0, 20.0, 100 * IDENTIFIABLE, 100.0)  # % of the estimate
+
+
 def _comparison_row(name: str, maps: Maps, truth: Maps, estimated: np.ndarray, view: _View) -> _Row:
     scale = scale_of(name, np.asarray(maps[name])[estimated])
     estimate, true = _only(maps[name], estimated), _only(truth[name], estimated)
@@ -156,13 +162,25 @@ def _comparison_row(name: str, maps: Maps, truth: Maps, estimated: np.ndarray, v
     titles = [f"{kind}, {title}" for kind in ("estimate", "truth") for title in view.titles(estimated.shape)]
     quarter = (scale.high - scale.low) / 4  # an error of the whole range needs no fine shades
     differences = _colours(Scale(-quarter, quarter, "RdBu_r", scale.symbol))
-    return _Row(
-        scale.symbol,
-        [
-            _Group(images, titles, _colours(scale), clinical_unit(name)),
-            _Group(view.images(estimate - true), ["estimate − truth"], differences, clinical_unit(name)),
-        ],
-    )
+    groups = [
+        _Group(images, titles, _colours(scale), clinical_unit(name)),
+        _Group(view.images(estimate - true), ["estimate − truth"], differences, clinical_unit(name)),
+    ]
+    if f"{name}_stderr" in maps.values:
+        groups.append(_uncertainty(estimate, maps[f"{name}_stderr"], view))
+    return _Row(scale.symbol, groups)
+
+
+def _uncertainty(estimate: np.ndarray, stderr: Any, view: _View) -> _Group:
+    """The standard error that the fit itself states; without one the data say nothing."""
+    percent = 100 * np.asarray(stderr, float) / np.abs(np.where(estimate == 0, np.nan, estimate))
+    percent = np.where(np.isfinite(estimate) & ~(percent < _STEPS[-1]), _STEPS[-1], percent)
+    shades = matplotlib.colormaps["YlGn_r"](np.linspace(0.1, 0.8, len(_STEPS) - 2))
+    unsure = STATUS_COLOURS[Status.NOT_IDENTIFIABLE]
+    palette = ListedColormap([*shades, unsure]).with_extremes(bad=NO_VALUE, over=unsure)
+    colours = ScalarMappable(BoundaryNorm(_STEPS, palette.N), palette)
+    ticks = {step: f"{step:.0f}" for step in _STEPS[:-1]}
+    return _Group(view.images(percent), ["stated standard error"], colours, "% of estimate", ticks)
 
 
 def _status_row(status: Any, mask: Any, view: _View) -> _Row:
@@ -250,11 +268,11 @@ def _colour_bar(figure: Figure, axes: Axes, group: _Group) -> None:
     bar = figure.colorbar(group.colours, cax=axes)
     bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
     if group.ticks is not None:
-        bar.set_ticks(list(group.ticks), labels=list(group.ticks.values()), fontsize=6)
+        bar.set_ticks(list(group.ticks), labels=list(group.ticks.values()))
         bar.minorticks_off()
-        axes.tick_params(length=0, pad=2)
-        return
-    bar.locator = round_ticks()
+    else:
+        bar.locator = round_ticks()
+    words = not group.unit  # names of colours need more room than numbers
+    axes.tick_params(labelsize=6 if words else 7.5, length=0 if words else 2, pad=2)
     bar.set_label(group.unit, fontsize=8)
     axes.yaxis.set_label_coords(0.57 / _BAR, 0.5)  # in line from row to row, whatever the numbers' width
-    axes.tick_params(labelsize=7.5, length=2, pad=2)

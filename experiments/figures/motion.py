@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
+ABRUPT = 10.0  # (chosen) a bolus sampled every 2 s changes the images up to 7 times faster than noise does
+NEIGHBOURS = 5  # frames to either side
+
 
 def frame_correlation(signal: Any, mask: Any = None) -> Float[np.ndarray, " t"]:
     """Pearson correlation over voxels of every frame with the previous one.
@@ -36,18 +39,26 @@ def frame_correlation(signal: Any, mask: Any = None) -> Float[np.ndarray, " t"]:
 def suspect_frames(correlation: Float[np.ndarray, " t"]) -> Bool[np.ndarray, " t"]:
     """Frames with a correlation under `correlation_threshold`, or undefined (unless all are)."""
     threshold = correlation_threshold(correlation)
-    if np.isnan(threshold):
+    if np.isnan(threshold).all():
         return np.zeros(correlation.shape, bool)
     return ~(correlation >= threshold)  # a NaN is suspect too: a blank frame correlates with nothing
 
 
-def correlation_threshold(correlation: Float[np.ndarray, " t"]) -> float:
-    """Median - 5 MAD of the defined correlations, without the first, which is 1 by definition."""
-    defined = correlation[1:][np.isfinite(correlation[1:])]
-    if defined.size == 0:
-        return float("nan")
-    median = np.median(defined)
-    return float(median - 5 * np.median(np.abs(defined - median)))
+def correlation_threshold(correlation: Float[np.ndarray, " t"]) -> Float[np.ndarray, " t"]:
+    """Where a frame becomes suspect: `ABRUPT` times as far from 1 as is the rule among its neighbours.
+
+    Noise and passing contrast lower the correlation too, but for many frames; motion does so for one or two.
+    NaN where no correlation is defined. The first frame has none: it counts as the second.
+    """
+    loss = np.r_[1 - correlation[1:2], 1 - correlation[1:]]
+    defined = np.isfinite(loss)
+    if not defined.any():
+        return np.full(correlation.shape, np.nan)
+    loss = np.where(defined, loss, np.median(loss[defined]))
+    around = np.lib.stride_tricks.sliding_window_view(
+        np.pad(loss, NEIGHBOURS, mode="reflect"), 2 * NEIGHBOURS + 1
+    )
+    return 1 - ABRUPT * np.median(around, axis=-1) - 1e-6  # a still object has only rounding errors
 
 
 def _pearson(a: np.ndarray, b: np.ndarray) -> float:

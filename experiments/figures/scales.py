@@ -51,6 +51,9 @@ STATUS_COLOURS = {  # Okabe & Ito: told apart with any colour vision
     Status.NOT_IDENTIFIABLE: "#CC79A7",
 }
 
+IDENTIFIABLE = 0.5
+"""Largest standard error, as a share of the value, at which a value is called identified."""
+
 NO_VALUE = "0.78"
 """Neutral grey of voxels without an estimate: in no colour map used here."""
 
@@ -89,3 +92,11 @@ def estimated_voxels(
     if status is not None:
         inside = inside & (np.asarray(status) & int(NO_ESTIMATE) == 0)
     return inside
+
+
+def identified(maps: Maps, name: str) -> Bool[np.ndarray, "*space"]:
+    """Voxels whose data determine the parameter: its standard error is below `IDENTIFIABLE` of its value."""
+    values = np.asarray(maps[name], float)
+    if f"{name}_stderr" not in maps.values:
+        return np.isfinite(values)
+    return np.asarray(maps[f"{name}_stderr"], float) <= IDENTIFIABLE * np.abs(values)
