@@ -1,6 +1,7 @@
 """Physical bounds of the kinetic parameters."""
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from estimate.compressed_model import FitModel
@@ -28,8 +29,8 @@ def resolve_bounds(given: dict[str, tuple[float, float]] | None) -> dict[str, tu
     for name, (low, high) in (given or {}).items():
         if name not in BOUNDS:
             raise InputError("bounds", name, "no such parameter", f"use one of {', '.join(BOUNDS)}")
-        floor = BOUNDS[name][0] if name != "delay" else -jnp.inf
-        ceiling = 1.0 if name in ("vp", "ve", "va") else jnp.inf
+        floor = BOUNDS[name][0] if name != "delay" else -np.inf
+        ceiling = 1.0 if name in ("vp", "ve", "va") else np.inf
         low = max(low, floor)
         if not (low < high <= ceiling):
             unit = clinical_unit(name)
@@ -45,7 +46,7 @@ def box(model: FitModel, bounds: dict[str, tuple[float, float]], dtype: object) 
 
     def coordinate(name: str, end: int) -> float:
         value = bounds[name][end]
-        return value if name in ("va", "delay") else float(jnp.log(value))
+        return value if name in ("va", "delay") else float(np.log(value))
 
     corners = [[coordinate(name, end) for name in model.parameters] for end in (0, 1)]
     return tuple(jnp.asarray(corner, dtype)[:, None] for corner in corners)

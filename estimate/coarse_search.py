@@ -14,7 +14,7 @@ import numpy as np
 from jax import Array
 
 from estimate.compressed_model import FitModel
-from estimate.exponential_table import DELAY_NODES, ExponentialTable, read_exponential
+from estimate.exponential_table import ExponentialTable, read_exponential
 from simulate.kinetics.compartments import COMPARTMENT_MODELS, Terms
 
 
@@ -35,6 +35,8 @@ def _column_sets(model: FitModel) -> list[tuple[int, bool, bool]]:
     exchange, uptake = len(terms.exchange), terms.uptake is not None
     plasma = terms.plasma is not None
     sets = [(exchange, uptake, plasma or model.arterial_volume)]
+    if exchange == 2:  # one pool, or blood itself
+        sets.append((1, False, False))
     if exchange and (uptake or plasma):
         sets.append((exchange, False, False))
     if model.arterial_volume and not plasma:
@@ -62,7 +64,7 @@ def _candidates(model: FitModel, table: ExponentialTable, shape: tuple[int, bool
         columns += [jnp.broadcast_to(fixed[0], (len(chosen), table.rank))] if plasma else []
         return jnp.stack(columns, axis=1)
 
-    indices = jnp.arange(0, DELAY_NODES, 2) if table.fits_delay else jnp.zeros(1, jnp.int32)
+    indices = jnp.arange(0, table.curves.shape[0], 3)  # about a second apart; the one there is without delay
     columns = jax.vmap(at_delay)(indices)
     columns = columns.reshape(-1, *columns.shape[2:])  # (n, k, r)
     q, factors = jnp.linalg.qr(jnp.swapaxes(columns, 1, 2))
@@ -128,7 +130,7 @@ def _parameters(
     uptake_flow = next(rest) * table.kappa if uptake else small * table.kappa
     held = next(rest) if plasma else small
     terms = Terms(
-        flows,
+        tuple(flows),
         None if full.uptake is None else uptake_flow,
         None if full.plasma is None else held,
     )

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from simulate.kinetics.convolution import exponential_convolution, interpolate
@@ -47,13 +48,33 @@ class ExponentialTable:
         return self.basis.shape[0]
 
 
-DELAY_NODES = 65
+_DELAY_STEP = 0.25  # s, at least; bolus curves are smooth on this scale
+
+
+def delay_nodes(delay_bounds: tuple[float, float] | None) -> int:
+    """Number of delays in the table, a static number; enough for the largest step that `_delay_grid` takes."""
+    return 1 if delay_bounds is None else int(np.ceil((delay_bounds[1] - delay_bounds[0]) / _DELAY_STEP)) + 2
+
+
+def _delay_grid(delay_bounds: tuple[float, float] | None, times: Array) -> tuple[Array, Array]:
+    """Delays (d,) and their step [s], such that the kinks of a uniformly sampled input fall on nodes.
+
+    A piecewise-linear input shifted by d has kinks at the frames where d is a multiple of the spacing; between
+    nodes everything is then smooth and Hermite interpolation is of fourth order.
+    """
+    if delay_bounds is None:
+        return jnp.zeros(1, times.dtype), jnp.ones((), times.dtype)
+    spacing = jnp.min(jnp.diff(times))
+    parts = jnp.maximum(jnp.floor(spacing / _DELAY_STEP), 1.0)
+    step = jnp.where(spacing < 2 * _DELAY_STEP, _DELAY_STEP, spacing / parts)
+    first = jnp.floor(delay_bounds[0] / step) * step
+    return first + step * jnp.arange(delay_nodes(delay_bounds), dtype=times.dtype), step
 
 
 def exponential_table(
     aif: Array, aif_times: Array, times: Array, *, delay_bounds: tuple[float, float] | None,
     rank: int, rate_nodes: int,
-) -> ExponentialTable:
+) -> ExponentialTable:  # fmt: skip
     """Tabulate and compress all exponentials of the input.
 
     Parameters
@@ -69,48 +90,45 @@ def exponential_table(
     low, high = jnp.log(1e-2 * kappa), jnp.log(20 / shortest)
     log_rates = jnp.linspace(low, high, rate_nodes)
     rate_step = (high - low) / (rate_nodes - 1)
-    if delay_bounds is None:
-        delays, delay_step = jnp.zeros(1, times.dtype), jnp.ones((), times.dtype)
-    else:
-        delays = jnp.linspace(*delay_bounds, DELAY_NODES, dtype=times.dtype)
-        delay_step = delays[1] - delays[0]
+    delays, delay_step = _delay_grid(delay_bounds, times)
 
     def exponential(log_rate, delay):
         rate = jnp.exp(log_rate)
         return (rate + kappa) * exponential_convolution(aif, aif_times, rate, times - delay)
-
-    def with_rate_slope(log_rate, delay):
-        one = jnp.ones_like(log_rate)
-        value, slope = jax.jvp(lambda x: exponential(x, delay), (log_rate,), (one,))
-        return jnp.stack([value, slope * rate_step])
 
     def fixed_curves(delay):
         at = times - delay
         integral = exponential_convolution(aif, aif_times, jnp.zeros((), times.dtype), at)
         return jnp.stack([interpolate(aif, aif_times, at), kappa * integral])
 
-    def at_delay(delay):
-        one = jnp.ones_like(delay)
+    def sample(delay):
+        some = jax.vmap(lambda x: exponential(x, delay))(log_rates[:: rate_nodes // 40])
+        return jnp.concatenate([some, fixed_curves(delay)])
 
-        def all_rates(d):
-            return jax.vmap(lambda x: with_rate_slope(x, d))(log_rates)
+    spread = sample(delays[0])[None] if delay_bounds is None else jax.lax.map(sample, delays[::4])
+    curves = spread.reshape(-1, times.size)
+    basis = jnp.linalg.svd(curves, full_matrices=False)[2][: min(rank, times.size)]
+
+    def with_rate_slope(log_rate, delay):
+        value, slope = jax.jvp(lambda x: exponential(x, delay), (log_rate,), (jnp.ones_like(log_rate),))
+        return jnp.stack([value, slope * rate_step]) @ basis.T
+
+    def at_delay(delay):
+        def all_curves(d):
+            return jax.vmap(lambda x: with_rate_slope(x, d))(log_rates), fixed_curves(d) @ basis.T
 
         if delay_bounds is None:
-            return all_rates(delay), fixed_curves(delay), jnp.zeros((2, times.size), times.dtype)
-        value, slope = jax.jvp(all_rates, (delay,), (one,))
-        fixed, fixed_slope = jax.jvp(fixed_curves, (delay,), (one,))
-        return jnp.concatenate([value, slope * delay_step], axis=1), fixed, fixed_slope * delay_step
+            rates, fixed = all_curves(delay)
+            return rates, fixed, jnp.zeros_like(fixed)
+        (rates, fixed), (moved, fixed_slope) = jax.jvp(all_curves, (delay,), (jnp.ones_like(delay),))
+        return jnp.concatenate([rates, moved * delay_step], axis=1), fixed, fixed_slope * delay_step
 
-    curves, fixed, fixed_slope = jax.lax.map(at_delay, delays)
-    sample = jnp.concatenate(
-        [curves[::2, ::4, 0].reshape(-1, times.size), fixed[::2].reshape(-1, times.size)]
-    )
-    basis = jnp.linalg.svd(sample, full_matrices=False)[2][: min(rank, times.size)]
+    tabulated, fixed, fixed_slope = jax.lax.map(at_delay, delays)
     return ExponentialTable(
         basis=basis,
-        curves=curves @ basis.T,
-        fixed=fixed @ basis.T,
-        fixed_slope=fixed_slope @ basis.T,
+        curves=tabulated,
+        fixed=fixed,
+        fixed_slope=fixed_slope,
         log_rate=(low, rate_step),
         delay=(delays[0], delay_step),
         kappa=kappa,

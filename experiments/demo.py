@@ -46,9 +46,9 @@ class Demo:
     @property
     def aif_peaks(self) -> tuple[float, float, float]:
         """Highest plasma concentration [mmol/L]: found, true, and true as an average over a frame."""
-        true, protocol = self.true_aif, self.estimate.protocol
-        averaged = frame_average(true.curve, true.times, protocol)
-        return tuple(float(np.max(np.asarray(c))) for c in (self.estimate.aif.curve, true.curve, averaged))
+        averaged = frame_average(self.true_aif.curve, self.true_aif.times, self.estimate.protocol)
+        found, true = self.estimate.aif.curve, self.true_aif.curve
+        return float(jnp.max(found)), float(jnp.max(true)), float(jnp.max(averaged))
 
 
 class ErrorRow(NamedTuple):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax
 import numpy as np
 
 from estimate.kinetic_fit import MODEL_CODES
@@ -12,6 +13,7 @@ from simulate.base.types import Series, Tissue
 from simulate.base.units import clinical_unit, from_clinical
 from simulate.kinetics import tissue_concentration
 
+_curve = jax.jit(tissue_concentration, static_argnames="model")  # compiled once for all the voxels
 _LIMITS = {"Fp": np.inf, "PS": 0.0, "vp": 0.0, "ve": np.inf, "va": 0.0, "delay": 0.0}
 
 
@@ -48,7 +50,5 @@ def _voxel(
         values[name] = float(from_clinical(name, shown))
         unit = clinical_unit(name).replace("fraction", "")
         lines.append(f"{name} {significant(float(shown))} ± {significant(float(error))} {unit}".strip())
-    fitted = tissue_concentration(
-        Tissue(**values), estimate.aif.curve, times, model=model, aif_times=estimate.aif.times
-    )
+    fitted = _curve(Tissue(**values), estimate.aif.curve, times, model=model, aif_times=estimate.aif.times)
     return TypicalVoxel(index, label, times, measured, np.asarray(fitted), ", ".join(lines))

@@ -19,8 +19,8 @@ SHAPE = (8, 8, 3)
 AFFINE = np.array([[-1.5, 0.25, 0, 90], [0.25, 1.5, 0, -12.5], [0, 0, 4, 7], [0, 0, 0, 1]])
 TIMES = np.concatenate([np.arange(0, 80, 2.0), np.arange(80, 280, 10.0)])
 VFA_ANGLES, VFA_TR = (3.0, 10.0, 20.0), 0.005
-CLOCK = 40_000.3
-"""A time of day [s]: the series on disk counts from midnight, as scanners do."""
+CLOCK = 40_000.302
+"""A time of day [s] that float32 rounds by 1.2 ms: series on disk count from midnight, as scanners do."""
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,15 @@ def test_without_an_artery_the_sentence_says_what_to_do():
             find_aif(image.concentration, image.times, haematocrit=HCT, mask=where)
 
 
+def test_frames_too_far_apart_to_see_a_first_pass():
+    """A breast protocol with a frame a minute shows enhancement, but no bolus."""
+    times = jnp.arange(0, 600, 60.0)
+    blood = np.asarray(parker_aif(times, haematocrit=0.0, onset=90.0))
+    noise = 0.01 * np.random.default_rng(0).standard_normal((4, 4, 1, times.size))
+    with pytest.raises(InputError, match="frames see the first pass of contrast; give a region"):
+        find_aif(blood + noise, times, haematocrit=HCT)
+
+
 def test_a_haematocrit_in_per_cent_is_refused():
     with pytest.raises(InputError, match=r"0\.42 for 42 %"):
         find_aif(np.ones((3, 3, 9)), np.arange(9.0), haematocrit=42.0)
