@@ -125,14 +125,17 @@ def _parameters(
     own = COMPARTMENT_MODELS[model.name]
     full = own.terms(*[0.1] * len(own.parameters))
     small = 1e-3 * sum(jnp.abs(a) for a in amplitudes)  # stands for a term that this candidate leaves out
-    flows = tuple((amplitudes[j] * (rates[:, j] + table.kappa), rates[:, j]) for j in range(exchange))
+    flows = [(amplitudes[j] * (rates[:, j] + table.kappa), rates[:, j]) for j in range(exchange)]
+    for _ in range(len(full.exchange) - exchange):
+        slow = rates[:, 0] / 20
+        flows.append((small * (slow + table.kappa), slow))
     rest = iter(amplitudes[exchange:])
     uptake_flow = next(rest) * table.kappa if uptake else small * table.kappa
     held = next(rest) if plasma else small
     terms = Terms(
-        tuple(flows),
-        None if full.uptake is None else uptake_flow,
-        None if full.plasma is None else held,
+        exchange=tuple(flows),
+        uptake=None if full.uptake is None else uptake_flow,
+        plasma=None if full.plasma is None else held,
     )
     values = dict(zip(own.parameters, own.from_terms(terms), strict=True))
     if model.arterial_volume:
