@@ -196,7 +196,8 @@ def _assemble(
         scale = frame if name == "delay" else identifiable * jnp.abs(values[i])
         unknown = ~(fit.stderr[i] <= scale)
         flag = Status[f"{name.upper()}_NOT_IDENTIFIABLE"] | Status.NOT_IDENTIFIABLE
-        status = status | jnp.where(unknown, int(flag), 0)
+        # int32 on both sides: jaxlib 0.10.1 crashes on `int32 | int64`
+        status = status | jnp.where(unknown, jnp.int32(flag), 0)
     for name, flag in _LACKING.items():
         status = status if name in model.parameters else status | int(flag)
     none = (fit.status & int(NO_ESTIMATE)) != 0

@@ -39,7 +39,12 @@ def typical_voxels(series: Series, estimate: Estimate, t10: Any, b1: Any) -> lis
 
 
 def _voxel(
-    label: str, index: tuple, times: np.ndarray, measured: np.ndarray, estimate: Estimate, names: dict[int, str]
+    label: str,
+    index: tuple,
+    times: np.ndarray,
+    measured: np.ndarray,
+    estimate: Estimate,
+    names: dict[int, str],
 ) -> TypicalVoxel:
     model = names[int(estimate.maps["model"][index])]
     values, lines = dict(_LIMITS), [model]

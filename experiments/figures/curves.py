@@ -245,7 +245,7 @@ def _scatter(axes: Axes, name: str, estimate: Any, truth: Any, sure: Bool[np.nda
     colours = np.where(sure[drawn], BLUE, UNSURE)
     axes.scatter(x, y, s=3, c=colours, alpha=0.4, linewidths=0, clip_on=False)
     _spread_bars(axes, estimate[sure], truth[sure], scale)
-    axes.set_title(_agreement(estimate[sure] - truth[sure], np.mean(~sure)), fontsize=9)
+    axes.set_title(_agreement(estimate[sure] - truth[sure], float(np.mean(~sure))), fontsize=9)
 
 
 def _spread_bars(axes: Axes, estimate: np.ndarray, truth: np.ndarray, scale: Scale) -> None:

@@ -88,7 +88,7 @@ class _View:
     @classmethod
     def of(cls, estimated: Bool[np.ndarray, "*space"], affine: Any, *, most: int) -> "_View":
         shown = display_slices(estimated, affine)
-        rows, columns = (_extent(shown.any(axis=axes)) for axes in ((0, 2), (0, 1)))
+        rows, columns = (_extent(np.any(shown, axis=axes)) for axes in ((0, 2), (0, 1)))
         return cls(affine, _representative(shown.sum((1, 2)), most), rows, columns)
 
     def images(self, volume: Any) -> list[np.ndarray]:

@@ -36,7 +36,7 @@ def environment() -> dict[str, str]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "devices": f"{len(devices)} x {devices[0].device_kind} ({devices[0].platform})",
-        "x64": str(bool(jax.config.jax_enable_x64)).lower(),
+        "x64": str(bool(jax.config.read("jax_enable_x64"))).lower(),
     }
 
 

@@ -249,9 +249,9 @@ def test_a_voxel_of_blood_is_fitted():
     Pure blood (k = .58) would need more than the largest flow: then Fp ends on its bound, and says so.
     """
     noise = 0.005 * np.random.default_rng(0).standard_normal((30, AIF.size))
-    fit = fit_kinetics(0.05 * AIF + noise, TIMES, AIF)
+    fit = fit_kinetics(0.02 * AIF + noise, TIMES, AIF)
     assert np.median(np.sqrt(np.asarray(fit.rss) / AIF.size)) < 0.006
-    np.testing.assert_allclose(fit.tissue.vp, 0.05, atol=0.005)
+    np.testing.assert_allclose(fit.tissue.vp, 0.02, atol=0.004)
     assert np.all(np.asarray(fit.status) & int(Status.FP_NOT_IDENTIFIABLE | Status.AT_BOUND))
     pure = np.asarray(fit_kinetics(0.58 * AIF + noise, TIMES, AIF).status)
     assert np.all(pure & int(Status.AT_BOUND))
