@@ -34,9 +34,7 @@ def resolve_bounds(given: dict[str, tuple[float, float]] | None) -> dict[str, tu
         low = max(low, floor)
         if not (low < high <= ceiling):
             unit = clinical_unit(name)
-            raise InputError(
-                "bounds", name, f"({low}, {high}) is no physical range", f"give low < high in {unit}"
-            )
+            raise InputError("bounds", name, f"({low}, {high}) is no physical range", f"give low < high in {unit}")
         bounds[name] = (low, high)
     return bounds
 

@@ -37,7 +37,9 @@ def capillary_fit(
     delays = np.arange(low, high + 1e-6, 2.0) if model.fit_delay else np.zeros(1)
     shapes = np.array(list(product(_TRANSIT, _LEAK, _RETURN, delays)))
     transit, leak, back, delay = (jnp.asarray(column, times.dtype) for column in shapes.T)
-    unit = Tissue(Fp=jnp.ones(()), PS=leak, vp=transit, ve=leak / back, va=jnp.zeros(()), delay=delay)  # times Fp: the scale law
+    unit = Tissue(
+        Fp=jnp.ones(()), PS=leak, vp=transit, ve=leak / back, va=jnp.zeros(()), delay=delay
+    )  # times Fp: the scale law
     dictionary = jax.lax.map(
         lambda one: tissue_concentration(one, aif, times, model=model.name, aif_times=aif_times, frequencies=512),
         jax.tree.map(lambda a: jnp.broadcast_to(jnp.asarray(a, times.dtype), delay.shape), unit),
@@ -78,13 +80,11 @@ def _fit_block(
     best = jnp.argmin(ends.rss, axis=0)
 
     def of_best(a):
-        where = jnp.broadcast_to(best, a.shape[:-2] + (1, best.size))
+        where = jnp.broadcast_to(best, (*a.shape[:-2], 1, best.size))
         return jnp.take_along_axis(a, where, axis=-2)[..., 0, :]
 
     solution = jax.tree.map(of_best, ends)
-    return block_result(
-        model, normal, curves, solution, solution.rss, lower, upper, finite, found, frames=times.size
-    )
+    return block_result(model, normal, curves, solution, solution.rss, lower, upper, finite, found, frames=times.size)
 
 
 def _dictionary_start(

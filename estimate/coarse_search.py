@@ -115,7 +115,8 @@ def coarse_start(model: FitModel, table: ExponentialTable, y: Array) -> tuple[di
 
 
 def _parameters(
-    model: FitModel, table: ExponentialTable, shape: tuple[int, bool, bool], candidates: _Candidates, y: Array, index: Array
+    model: FitModel, table: ExponentialTable, shape: tuple[int, bool, bool], candidates: _Candidates,
+    y: Array, index: Array,
 ) -> dict[str, Array]:  # fmt: skip
     """Physical parameters of one candidate per voxel."""
     exchange, uptake, plasma = shape

@@ -90,7 +90,7 @@ def _columns(model: FitModel, table: ExponentialTable, c: list[Array], delay: Ar
 def _kinds(model: FitModel) -> list[str]:
     """The terms that this model has, in the order of `_coefficients`."""
     one = jnp.ones(())
-    terms = jax.eval_shape(lambda: model.terms({name: 0.1 * one for name in ("Fp", "PS", "vp", "ve", "va")}))
+    terms = jax.eval_shape(lambda: model.terms(dict.fromkeys(("Fp", "PS", "vp", "ve", "va"), 0.1 * one)))
     return (
         ["exchange"] * len(terms.exchange)
         + ["uptake"] * (terms.uptake is not None)

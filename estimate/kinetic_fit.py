@@ -138,7 +138,10 @@ def _checked(concentration: Any, aif: Any, times: Any, aif_times: Any) -> tuple:
         )  # fmt: skip
     if aif.shape != aif_times.shape:
         raise InputError(
-            "aif", "", f"{aif.shape} samples but {aif_times.shape} times", "give aif_times, the times of its samples"
+            "aif",
+            "",
+            f"{aif.shape} samples but {aif_times.shape} times",
+            "give aif_times, the times of its samples",
         )
     return concentration, aif, times, aif_times
 
@@ -151,7 +154,10 @@ def _fit_one(
         raise InputError("model", "", f"unknown model {name!r}", f"choose one of {', '.join(FIT_MODELS)}")
     if arterial_volume and _has_plasma(name):
         raise InputError(
-            "model", name, "its vp cannot be told apart from an arterial volume", "leave out arterial_volume or use 2cxm"
+            "model",
+            name,
+            "its vp cannot be told apart from an arterial volume",
+            "leave out arterial_volume or use 2cxm",
         )
     fit_model = FitModel(name, arterial_volume=arterial_volume, fit_delay=fit_delay)
     if times.size <= len(fit_model.parameters) + 2:
@@ -170,7 +176,14 @@ def _fit_one(
 
 
 def _raw_fit(
-    model: FitModel, solver: str, curves: Any, times: Any, aif: Any, aif_times: Any, limits: dict, progress: Any
+    model: FitModel,
+    solver: str,
+    curves: Any,
+    times: Any,
+    aif: Any,
+    aif_times: Any,
+    limits: dict,
+    progress: Any,
 ) -> BlockFit:
     """Fit (v, t) curves with the chosen solver, block by block."""
     lower, upper = box(model, limits, times.dtype)

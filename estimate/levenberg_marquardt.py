@@ -131,7 +131,7 @@ def bounded_least_squares(
     voxels = start.shape[1]
     nothing = jnp.zeros(voxels, start.dtype)
     progress = _Progress(start, nothing, nothing + 1e-2, nothing + 2.0, jnp.zeros(voxels, bool))
-    for chunk, count, few in zip(chunks, steps, (chunks[0] // 4, 0)[-len(chunks):], strict=True):
+    for chunk, count, few in zip(chunks, steps, (chunks[0] // 4, 0)[-len(chunks) :], strict=True):
         chunk = min(chunk, voxels)
         progress = _passes(
             normal,

@@ -145,9 +145,7 @@ def _cost(log_t1: Array, signal: Array, angle: Array, tr: Array) -> Array:
 
 def _gauss_newton(log_t1: Array, signal: Array, angle: Array, tr: Array) -> Array:
     """Step in ln T1 from the residual's exact derivative, S0 following its optimum (variable projection)."""
-    residual, slope = jax.jvp(
-        lambda x: _best_scale(x, signal, angle, tr)[1], (log_t1,), (jnp.ones_like(log_t1),)
-    )
+    residual, slope = jax.jvp(lambda x: _best_scale(x, signal, angle, tr)[1], (log_t1,), (jnp.ones_like(log_t1),))
     square = jnp.sum(slope * slope, axis=-1)
     return -jnp.sum(slope * residual, axis=-1) / jnp.maximum(square, jnp.finfo(square.dtype).tiny)
 

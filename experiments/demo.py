@@ -61,9 +61,7 @@ class ErrorRow(NamedTuple):
     identified: float
 
 
-def run_demo(
-    out: Path, *, seed: int = 0, snr: float = SNR, patch: int = 8, progress: Progress | None = None
-) -> Demo:
+def run_demo(out: Path, *, seed: int = 0, snr: float = SNR, patch: int = 8, progress: Progress | None = None) -> Demo:
     """Write a noisy DCE series of a grid phantom to `out/phantom`, estimate it from there into `out`.
 
     The arterial input is found in the images; T1 before contrast is given as a map.
@@ -80,9 +78,7 @@ def run_demo(
     details = {"Seed": seed, "SignalToNoise": snr}
     write_reference(folder, series, phantom, haematocrit=HAEMATOCRIT, details=details)
     write_aif_csv(folder / "aif.csv", true_aif)
-    options = DCEOptions(
-        folder / "dce.nii.gz", Path(out), t10=str(folder / "t10.nii.gz"), mask=folder / "mask.nii.gz"
-    )
+    options = DCEOptions(folder / "dce.nii.gz", Path(out), t10=str(folder / "t10.nii.gz"), mask=folder / "mask.nii.gz")
     truth = true_maps(phantom)
     estimate = estimate_dce(options, progress, truth=truth, true_aif=(true_aif.times, true_aif.curve))
     return Demo(estimate, truth, true_aif)

@@ -194,9 +194,7 @@ def _status_section(shares: dict[str, float]) -> _Section:
     )
 
 
-def _aif_section(
-    times: Any, curve: Any, label: str, series_times: Any, truth: tuple[Any, Any] | None
-) -> _Section:
+def _aif_section(times: Any, curve: Any, label: str, series_times: Any, truth: tuple[Any, Any] | None) -> _Section:
     peaks = f"Highest plasma concentration {significant(np.max(curve))} mmol/L"
     if truth is not None:
         peaks += f", of the truth {significant(np.max(truth[1]))} mmol/L"

@@ -18,7 +18,7 @@ _LIMITS = {"Fp": np.inf, "PS": 0.0, "vp": 0.0, "ve": np.inf, "va": 0.0, "delay":
 
 
 def typical_voxels(series: Series, estimate: Estimate, t10: Any, b1: Any) -> list[TypicalVoxel]:
-    """Measured and fitted curves at the 10th, 50th and 90th percentile of Ktrans, and at the largest misfit."""
+    """Measured and fitted curves at the 10th, 50th and 90th percentile of Ktrans, and the largest misfit."""
     sound = ((estimate.status & int(NO_ESTIMATE)) == 0) & np.isfinite(estimate.maps["Ktrans"])
     if not sound.any():
         return []

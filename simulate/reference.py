@@ -150,9 +150,7 @@ def simulate_reference(
 
     snr : mean signal before contrast over the standard deviation of one complex channel; inf for no noise.
     """
-    concentration = reference_concentration(
-        phantom, protocol, aif, haematocrit=haematocrit, aif_times=aif_times
-    )
+    concentration = reference_concentration(phantom, protocol, aif, haematocrit=haematocrit, aif_times=aif_times)
     s0 = PROTON_DENSITY * (phantom.mask | phantom.artery)
     data = _measure(key, concentration, protocol, phantom.t10, s0, snr)
     return Series(data, protocol, phantom.affine)
@@ -205,9 +203,7 @@ def _frame_averages(
 
 
 @jax.jit
-def _measure(
-    key: Any, concentration: Any, protocol: DCEProtocol, t10: Any, s0: Any, snr: Any
-) -> Float[Array, "*s t"]:
+def _measure(key: Any, concentration: Any, protocol: DCEProtocol, t10: Any, s0: Any, snr: Any) -> Float[Array, "*s t"]:
     signal = spgr_signal(concentration, protocol, t10=t10, s0=s0)
     return add_noise(key, Series(signal, protocol, None), snr=snr).data
 

@@ -100,9 +100,7 @@ def baseline_scale(
     return before / unit[..., 0]
 
 
-def rician(
-    key: Key[Array, ""], signal: Float[ArrayLike, "*s"], sigma: Real[ArrayLike, ""]
-) -> Float[Array, "*s"]:
+def rician(key: Key[Array, ""], signal: Float[ArrayLike, "*s"], sigma: Real[ArrayLike, ""]) -> Float[Array, "*s"]:
     """Magnitude of a signal with Gaussian noise of standard deviation `sigma` in each complex channel."""
     signal = jnp.asarray(signal)
     noise = sigma * jax.random.normal(key, (2, *signal.shape), signal.dtype)
@@ -115,9 +113,7 @@ def add_noise(key: Key[Array, ""], series: Series, *, snr: Real[ArrayLike, ""]) 
     The mean is over the voxels that have signal; voxels of air get the noise alone.
     """
     if series.quantity != "signal":
-        raise InputError(
-            "add_noise", "series", f"holds {series.quantity}, not signal", "apply spgr_signal first"
-        )
+        raise InputError("add_noise", "series", f"holds {series.quantity}, not signal", "apply spgr_signal first")
     before = jnp.mean(series.data[..., : max(series.protocol.baseline, 1)], axis=-1)
     inside = before > 0
     mean = jnp.sum(jnp.where(inside, before, 0.0)) / jnp.maximum(jnp.sum(inside), 1)
@@ -198,9 +194,7 @@ def _newton_step(c: Array, given: tuple) -> Array:
     return jnp.where(climbing, new, c)
 
 
-def _mismatch(
-    c: Array, level: Array, r10: Array, protocol: DCEProtocol, angle: Array, r2star: ArrayLike
-) -> Array:
+def _mismatch(c: Array, level: Array, r10: Array, protocol: DCEProtocol, angle: Array, r2star: ArrayLike) -> Array:
     """Logarithm of the signal at `c` over the measured one."""
     saturation = spgr_saturation(r10 + protocol.relaxivity * c, protocol.repetition_time, angle)
     return jnp.log(saturation) - protocol.echo_time * r2star * c - jnp.log(level)

@@ -110,9 +110,7 @@ def find_aif_among(
         "frames before contrast": baseline,
     }
     plasma = blood_to_plasma(jnp.asarray(blood), haematocrit)
-    return ArterialInput(
-        jnp.asarray(times), plasma, f"found in the images, {chosen.size} voxels", used, details
-    )
+    return ArterialInput(jnp.asarray(times), plasma, f"found in the images, {chosen.size} voxels", used, details)
 
 
 def _no_artery(problem: str) -> InputError:

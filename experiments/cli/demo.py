@@ -29,9 +29,7 @@ def demo(*, out: Path = Path("tracerflow-demo"), seed: int = 0) -> int:
 def print_errors(result: Demo, out: Path) -> None:
     """How far each parameter is from the truth, where it is identified; the arterial input; where to look."""
     estimate = result.estimate
-    table = Table(
-        title=f"{estimate.method} against the truth, {result.voxels:,} voxels", title_justify="left"
-    )
+    table = Table(title=f"{estimate.method} against the truth, {result.voxels:,} voxels", title_justify="left")
     table.add_column("parameter")
     for column in ("median error", "5th to 95th percentile", "identified in"):
         table.add_column(column, justify="right")

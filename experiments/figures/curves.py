@@ -73,9 +73,7 @@ def aif_figure(
     axes = _axes(figure.add_subplot(), "time [s]", "plasma concentration [mmol/L]")
     if truth is not None:
         axes.plot(*map(np.asarray, truth), color=GREY, linewidth=1.2, label="truth")
-    axes.plot(
-        np.asarray(times), np.asarray(curve), ".-", color=ORANGE, linewidth=1.5, markersize=4, label=label
-    )
+    axes.plot(np.asarray(times), np.asarray(curve), ".-", color=ORANGE, linewidth=1.5, markersize=4, label=label)
     if series_times is not None:
         frames = np.asarray(series_times)
         axes.plot(

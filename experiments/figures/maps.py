@@ -147,9 +147,7 @@ class _Row(NamedTuple):
 def _map_row(name: str, values: Any, estimated: np.ndarray, view: _View) -> _Row:
     scale = scale_of(name, np.asarray(values)[estimated])
     images = view.images(_only(values, estimated))
-    return _Row(
-        scale.symbol, [_Group(images, view.titles(estimated.shape), _colours(scale), clinical_unit(name))]
-    )
+    return _Row(scale.symbol, [_Group(images, view.titles(estimated.shape), _colours(scale), clinical_unit(name))])
 
 
 _STEPS = (0.0, 5.0, 10.0, 20.0, 100 * IDENTIFIABLE, 100.0)  # % of the estimate

@@ -55,9 +55,7 @@ def correlation_threshold(correlation: Float[np.ndarray, " t"]) -> Float[np.ndar
     if not defined.any():
         return np.full(correlation.shape, np.nan)
     loss = np.where(defined, loss, np.median(loss[defined]))
-    around = np.lib.stride_tricks.sliding_window_view(
-        np.pad(loss, NEIGHBOURS, mode="reflect"), 2 * NEIGHBOURS + 1
-    )
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(loss, NEIGHBOURS, mode="reflect"), 2 * NEIGHBOURS + 1)
     return 1 - ABRUPT * np.median(around, axis=-1) - 1e-6  # a still object has only rounding errors
 
 

@@ -184,9 +184,7 @@ def _read_fields(image_path: AnyPath, overrides: dict[str, object] | None) -> _F
     path = sidecar_path(image_path)
     cure = "mend it, or remove it and give each --set Field=value"
     try:
-        content = json.loads(
-            path.read_text(encoding="utf-8-sig")
-        )  # some Windows programs write a byte order mark
+        content = json.loads(path.read_text(encoding="utf-8-sig"))  # some Windows programs write a byte order mark
     except FileNotFoundError:
         content = {}
     except OSError as error:

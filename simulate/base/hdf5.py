@@ -15,9 +15,7 @@ NUMBERS = "biufc"
 WRITE_AGAIN = "copy or write it again"
 
 
-def write_hdf5(
-    path: AnyPath, tree: dict[str, Any], attributes: dict[str, str | int | float] | None = None
-) -> None:
+def write_hdf5(path: AnyPath, tree: dict[str, Any], attributes: dict[str, str | int | float] | None = None) -> None:
     """Write a nested dict of arrays, numbers and strings: dicts become groups, arrays gzipped chunks.
 
     attributes : what the whole file carries (config, seed, version), kept at its root.
@@ -81,9 +79,7 @@ def _read_group(group: h5py.Group, path: AnyPath) -> dict[str, Any]:
 def _read_dataset(dataset: Any, path: AnyPath) -> Any:
     is_text = h5py.check_string_dtype(dataset.dtype) is not None
     if not is_text and dataset.dtype.kind not in NUMBERS:
-        raise InputError(
-            path, dataset.name, f"holds {dataset.dtype}, not numbers or text", "store it as numbers"
-        )
+        raise InputError(path, dataset.name, f"holds {dataset.dtype}, not numbers or text", "store it as numbers")
     return dataset.asstr()[()] if is_text else dataset[()]
 
 

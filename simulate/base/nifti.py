@@ -153,9 +153,7 @@ def check_same_grid(image: Image, reference: Image, what: str) -> None:
         raise InputError(image.path, what, problem, cure)
     tolerance = GRID_TOLERANCE * np.append(reference.zooms, 1.0)
     if not (np.abs(image.affine - reference.affine) <= tolerance).all():
-        problem = (
-            f"affine {_in_words(image.affine)} differs from {_in_words(reference.affine)} of {reference.path}"
-        )
+        problem = f"affine {_in_words(image.affine)} differs from {_in_words(reference.affine)} of {reference.path}"
         raise InputError(image.path, what, problem, cure)
 
 

@@ -25,8 +25,7 @@ def provenance(
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "environment": environment(),
         "inputs": [
-            {"path": str(path), "sha256": sha256_of(path), "bytes": Path(path).stat().st_size}
-            for path in inputs
+            {"path": str(path), "sha256": sha256_of(path), "bytes": Path(path).stat().st_size} for path in inputs
         ],
     }
 

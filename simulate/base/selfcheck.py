@@ -94,9 +94,7 @@ def _fourier_transform(rng: np.random.Generator, dtype: type) -> float:
     image = rng.standard_normal((16, 60, 45)).astype(dtype)
     spectrum = jax.jit(jnp.fft.rfftn)(image)
     back = jax.jit(lambda s: jnp.fft.irfftn(s, s=image.shape))(spectrum)
-    return max(
-        _relative_error(spectrum, np.fft.rfftn(image).astype(spectrum.dtype)), _relative_error(back, image)
-    )
+    return max(_relative_error(spectrum, np.fft.rfftn(image).astype(spectrum.dtype)), _relative_error(back, image))
 
 
 def _interpolation(rng: np.random.Generator, dtype: type) -> float:
@@ -108,9 +106,7 @@ def _interpolation(rng: np.random.Generator, dtype: type) -> float:
     found = jax.jit(jnp.searchsorted)(times, queries)
     if not np.array_equal(found, index):
         return np.inf
-    return _relative_error(
-        jax.jit(jnp.interp)(queries, times, curve), np.interp(queries, times, curve).astype(dtype)
-    )
+    return _relative_error(jax.jit(jnp.interp)(queries, times, curve), np.interp(queries, times, curve).astype(dtype))
 
 
 def _cumulative_sums(rng: np.random.Generator, dtype: type) -> float:

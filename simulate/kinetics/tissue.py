@@ -119,9 +119,7 @@ def _capillary(
         def smooth(s):
             return stirred_tanks(s, Fp, PS, vp, ve, number)
 
-    rest = filter_integral(
-        lambda s: smooth(s) * jnp.exp(-s * lag), aif, knots, times, frequencies=frequencies
-    )
+    rest = filter_integral(lambda s: smooth(s) * jnp.exp(-s * lag), aif, knots, times, frequencies=frequencies)
     return Fp * (arrived - head - rest)
 
 

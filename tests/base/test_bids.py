@@ -172,9 +172,7 @@ def test_a_missing_sidecar_names_all_that_must_be_set(image):
 @pytest.mark.parametrize("name", ["RepetitionTimeExcitation", "FlipAngle", "VolumeTiming"])
 def test_a_missing_field_is_named(image, name):
     write(image, without(name))
-    with pytest.raises(
-        InputError, match=rf"dce\.json: {name}: missing; write it there or give --set {name}=value"
-    ):
+    with pytest.raises(InputError, match=rf"dce\.json: {name}: missing; write it there or give --set {name}=value"):
         read(image)
 
 

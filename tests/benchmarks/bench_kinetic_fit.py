@@ -58,15 +58,16 @@ def draw(seed: int, count: int, spacing: float, *, delay: bool, fine: bool) -> P
     with jax.enable_x64(True):
         aif = np.asarray(parker_aif(times, haematocrit=0.42, onset=20.0))
         fine_aif = np.asarray(parker_aif(knots, haematocrit=0.42, onset=20.0))
-        clean = np.concatenate([curves_of(truth, i, min(i + 4096, count), fine_aif, knots, times) for i in range(0, count, 4096)])  # fmt: skip
+        parts = [slice(i, i + 4096) for i in range(0, count, 4096)]
+        clean = np.concatenate([curves_of(truth, part, fine_aif, knots, times) for part in parts])
     noise = clean.max(1) / snr
     curves = clean + noise[:, None] * rng.standard_normal(clean.shape)
     return Problem(times, aif, truth, curves, noise, clean)
 
 
-def curves_of(truth: dict, start: int, stop: int, aif: np.ndarray, knots: np.ndarray, times: np.ndarray) -> np.ndarray:
-    part = {name: value[start:stop] for name, value in truth.items()}
-    return np.asarray(tissue_concentration(Tissue(**part), aif, times, aif_times=knots))
+def curves_of(truth: dict, part: slice, aif: np.ndarray, knots: np.ndarray, times: np.ndarray) -> np.ndarray:
+    tissue = Tissue(**{name: value[part] for name, value in truth.items()})
+    return np.asarray(tissue_concentration(tissue, aif, times, aif_times=knots))
 
 
 def cramer_rao(problem: Problem, names: tuple[str, ...], count: int) -> np.ndarray:
@@ -75,7 +76,9 @@ def cramer_rao(problem: Problem, names: tuple[str, ...], count: int) -> np.ndarr
         aif, times = jnp.asarray(problem.aif), jnp.asarray(problem.times)
 
         def bound(values, sigma):
-            J = jax.jacfwd(lambda x: tissue_concentration(Tissue(**dict(zip(names, x, strict=True))), aif, times))(values)
+            J = jax.jacfwd(lambda x: tissue_concentration(Tissue(**dict(zip(names, x, strict=True))), aif, times))(
+                values
+            )
             scale = jnp.linalg.norm(J, axis=0)
             information = (J / scale).T @ (J / scale)
             return sigma * jnp.sqrt(jnp.diagonal(jnp.linalg.inv(information))) / scale
@@ -89,7 +92,12 @@ def ours(problem: Problem, delay: bool) -> tuple[dict[str, np.ndarray], dict[str
     fit = fit_kinetics(problem.curves.astype(np.float32), problem.times, problem.aif, fit_delay=delay)
     names = (*NAMES, "delay") if delay else NAMES
     values = {n: np.asarray(getattr(fit.tissue, n), dtype=float) for n in names}
-    return values, {n: np.asarray(fit.stderr[n], dtype=float) for n in names}, np.asarray(fit.rss), np.asarray(fit.status)
+    return (
+        values,
+        {n: np.asarray(fit.stderr[n], dtype=float) for n in names},
+        np.asarray(fit.rss),
+        np.asarray(fit.status),
+    )
 
 
 def curve_fit_from(problem: Problem, count: int, start: dict[str, np.ndarray] | None) -> np.ndarray:
@@ -108,7 +116,9 @@ def curve_fit_from(problem: Problem, count: int, start: dict[str, np.ndarray] | 
     for i in range(count):
         p0 = [20, 3, 0.05, 0.2] if start is None else [start[n][i] * (6000 if n in ("Fp", "PS") else 1) for n in NAMES]
         try:
-            found[i] = curve_fit(model, problem.times, problem.curves[i], p0=p0, bounds=bounds, x_scale=[20, 3, 0.05, 0.2])[0]
+            found[i] = curve_fit(
+                model, problem.times, problem.curves[i], p0=p0, bounds=bounds, x_scale=[20, 3, 0.05, 0.2]
+            )[0]
         except (RuntimeError, ValueError):
             continue
     return found * np.array([1 / 6000, 1 / 6000, 1, 1])
@@ -139,10 +149,16 @@ def residuals(problem: Problem, values: np.ndarray) -> np.ndarray:
 
 def accuracy(problems: list[Problem], values: list[np.ndarray], rss: list[np.ndarray]) -> dict[str, float]:
     """Median relative errors [%], shares at the optimum, off by more than 2x, non-physical."""
-    truth = np.concatenate([np.stack([p.truth[n][: len(v)] for n in NAMES], 1) for p, v in zip(problems, values, strict=True)])
+    truth = np.concatenate(
+        [np.stack([p.truth[n][: len(v)] for n in NAMES], 1) for p, v in zip(problems, values, strict=True)]
+    )
     found, residual = np.concatenate(values), np.concatenate(rss)
-    best = np.concatenate([np.sum((p.curves - p.clean) ** 2, 1)[: len(v)] for p, v in zip(problems, values, strict=True)])
-    physical = np.all((found > 0) & (found[:, 2:] <= 1).all(1, keepdims=True), axis=1) & (found[:, 2] + found[:, 3] <= 1 + 1e-5)
+    best = np.concatenate(
+        [np.sum((p.curves - p.clean) ** 2, 1)[: len(v)] for p, v in zip(problems, values, strict=True)]
+    )
+    physical = np.all((found > 0) & (found[:, 2:] <= 1).all(1, keepdims=True), axis=1) & (
+        found[:, 2] + found[:, 3] <= 1 + 1e-5
+    )
     with np.errstate(invalid="ignore", divide="ignore"):
         off = ~(np.abs(np.log(np.maximum(found, 0) / truth)) <= np.log(2))
     error = 100 * np.nanmedian(np.abs(found / truth - 1), axis=0)
@@ -203,7 +219,10 @@ def main() -> None:
     parser.add_argument("--skip-rivals", action="store_true")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    results: dict[str, dict] = {"environment": environment(), "options": {k: str(v) for k, v in vars(given).items()}}
+    results: dict[str, dict] = {
+        "environment": environment(),
+        "options": {k: str(v) for k, v in vars(given).items()},
+    }
     problems = [
         draw(given.seed, round(share * given.curves), spacing, delay=given.delay, fine=given.fine_aif)
         for spacing, share in SPACINGS
@@ -234,7 +253,9 @@ def main() -> None:
 
 def rivals(problems: list[Problem], values: list[np.ndarray], count: int, our_speed: float) -> dict[str, dict]:
     """The rivals on the first `count` curves of each spacing, and ours on the same curves."""
-    results = {"tracerflow, same curves": accuracy(problems, [v[:count] for v in values], [residuals(p, v[:count]) for p, v in zip(problems, values, strict=True)])}  # fmt: skip
+    own = [v[:count] for v in values]
+    left = [residuals(p, v) for p, v in zip(problems, own, strict=True)]
+    results = {"tracerflow, same curves": accuracy(problems, own, left)}
     methods = {
         "dcmri + scipy curve_fit": lambda p: curve_fit_from(p, count, None),
         "the same from the truth (what least squares can do)": lambda p: curve_fit_from(p, count, p.truth),

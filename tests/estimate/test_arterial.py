@@ -69,9 +69,7 @@ def area(curve, times):
     return np.trapezoid(np.asarray(curve)[times < 70], times[times < 70])
 
 
-@pytest.mark.parametrize(
-    ("spacing", "snr", "radius"), [(5.0, 20, 2.0), (2.0, 15, 1.5), (1.0, 10, 2.0), (6.0, 20, 3.0)]
-)
+@pytest.mark.parametrize(("spacing", "snr", "radius"), [(5.0, 20, 2.0), (2.0, 15, 1.5), (1.0, 10, 2.0), (6.0, 20, 3.0)])
 def test_the_artery_is_found_and_not_the_vein(spacing, snr, radius):
     image = scene(1, spacing=spacing, snr=snr, radius=radius)
     found = find_aif(image.concentration, image.times, haematocrit=HCT)

@@ -116,7 +116,12 @@ def test_aicc_chooses_the_model_that_made_the_curve(model):
     """Noisy curves: mostly the true model is chosen, else one that contains it; another in under 10 %."""
     tissue = tissues(count=200)
     fit = fit_kinetics(noisy(tissue, model=model, level=0.02), TIMES, AIF, model="auto")
-    nesting = {"2cum": {"2cum", "2cxm"}, "etm": {"etm", "2cxm"}, "tofts": {"tofts", "etm", "2cxm"}, "patlak": {"patlak", "2cum", "etm", "2cxm"}}  # fmt: skip
+    nesting = {
+        "2cum": ("2cum", "2cxm"),
+        "etm": ("etm", "2cxm"),
+        "tofts": ("tofts", "etm", "2cxm"),
+        "patlak": ("patlak", "2cum", "etm", "2cxm"),
+    }
     codes = [MODEL_CODES[n] for n in nesting[model]]
     assert np.mean(np.isin(fit.model, codes)) > 0.9
     assert np.mean(np.asarray(fit.model) == MODEL_CODES[model]) > 0.6
@@ -157,13 +162,15 @@ def test_derivatives_of_the_fit_against_refitting(options):
     """Forward and reverse derivatives at interior optima, against fits of perturbed curves and inputs."""
     tissue = tissues(count=5, seed=4)
     if options:
-        tissue = Tissue(tissue.Fp, tissue.PS, tissue.vp, tissue.ve, 0.03, 1.3)
-        tissue = Tissue(*(np.broadcast_to(f, 5) for f in (tissue.Fp, tissue.PS, tissue.vp, tissue.ve, 0.03 if "arterial_volume" in options else 0.0, 1.3 if "fit_delay" in options else 0.0)))  # fmt: skip
+        va = 0.03 if "arterial_volume" in options else 0.0
+        delay = 1.3 if "fit_delay" in options else 0.0
+        tissue = Tissue(tissue.Fp, tissue.PS, tissue.vp, tissue.ve, np.full(5, va), np.full(5, delay))
     curves = noisy(tissue, level=0.005)
     rng = np.random.default_rng(5)
     d_curves = curves.max() * rng.standard_normal(curves.shape)
     d_aif = AIF * (1 + 0.3 * np.sin(TIMES / 30))
-    names = ["Fp", "PS", "vp", "ve"] + (["delay"] if "fit_delay" in options else []) + (["va"] if "arterial_volume" in options else [])  # fmt: skip
+    extra = {"fit_delay": "delay", "arterial_volume": "va"}
+    names = ["Fp", "PS", "vp", "ve", *(extra[option] for option in options)]
 
     def fitted(c, a):
         found = fit_kinetics(c, TIMES, a, **options).tissue

@@ -12,7 +12,13 @@ import pytest
 
 from estimate.kinetic_fit import fit_kinetics
 
-BOUNDS = {"PS": (0.0, 5 / 60), "Fp": (0.0, 200 / 6000), "vp": (0.0, 1.0), "ve": (0.0, 1.0), "delay": (-10.0, 10.0)}
+BOUNDS = {
+    "PS": (0.0, 5 / 60),
+    "Fp": (0.0, 200 / 6000),
+    "vp": (0.0, 1.0),
+    "ve": (0.0, 1.0),
+    "delay": (-10.0, 10.0),
+}
 TOLERANCE = {  # name: (unit factor from internal, atol, rtol)
     "Fp": (6000.0, 5.0, 0.1),
     "PS": (60.0, 0.005, 0.1),
@@ -52,7 +58,10 @@ def check(table, columns, model, *, times, curve, aif, fit_delay, shift=0):
         t, ca = numbers(group[0][times]), numbers(group[0][aif])
         curves = np.stack([late(numbers(row[curve]), shift) for row in group])
         fit = fit_kinetics(curves, t, ca, model=model, fit_delay=fit_delay, bounds=BOUNDS)
-        found = {"Ktrans": fit.Ktrans, **{n: getattr(fit.tissue, n) for n in ("Fp", "PS", "vp", "ve", "delay")}}
+        found = {
+            "Ktrans": fit.Ktrans,
+            **{n: getattr(fit.tissue, n) for n in ("Fp", "PS", "vp", "ve", "delay")},
+        }
         for k, row in enumerate(group):
             expected = {name: float(row[column]) for name, column in columns.items()}
             if fit_delay:
@@ -61,7 +70,12 @@ def check(table, columns, model, *, times, curve, aif, fit_delay, shift=0):
             for name, reference in expected.items():
                 factor, atol, rtol = TOLERANCE[name]
                 value = factor * float(found[name][k])
-                assert abs(value - reference) <= atol + rtol * abs(reference), (row["label"], name, value, reference)
+                assert abs(value - reference) <= atol + rtol * abs(reference), (
+                    row["label"],
+                    name,
+                    value,
+                    reference,
+                )
     return len(table)
 
 

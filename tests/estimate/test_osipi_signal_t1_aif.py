@@ -48,9 +48,7 @@ def test_population_input(shared_data, name, curve, unit, atol, rtol, expected):
 
 def check_r1(name, t1, reference_r1):
     np.testing.assert_allclose(1 / np.asarray(t1), reference_r1, atol=0.05, rtol=0.05)
-    print(
-        f"\n{name}: {len(reference_r1)} rows, largest difference {np.abs(1 / t1 - reference_r1).max():.2g} /s"
-    )
+    print(f"\n{name}: {len(reference_r1)} rows, largest difference {np.abs(1 / t1 - reference_r1).max():.2g} /s")
 
 
 @pytest.mark.parametrize("method", ["linear", "nonlinear"])
@@ -91,9 +89,7 @@ def test_signal_to_concentration(shared_data):
     for row in rows:
         signal, reference = numbers(row["s"]), numbers(row["conc"])
         count = int(row["numbaselinepts"])
-        protocol = DCEProtocol(
-            jnp.arange(signal.size) * 1.0, float(row["TR"]), float(row["FA"]), 0.0, float(row["r1"])
-        )
+        protocol = DCEProtocol(jnp.arange(signal.size) * 1.0, float(row["TR"]), float(row["FA"]), 0.0, float(row["r1"]))
         # OSIPI leaves out point 0, of the baseline as well
         before = DCEProtocol(protocol.times[1:], *list(vars(protocol).values())[1:6], baseline=count - 1)
         t10 = float(row["T1base"])

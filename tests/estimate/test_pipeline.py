@@ -93,9 +93,7 @@ def test_a_t10_map_flip_angles_and_a_number_agree(phantom, fixed_aif, clean):
 
 def test_the_baseline_is_detected_where_it_is_not_given(phantom, fixed_aif, clean):
     series = replace(phantom.signal(), protocol=replace(phantom.protocol, baseline=0))
-    series = replace(
-        series, data=series.data * (1 + 1e-6 * np.sin(np.arange(TIMES.size)))
-    )  # noise to count in
+    series = replace(series, data=series.data * (1 + 1e-6 * np.sin(np.arange(TIMES.size))))  # noise to count in
     estimate = estimate_maps(series, aif=fixed_aif, haematocrit=HAEMATOCRIT, t10=phantom.t10)
     assert abs(estimate.protocol.baseline - clean.protocol.baseline) <= 1
     assert largest_error(estimate, phantom) < 0.01
@@ -135,9 +133,7 @@ def test_a_bad_voxel_says_why_and_changes_no_other(phantom, fixed_aif, clean):
     data = series.data.copy()
     for place, (damage, _) in zip(places, DAMAGE.values(), strict=True):
         data[place], damaged[place] = damage(data[place]), True
-    estimate = estimate_maps(
-        replace(series, data=data), aif=fixed_aif, haematocrit=HAEMATOCRIT, t10=phantom.t10
-    )
+    estimate = estimate_maps(replace(series, data=data), aif=fixed_aif, haematocrit=HAEMATOCRIT, t10=phantom.t10)
     for place, (name, (_, status)) in zip(places, DAMAGE.items(), strict=True):
         assert Status(int(estimate.status[place])) == status, name
     for name in set(estimate.maps.values) - {"T10", "model"}:
@@ -169,9 +165,7 @@ def test_an_image_without_any_sound_voxel_is_all_status(phantom, fixed_aif):
 def test_outside_the_mask_nothing_is_estimated_and_inside_nothing_changes(phantom, fixed_aif, clean):
     mask = phantom.inside.copy()
     mask[-1] = False
-    estimate = estimate_maps(
-        phantom.signal(), aif=fixed_aif, haematocrit=HAEMATOCRIT, t10=phantom.t10, mask=mask
-    )
+    estimate = estimate_maps(phantom.signal(), aif=fixed_aif, haematocrit=HAEMATOCRIT, t10=phantom.t10, mask=mask)
     assert (estimate.status[~mask] == int(Status.OUTSIDE)).all()
     assert not np.any(estimate.status[mask] & int(NO_ESTIMATE))
     for name in set(estimate.maps.values) - {"model"}:

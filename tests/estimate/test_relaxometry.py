@@ -47,9 +47,9 @@ def test_the_estimate_is_a_stationary_point_of_its_own_sum_of_squares(method):
     def cost(p):
         e1, s0 = jnp.exp(-TR / p[0])[:, None], p[1][:, None]
         if method == "linear":
-            return (
-                ((signal / jnp.sin(angle) - e1 * signal / jnp.tan(angle) - s0 * (1 - e1)) / S0[:, None]) ** 2
-            ).sum(-1)
+            return (((signal / jnp.sin(angle) - e1 * signal / jnp.tan(angle) - s0 * (1 - e1)) / S0[:, None]) ** 2).sum(
+                -1
+            )
         model = s0 * jnp.sin(angle) * (1 - e1) / (1 - e1 * jnp.cos(angle))
         return (((model - signal) / jnp.max(signal, -1, keepdims=True)) ** 2).sum(-1)
 
@@ -62,9 +62,7 @@ def test_the_estimate_is_a_stationary_point_of_its_own_sum_of_squares(method):
 def test_nonlinear_is_less_biased_than_linear_in_noise():
     signal = jnp.broadcast_to(vfa_signal(T1[2:3], S0[1:2], B1[1:2]), (20_000, 4))
     noisy = rician(jax.random.key(1), signal, float(signal.max()) / 60)
-    bias = {
-        m: abs(float(jnp.mean(vfa_t1(noisy, ANGLES, TR, method=m).t1)) - 1.6) for m in ("linear", "nonlinear")
-    }
+    bias = {m: abs(float(jnp.mean(vfa_t1(noisy, ANGLES, TR, method=m).t1)) - 1.6) for m in ("linear", "nonlinear")}
     assert bias["nonlinear"] < 0.5 * bias["linear"]
 
 

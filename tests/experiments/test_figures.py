@@ -67,12 +67,8 @@ def test_flipping_data_and_affine_together_changes_nothing():
 
 def test_a_sagittal_volume_is_shown_in_axial_slices():
     volume = np.random.default_rng(0).random((6, 5, 4))
-    to_asr = np.array(
-        [[0, 0, 1, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1.0]]
-    )  # axes: anterior, superior, right
-    np.testing.assert_array_equal(
-        display_slices(volume.transpose(1, 2, 0), to_asr), display_slices(volume, np.eye(4))
-    )
+    to_asr = np.array([[0, 0, 1, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1.0]])  # axes: anterior, superior, right
+    np.testing.assert_array_equal(display_slices(volume.transpose(1, 2, 0), to_asr), display_slices(volume, np.eye(4)))
 
 
 def test_a_plane_is_one_slice():

@@ -16,9 +16,7 @@ BLOOD_CURVES = {
     "georgiou": lambda t, **k: A.georgiou_aif(t, haematocrit=HCT, **k),
     "weinmann": lambda t, **k: A.weinmann_aif(t, **k),
     "mcgrath": lambda t, **k: A.mcgrath_aif(t, haematocrit=HCT, **k),
-    "gamma": lambda t, **k: A.gamma_variate_aif(
-        t, peak=6.0, time_to_peak=8.0, alpha=3.0, haematocrit=HCT, **k
-    ),
+    "gamma": lambda t, **k: A.gamma_variate_aif(t, peak=6.0, time_to_peak=8.0, alpha=3.0, haematocrit=HCT, **k),
 }
 
 
@@ -28,9 +26,7 @@ def population(request):
 
 
 def test_parker_peak_in_plasma_is_that_of_the_paper():
-    assert float(A.parker_aif(jnp.arange(0, 60, 0.01), haematocrit=0.42).max()) == pytest.approx(
-        10.47, abs=0.01
-    )
+    assert float(A.parker_aif(jnp.arange(0, 60, 0.01), haematocrit=0.42).max()) == pytest.approx(10.47, abs=0.01)
 
 
 def test_parker_starts_with_its_published_step():

@@ -117,8 +117,7 @@ def test_infinite_snr_is_the_noise_free_signal(phantom):
     given = (phantom, PROTOCOL, AIF)
     keys = jax.random.split(jax.random.key(0))
     one, two = (
-        simulate_reference(key, *given, haematocrit=HAEMATOCRIT, snr=np.inf, aif_times=AIF_TIMES)
-        for key in keys
+        simulate_reference(key, *given, haematocrit=HAEMATOCRIT, snr=np.inf, aif_times=AIF_TIMES) for key in keys
     )
     np.testing.assert_array_equal(one.data, two.data)
 

@@ -18,9 +18,7 @@ from simulate.signal import (
     spgr_signal,
 )
 
-PROTOCOL = DCEProtocol(
-    times=jnp.arange(5) * 2.0, repetition_time=0.004, flip_angle=20.0, echo_time=0.002, baseline=2
-)
+PROTOCOL = DCEProtocol(times=jnp.arange(5) * 2.0, repetition_time=0.004, flip_angle=20.0, echo_time=0.002, baseline=2)
 CONCENTRATION = jnp.array([[-0.05, 0.0, 0.3, 2.0, 9.0], [0.0, 0.01, 0.1, 1.0, 5.0]])
 T10 = jnp.array([1.2, 1.7])
 B1 = jnp.array([0.8, 1.1])
@@ -35,9 +33,7 @@ def test_signal_without_contrast_is_the_ernst_equation():
 def test_signal_is_highest_at_the_ernst_angle():
     ernst = np.rad2deg(np.arccos(np.exp(-0.004 / 1.5)))
     slope = jax.grad(
-        lambda b1: spgr_signal(jnp.zeros(1), DCEProtocol(jnp.zeros(1), 0.004, float(ernst)), t10=1.5, b1=b1)[
-            0
-        ]
+        lambda b1: spgr_signal(jnp.zeros(1), DCEProtocol(jnp.zeros(1), 0.004, float(ernst)), t10=1.5, b1=b1)[0]
     )
     assert float(slope(1.0)) == pytest.approx(0.0, abs=1e-12)
 
@@ -165,9 +161,7 @@ def test_instant_frames_sample_the_curve_and_hold_its_last_value():
     protocol = DCEProtocol(jnp.array([-1.0, 0.0, 1.0, 2.0, 2.5, 3.0, 9.0]), 0.004, 20.0)
     np.testing.assert_allclose(frame_average(curve, knots, protocol), [0, 1, 2.5, 4, 3, 2, 2])
     short = DCEProtocol(protocol.times, 0.004, 20.0, frame_duration=1e-9)
-    np.testing.assert_allclose(
-        frame_average(curve, knots, short), frame_average(curve, knots, protocol), atol=1e-8
-    )
+    np.testing.assert_allclose(frame_average(curve, knots, short), frame_average(curve, knots, protocol), atol=1e-8)
 
 
 @pytest.mark.float32
