@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 BLOCK = 32768
 """Voxels per block: large enough to hide the cost of a call, small enough for the cache and for 4 GB."""
@@ -27,13 +28,13 @@ def map_blocks(fit: Callable[[Any], Any], curves: Any, progress: Callable[[int],
         count = block.shape[0]
         result = fit(jnp.pad(block, ((0, size - count), (0, 0))))
         result = jax.tree.map(lambda a: a[..., :count], result)
-        if not isinstance(block, jax.core.Tracer):
+        if not isinstance(block, Tracer):
             result = jax.block_until_ready(result)
         if progress is not None:
             progress(count)
         return result
 
-    if len(starts) == 1 or isinstance(curves, jax.core.Tracer):
+    if len(starts) == 1 or isinstance(curves, Tracer):
         results = [one(start) for start in starts]
     else:
         with ThreadPoolExecutor(2) as pool:

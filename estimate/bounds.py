@@ -3,10 +3,11 @@
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.typing import DTypeLike
 
 from estimate.compressed_model import FitModel
 from simulate.base.errors import InputError
-from simulate.base.units import clinical_unit, from_clinical
+from simulate.base.units import from_clinical
 
 BOUNDS: dict[str, tuple[float, float]] = {
     # The OSIPI code collection's recommended ranges, with Fp widened from 200 to 600 mL/100 mL/min
@@ -33,13 +34,13 @@ def resolve_bounds(given: dict[str, tuple[float, float]] | None) -> dict[str, tu
         ceiling = 1.0 if name in ("vp", "ve", "va") else np.inf
         low = max(low, floor)
         if not (low < high <= ceiling):
-            unit = clinical_unit(name)
-            raise InputError("bounds", name, f"({low}, {high}) is no physical range", f"give low < high in {unit}")
+            cure = "give low < high in internal units (1/s, fractions, s)"
+            raise InputError("bounds", name, f"({low:g}, {high:g}) is no physical range", cure)
         bounds[name] = (low, high)
     return bounds
 
 
-def box(model: FitModel, bounds: dict[str, tuple[float, float]], dtype: object) -> tuple[Array, Array]:
+def box(model: FitModel, bounds: dict[str, tuple[float, float]], dtype: DTypeLike) -> tuple[Array, Array]:
     """Lower and upper corner (p, 1) in the solver's coordinates."""
 
     def coordinate(name: str, end: int) -> float:
@@ -47,7 +48,14 @@ def box(model: FitModel, bounds: dict[str, tuple[float, float]], dtype: object) 
         return value if name in ("va", "delay") else float(np.log(value))
 
     corners = [[coordinate(name, end) for name in model.parameters] for end in (0, 1)]
-    return tuple(jnp.asarray(corner, dtype)[:, None] for corner in corners)
+    lower, upper = (jnp.asarray(corner, dtype)[:, None] for corner in corners)
+    return lower, upper
+
+
+def near_bound(u: Array, lower: Array, upper: Array) -> Array:
+    """Which coordinates (p, v) lie on a bound, within a thousandth of the range."""
+    reach = 1e-3 * (upper - lower)
+    return (u <= lower + reach) | (u >= upper - reach)
 
 
 TYPICAL = {

@@ -84,7 +84,8 @@ def _fit_block(
         return jnp.take_along_axis(a, where, axis=-2)[..., 0, :]
 
     solution = jax.tree.map(of_best, ends)
-    return block_result(model, normal, curves, solution, solution.rss, lower, upper, finite, found, frames=times.size)
+    matrix = normal(curves, solution.u)[2]
+    return block_result(model, solution, solution.rss, matrix, lower, upper, finite, found, frames=times.size)
 
 
 def _dictionary_start(

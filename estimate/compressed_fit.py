@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from estimate.bounds import TYPICAL
+from estimate.bounds import TYPICAL, near_bound
 from estimate.coarse_search import coarse_start
 from estimate.compressed_model import FitModel, compressed_normal_equations, to_coordinates, to_physical
 from estimate.exponential_table import ExponentialTable, exponential_table
-from estimate.levenberg_marquardt import NormalEquations, Solution, bounded_least_squares, solve_cholesky
+from estimate.levenberg_marquardt import Solution, bounded_least_squares, solve_cholesky
 from simulate.base.status import Status
 
 
@@ -69,20 +69,18 @@ def fit_block(
         partial(compressed_normal_equations, model, table),
         y, u, lower, upper, outside=outside, energy=energy, tolerance=tolerance,
     )  # fmt: skip
-    return block_result(
-        model, partial(compressed_normal_equations, model, table), y, solution, solution.rss + outside,
-        lower, upper, finite, found & (energy > 0), frames=curves.shape[1],
-    )  # fmt: skip
+    matrix = compressed_normal_equations(model, table, y, solution.u)[2]
+    rss, signal = solution.rss + outside, found & (energy > 0)
+    return block_result(model, solution, rss, matrix, lower, upper, finite, signal, frames=curves.shape[1])
 
 
 def block_result(
-    model: FitModel, normal: NormalEquations, data: Array, solution: Solution, rss: Array, lower: Array,
-    upper: Array, finite: Array, signal: Array, *, frames: int,
+    model: FitModel, solution: Solution, rss: Array, matrix: Array, lower: Array, upper: Array,
+    finite: Array, signal: Array, *, frames: int,
 ) -> BlockFit:  # fmt: skip
-    """Parameters, standard errors and status from a solution in the solver's coordinates."""
+    """Parameters, standard errors and status from a solution and J^T J (p, p, v) in the solver's coordinates."""
     values = to_physical(model.parameters, tuple(solution.u))
-    reach = 1e-3 * (upper - lower)
-    at_bound = jnp.any((solution.u <= lower + reach) | (solution.u >= upper - reach), axis=0)
+    at_bound = jnp.any(near_bound(solution.u, lower, upper), axis=0)
     status = (
         jnp.where(finite, 0, int(Status.NOT_FINITE))
         | jnp.where(finite & ~signal, int(Status.NO_SIGNAL), 0)
@@ -91,7 +89,7 @@ def block_result(
     )
     return BlockFit(
         values=jnp.stack([values[name] for name in model.parameters]),
-        stderr=standard_errors(model, normal(data, solution.u)[2], solution.u, rss, frames),
+        stderr=standard_errors(model, matrix, solution.u, rss, frames),
         rss=rss,
         status=status.astype(jnp.int32),
     )

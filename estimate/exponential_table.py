@@ -146,6 +146,12 @@ def _hermite(f: Array) -> tuple[Array, Array]:
     return value, slope
 
 
+def _weighted(weights: Array, corners: tuple[Array, ...]) -> Array:
+    """Sum of the corners (v, r), each with its weight (v,)."""
+    first, *rest = [weights[:, k, None] * corner for k, corner in enumerate(corners)]
+    return sum(rest, first)
+
+
 def _cell(x: Array, first: Array, step: Array, nodes: int) -> tuple[Array, Array, Array]:
     """Index of the table cell, fraction within it, and 1/step (0 outside, where the table is constant)."""
     z = (x - first) / step
@@ -169,23 +175,23 @@ def read_exponential(table: ExponentialTable, log_rate: Array, delay: Array | No
         left, right = rows[i], rows[i + 1]
         r = table.rank
         corners = (left[:, :r], left[:, r:], right[:, :r], right[:, r:])
-        return [sum(w[:, k, None] * c for k, c in enumerate(corners)) for w in (value, slope)]
+        return [_weighted(w, corners) for w in (value, slope)]
     j, g, per_delay = _cell(delay, *table.delay, table.curves.shape[0])
     across, across_slope = _hermite(g)
     across_slope = across_slope * per_delay[:, None]
     rows = table.curves.reshape(-1, 4, table.rank)
-    out = [0.0, 0.0, 0.0]
+    zero = jnp.zeros((log_rate.size, table.rank), value.dtype)
+    read, along_rate, along_delay = zero, zero, zero
     for side in (0, 1):
         for end in (0, 1):
             corner = rows[(j + side) * nodes + i + end]  # (v, 4, r): E, E_x, E_d, E_xd
-            for along_delay in (0, 1):
-                for along_rate in (0, 1):
-                    c = corner[:, 2 * along_delay + along_rate]
-                    a, s = 2 * side + along_delay, 2 * end + along_rate
-                    out[0] += (across[:, a] * value[:, s])[:, None] * c
-                    out[1] += (across[:, a] * slope[:, s])[:, None] * c
-                    out[2] += (across_slope[:, a] * value[:, s])[:, None] * c
-    return out
+            for derivative in range(4):
+                c = corner[:, derivative]
+                a, s = 2 * side + derivative // 2, 2 * end + derivative % 2
+                read += (across[:, a] * value[:, s])[:, None] * c
+                along_rate += (across[:, a] * slope[:, s])[:, None] * c
+                along_delay += (across_slope[:, a] * value[:, s])[:, None] * c
+    return [read, along_rate, along_delay]
 
 
 def read_fixed(table: ExponentialTable, which: int, delay: Array | None, voxels: int) -> list[Array]:
@@ -199,4 +205,4 @@ def read_fixed(table: ExponentialTable, which: int, delay: Array | None, voxels:
     value, slope = _hermite(g)
     slope = slope * per_delay[:, None]
     corners = (left, table.fixed_slope[j, which], right, table.fixed_slope[j + 1, which])
-    return [sum(w[:, k, None] * c for k, c in enumerate(corners)) for w in (value, slope)]
+    return [_weighted(w, corners) for w in (value, slope)]

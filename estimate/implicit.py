@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from estimate.bounds import box
+from estimate.bounds import box, near_bound
 from estimate.compressed_model import FitModel, to_coordinates, to_physical
 from simulate.base.types import Tissue
 from simulate.kinetics import tissue_concentration
@@ -51,8 +51,7 @@ def _rule(model: FitModel, limits: tuple, primals: tuple, tangents: tuple) -> tu
     d_curves, d_aif = tangents[0], tangents[1]
     lower, upper = box(model, dict(limits), values.dtype)
     u = jnp.stack(to_coordinates(model.parameters, dict(zip(model.parameters, values, strict=True))))
-    reach = 1e-3 * (upper - lower)
-    inside = (u > lower + reach) & (u < upper - reach) & jnp.isfinite(u)
+    inside = ~near_bound(u, lower, upper) & jnp.isfinite(u)
     u = jnp.where(jnp.isfinite(u), u, (lower + upper) / 2)
 
     def gradient(u_one, curve, input_curve):

@@ -157,7 +157,7 @@ def _passes(
     def one_chunk(carry):
         progress, order, k = carry
         index = jax.lax.dynamic_slice(order, (k * chunk,), (chunk,))
-        here, own = data[index], tuple(scale[index] for scale in scales)
+        here, own = data[index], (scales[0][index], scales[1][index])
         part = jax.tree.map(lambda a: a[..., index], progress)
         local = _Local(*normal(here, part.u))
         part = part._replace(rss=local.rss)

@@ -113,12 +113,12 @@ def estimate_maps(
 def _whole(mask: np.ndarray | None, shape: tuple[int, ...], what: str) -> np.ndarray:
     if mask is None:
         return np.ones(shape, bool)
-    mask = np.asarray(mask) != 0
-    if mask.shape != shape:
-        raise InputError(what, "shape", f"{mask.shape}, the series {shape}", "give one on the series' grid")
-    if not mask.any():
+    inside = np.asarray(np.asarray(mask) != 0)
+    if inside.shape != shape:
+        raise InputError(what, "shape", f"{inside.shape}, the series {shape}", "give one on the series' grid")
+    if not inside.any():
         raise InputError(what, "", "holds no voxel", "give one that covers the tissue of interest")
-    return mask
+    return inside
 
 
 class _Voxels:
@@ -189,7 +189,8 @@ def _arterial_input(
         where, curves = _artery_candidates(voxels, everywhere)
         return find_aif_among(curves, where, times, haematocrit=haematocrit)
     onset = estimate_onset(np.asarray(voxels.series.data), times)
-    return population_aif(aif, times, haematocrit=haematocrit, onset=onset)
+    name = "parker" if aif == "parker" else "georgiou"
+    return population_aif(name, times, haematocrit=haematocrit, onset=onset)
 
 
 def _artery_candidates(voxels: _Voxels, everywhere: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -202,7 +203,7 @@ def _artery_candidates(voxels: _Voxels, everywhere: np.ndarray) -> tuple[np.ndar
         chosen = tuple(axis[high] for axis in indices)
         where[chosen] = True
         kept.append(curves[high])
-        places.append(np.ravel_multi_index(chosen, where.shape))
+        places.append(np.asarray(np.ravel_multi_index(chosen, where.shape)))
     order = np.argsort(np.concatenate(places))
     return where, np.concatenate(kept)[order]
 

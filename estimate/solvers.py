@@ -46,7 +46,5 @@ def lbfgsb_fit(
     signal = jnp.any(curves > 0, axis=1)
     u, rss, normal, error = jax.lax.map(one, jnp.where(finite[:, None], curves, 0.0), batch_size=64)
     solution = Solution(u.T, rss, error < 1e-4)
-    return block_result(
-        model, lambda *_: (None, None, jnp.moveaxis(normal, 0, -1)), curves, solution, rss, lower, upper,
-        finite, signal, frames=times.size,
-    )  # fmt: skip
+    matrix = jnp.moveaxis(normal, 0, -1)
+    return block_result(model, solution, rss, matrix, lower, upper, finite, signal, frames=times.size)

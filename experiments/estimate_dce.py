@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from simulate.base.types import Maps, Series
 from simulate.base.units import clinical_unit
 
 POPULATION = ("parker", "georgiou")
+
+AIF = ArterialInput | np.ndarray | Literal["auto", "parker", "georgiou"]
+"""What `estimate_maps` takes as its arterial input."""
 
 LARGEST_T1 = 10.0
 """T1 [s] that nothing in the body exceeds: a map whose median does is in milliseconds."""
@@ -63,7 +66,7 @@ class _Examination:
     t10: float | np.ndarray | VFA | None
     b1: float | np.ndarray
     mask: np.ndarray | None
-    aif: ArterialInput | np.ndarray | str
+    aif: AIF
     files: list[Path]
 
 
@@ -204,7 +207,7 @@ def _haematocrit(options: DCEOptions, sidecar: DCESidecar) -> float | None:
 
 def _read_aif(
     options: DCEOptions, image: Image, sidecar: DCESidecar, haematocrit: float | None, files: list[Path]
-) -> ArterialInput | np.ndarray | str:
+) -> AIF:
     path = Path(options.aif)
     named = options.aif in ("auto", *POPULATION)
     if not (named or path.is_file()):
@@ -218,7 +221,7 @@ def _read_aif(
         problem = "is needed to turn blood into plasma"
         raise InputError(options.series, "Haematocrit", problem, "give --haematocrit, e.g. 0.42")
     if named:
-        return options.aif
+        return cast(Literal["auto", "parker", "georgiou"], options.aif)
     region = _read_region(path, image, "arterial region", files)
     if not region.any():
         raise InputError(path, "arterial region", "holds no voxel", "draw it inside a vessel")

@@ -97,30 +97,21 @@ def _capillary(
     zero = jnp.zeros_like(delay)
     arrived = exponential_convolution(aif, knots, zero, times - lag)
     front = exponential_convolution(aif, knots, zero, times - lag - transit)
-    if model == "dp":
-        # what left after one stay in the EES: its transfer b ke/(s+ke) still falls off slowly
-        stayed = exponential_convolution(aif, knots, ke[..., 0], times - lag - transit)
-        head = pulse * (front + b * (front - stayed))
+    # what left after one stay in the EES: its transfer b ke/(s+ke) falls off as slowly as 1/s
+    stayed = exponential_convolution(aif, knots, ke[..., 0], times - lag - transit)
+    number = 1 if model in ("dp", "th") else _tanks(model)
 
-        def smooth(s):
-            once = b * ke / (s + ke)
-            return distributed_parameter(s, Fp, PS, vp, ve) - jnp.exp(-b - s * transit) * (1 + once)
-
-    elif model == "th":
-        head = pulse * front
-
-        def smooth(s):
+    def smooth(s):
+        if model == "dp":
+            crossed = jnp.exp(-b - s * transit)
+            return distributed_parameter(s, Fp, PS, vp, ve) - crossed * (1 + b * ke / (s + ke))
+        if model == "th":
             return tissue_homogeneity(s, Fp, PS, vp, ve) - jnp.exp(-b - s * transit)
+        return stirred_tanks(s, Fp, PS, vp, ve, number)
 
-    else:
-        number = _tanks(model)
-        head = jnp.zeros_like(front)
-
-        def smooth(s):
-            return stirred_tanks(s, Fp, PS, vp, ve, number)
-
+    heads = {"dp": pulse * (front + b * (front - stayed)), "th": pulse * front}
     rest = filter_integral(lambda s: smooth(s) * jnp.exp(-s * lag), aif, knots, times, frequencies=frequencies)
-    return Fp * (arrived - head - rest)
+    return Fp * (arrived - heads.get(model, 0.0) - rest)
 
 
 def _tanks(model: str) -> int:
