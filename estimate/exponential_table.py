@@ -179,19 +179,15 @@ def read_exponential(table: ExponentialTable, log_rate: Array, delay: Array | No
     j, g, per_delay = _cell(delay, *table.delay, table.curves.shape[0])
     across, across_slope = _hermite(g)
     across_slope = across_slope * per_delay[:, None]
-    rows = table.curves.reshape(-1, 4, table.rank)
-    zero = jnp.zeros((log_rate.size, table.rank), value.dtype)
-    read, along_rate, along_delay = zero, zero, zero
-    for side in (0, 1):
-        for end in (0, 1):
-            corner = rows[(j + side) * nodes + i + end]  # (v, 4, r): E, E_x, E_d, E_xd
-            for derivative in range(4):
-                c = corner[:, derivative]
-                a, s = 2 * side + derivative // 2, 2 * end + derivative % 2
-                read += (across[:, a] * value[:, s])[:, None] * c
-                along_rate += (across[:, a] * slope[:, s])[:, None] * c
-                along_delay += (across_slope[:, a] * value[:, s])[:, None] * c
-    return [read, along_rate, along_delay]
+    corner = (j[:, None] + jnp.array([0, 0, 1, 1])) * nodes + i[:, None] + jnp.array([0, 1, 0, 1])
+    rows = table.curves.reshape(-1, 4, table.rank)[corner]  # (v, 4 corners, E E_x E_d E_xd, r)
+    rows = rows.reshape(-1, 16, table.rank)
+    # weights of the 16 rows: (delay side, rate end, delay derivative, rate derivative)
+    pairs = ((across, value), (across, slope), (across_slope, value))
+    products = [a.reshape(-1, 2, 1, 2, 1) * x.reshape(-1, 1, 2, 1, 2) for a, x in pairs]
+    weights = jnp.stack(products, axis=1).reshape(-1, 3, 16)
+    read = jnp.einsum("vkw,vwr->vkr", weights, rows)
+    return [read[:, 0], read[:, 1], read[:, 2]]
 
 
 def read_fixed(table: ExponentialTable, which: int, delay: Array | None, voxels: int) -> list[Array]:

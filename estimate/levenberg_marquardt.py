@@ -30,11 +30,12 @@ class _Progress(NamedTuple):
 
 
 class _Local(NamedTuple):
-    """The normal equations at u."""
+    """The normal equations at u, the step proposed from there, and what it promises."""
 
-    rss: Array  # (v,)
     gradient: Array  # (p, v)
     matrix: Array  # (p, p, v)
+    proposal: Array  # (p, v)
+    predicted: Array  # (v,) by how much the residual sum would fall
 
 
 class Solution(NamedTuple):
@@ -67,38 +68,49 @@ def _step(
     normal: NormalEquations, data: Array, scales: tuple[Array, Array], box: tuple[Array, Array], tolerance: float,
     at: _Progress, local: _Local,
 ) -> tuple[_Progress, _Local]:  # fmt: skip
-    """One damped Gauss-Newton step of every voxel of the chunk that is not done."""
-    (lower, upper), (outside, energy) = box, scales
-    u, (_, g, A) = at.u, local
-    p = u.shape[0]
-    tiny = jnp.finfo(u.dtype).tiny * 1e6
-    diagonal = jnp.stack([A[i, i] for i in range(p)])
-    scale = jax.lax.rsqrt(jnp.maximum(diagonal, tiny))
-    free = ~(((u <= lower) & (g < 0)) | ((u >= upper) & (g > 0)))
+    """Evaluate the proposal of every voxel of the chunk, take it where it is better, and propose the next."""
+    outside, energy = scales
+    rss, gradient, matrix = normal(data, local.proposal)
+    entered = jnp.isinf(at.rss)  # the first evaluation in this pass: of u itself
+    better = (rss < at.rss) & ~at.done
+    gain = (at.rss - rss) / jnp.maximum(local.predicted, _tiny(rss))
+    change = jnp.where(better, jnp.maximum(0.2, 1 - (2 * gain - 1) ** 3), at.growth)
+    damping = jnp.where(entered | at.done, at.damping, jnp.maximum(at.damping * change, 1e-7))
+    # a step that promised next to nothing is convergence, unless only the damping made it small
+    resolved = jnp.finfo(rss.dtype).eps * jnp.sqrt(energy * at.rss)  # rounding error of rss itself
+    settled = (jnp.abs(local.predicted) <= tolerance * (at.rss + outside) + resolved) & (at.damping < 1.0)
+    progress = _Progress(
+        u=jnp.where(better, local.proposal, at.u),
+        rss=jnp.where(better, rss, at.rss),
+        damping=damping,
+        growth=jnp.where(better | entered, 2.0, at.growth * 2),
+        done=at.done | (settled & ~entered) | (damping > _STUCK),
+    )
+    gradient = jnp.where(better, gradient, local.gradient)
+    matrix = jnp.where(better, matrix, local.matrix)
+    proposal, predicted = _propose(progress, gradient, matrix, box)
+    return progress, _Local(gradient, matrix, proposal, predicted)
+
+
+def _propose(at: _Progress, g: Array, A: Array, box: tuple[Array, Array]) -> tuple[Array, Array]:
+    """The damped Gauss-Newton step within the box (p, v), and the fall in the residual sum it promises (v,)."""
+    lower, upper = box
+    p = g.shape[0]
+    scale = jax.lax.rsqrt(jnp.maximum(jnp.stack([A[i, i] for i in range(p)]), _tiny(g)))
+    free = ~(((at.u <= lower) & (g < 0)) | ((at.u >= upper) & (g > 0)))
     both = free[:, None] & free[None]
-    eye = jnp.eye(p, dtype=u.dtype)[..., None]
+    eye = jnp.eye(p, dtype=g.dtype)[..., None]
     scaled = jnp.where(both, A * scale[:, None] * scale[None], 0.0) * (1 - eye)
     step = solve_cholesky(scaled + eye * (1 + at.damping), jnp.where(free, g * scale, 0.0)) * scale
-    proposal = jnp.clip(u + jnp.clip(step, -2.0, 2.0), lower, upper)
-    proposal = jax.lax.optimization_barrier(proposal)  # once, not again inside every product of `normal`
-    new = _Local(*normal(data, proposal))
-    moved = proposal - u
-    bent = jnp.stack([sum(A[i, j] * moved[j] for j in range(p)) for i in range(p)])
-    predicted = jnp.sum((2 * g - bent) * moved, axis=0)
-    better = (new.rss < at.rss) & ~at.done
-    gain = (at.rss - new.rss) / jnp.maximum(predicted, tiny)
-    damping = at.damping * jnp.where(better, jnp.maximum(0.2, 1 - (2 * gain - 1) ** 3), at.growth)
-    # a step that promises next to nothing is convergence, unless only the damping makes it small
-    resolved = jnp.finfo(u.dtype).eps * jnp.sqrt(energy * at.rss)  # rounding error of rss itself
-    settled = (jnp.abs(predicted) <= tolerance * (at.rss + outside) + resolved) & (at.damping < 1.0)
-    progress = _Progress(
-        u=jnp.where(better, proposal, u),
-        rss=jnp.where(better, new.rss, at.rss),
-        damping=jnp.where(at.done, at.damping, jnp.maximum(damping, 1e-7)),
-        growth=jnp.where(better, 2.0, at.growth * 2),
-        done=at.done | settled | (damping > _STUCK),
-    )
-    return progress, jax.tree.map(lambda n, o: jnp.where(better, n, o), new, local)
+    proposal = jnp.clip(at.u + jnp.clip(step, -2.0, 2.0), lower, upper)
+    moved = proposal - at.u
+    bent = jnp.stack([sum((A[i, j] * moved[j] for j in range(p)), jnp.zeros(())) for i in range(p)])
+    # barrier: computed once, not again inside every product of `normal`
+    return jax.lax.optimization_barrier((proposal, jnp.sum((2 * g - bent) * moved, axis=0)))
+
+
+def _tiny(like: Array) -> float:
+    return float(jnp.finfo(like.dtype).tiny) * 1e6
 
 
 def bounded_least_squares(
@@ -159,8 +171,10 @@ def _passes(
         index = jax.lax.dynamic_slice(order, (k * chunk,), (chunk,))
         here, own = data[index], (scales[0][index], scales[1][index])
         part = jax.tree.map(lambda a: a[..., index], progress)
-        local = _Local(*normal(here, part.u))
-        part = part._replace(rss=local.rss)
+        part = part._replace(rss=jnp.where(part.done, part.rss, jnp.inf))
+        p = part.u.shape[0]
+        nothing = jnp.zeros((p, p, index.size), part.u.dtype)
+        local = _Local(jnp.zeros_like(part.u), nothing, part.u, jnp.zeros_like(part.rss))
 
         def step(_, both):
             return _step(normal, here, own, box, tolerance, *both)
