@@ -25,6 +25,10 @@ FIT_MODELS = (*COMPARTMENT_MODELS, "auto", *CAPILLARY_MODELS)
 MODEL_CODES = {name: code for code, name in enumerate(("2cxm", "2cum", "etm", "tofts", "patlak", "dp", "aath"), 1)}
 """What the `model` map holds."""
 
+IDENTIFIABLE = 1 / 3
+"""Largest standard error, as a share of its parameter, of a parameter that counts as identifiable: one that lies
+three standard errors from zero."""
+
 _LIMITS = {"Fp": jnp.inf, "PS": jnp.nan, "vp": 0.0, "ve": jnp.inf, "va": 0.0, "delay": 0.0}
 _LACKING = {"Fp": Status.NO_FP, "vp": Status.NO_VP, "ve": Status.NO_VE}
 
@@ -74,7 +78,7 @@ def fit_kinetics(
     arterial_volume: bool = False,
     bounds: dict[str, tuple[float, float]] | None = None,
     solver: str = "compressed",
-    identifiable: float = 1 / 3,
+    identifiable: float = IDENTIFIABLE,
     progress: Callable[[int], None] | None = None,
 ) -> KineticFit:
     """Fit a kinetic model to every curve of an image by bounded least squares.

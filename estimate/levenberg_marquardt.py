@@ -77,8 +77,10 @@ def _step(
     change = jnp.where(better, jnp.maximum(0.2, 1 - (2 * gain - 1) ** 3), at.growth)
     damping = jnp.where(entered | at.done, at.damping, jnp.maximum(at.damping * change, 1e-7))
     # a step that promised next to nothing is convergence, unless only the damping made it small
-    resolved = jnp.finfo(rss.dtype).eps * jnp.sqrt(energy * at.rss)  # rounding error of rss itself
+    eps = jnp.finfo(rss.dtype).eps
+    resolved = eps * jnp.sqrt(energy * at.rss)  # rounding error of rss itself
     settled = (jnp.abs(local.predicted) <= tolerance * (at.rss + outside) + resolved) & (at.damping < 1.0)
+    settled = settled | (at.rss <= (32 * eps) ** 2 * energy)  # nothing but rounding is left of the residual
     progress = _Progress(
         u=jnp.where(better, local.proposal, at.u),
         rss=jnp.where(better, rss, at.rss),

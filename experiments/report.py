@@ -11,6 +11,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
+from estimate.kinetic_fit import IDENTIFIABLE
 from experiments.figures.curves import (
     TypicalVoxel,
     aif_figure,
@@ -23,7 +24,7 @@ from experiments.figures.curves import (
 )
 from experiments.figures.maps import maps_figure
 from experiments.figures.motion import suspect_frames
-from experiments.figures.scales import IDENTIFIABLE, estimated_voxels, shown_names
+from experiments.figures.scales import estimated_voxels, shown_names
 from simulate.base.files import write_atomically
 from simulate.base.types import Maps
 from simulate.base.units import clinical_unit

@@ -24,13 +24,15 @@ app.command(check, name="check")
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code: 0 well, 1 failed check, 2 wrong input, 130 interrupted."""
+    """Run one command; the exit code: 0 well, 1 failed check or file system, 2 wrong input, 130 interrupted."""
     try:
         result = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except InputError as error:
         return _say(str(error), 2)
     except CycloptsError as error:
         return _say(f"{' '.join(str(error).split()).rstrip('.')}; see tracerflow --help", 2)
+    except OSError as error:  # a full disk, a folder taken away: the files written so far are whole
+        return _say(f"{error.filename or 'output'}: {error.strerror or error}; free or restore it and run again", 1)
     except KeyboardInterrupt:
         return _say("interrupted; every file written so far is whole", 130)
     return result if isinstance(result, int) else 0

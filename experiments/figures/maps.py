@@ -16,8 +16,8 @@ from matplotlib.patheffects import withStroke
 from nibabel.affines import voxel_sizes
 from nibabel.orientations import apply_orientation, io_orientation
 
+from estimate.kinetic_fit import IDENTIFIABLE
 from experiments.figures.scales import (
-    IDENTIFIABLE,
     NO_VALUE,
     STATUS_COLOURS,
     Scale,

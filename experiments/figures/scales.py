@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool
 from matplotlib.ticker import MaxNLocator
 
+from estimate.kinetic_fit import IDENTIFIABLE
 from simulate.base.status import NO_ESTIMATE, Status
 from simulate.base.types import Maps
 
@@ -50,9 +51,6 @@ STATUS_COLOURS = {  # Okabe & Ito: told apart with any colour vision
     Status.AT_BOUND: "#F0E442",
     Status.NOT_IDENTIFIABLE: "#CC79A7",
 }
-
-IDENTIFIABLE = 0.5
-"""Largest standard error, as a share of the value, at which a value is called identified."""
 
 NO_VALUE = "0.78"
 """Neutral grey of voxels without an estimate: in no colour map used here."""

@@ -42,7 +42,7 @@ PRIMARY = (
 """Order in which a voxel with several bits is counted."""
 
 NO_ESTIMATE = Status.NOT_FINITE | Status.NO_SIGNAL | Status.SATURATED | Status.OUTSIDE
-"""Voxels with one of these bits have no estimate: every map holds NaN there."""
+"""Voxels with one of these bits have no estimate: every map holds NaN there, but T10, which may say why."""
 
 
 def primary_status(status: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ Needs the extra `rivals` (dcmri) unless --skip-rivals is given. Speeds are ratio
 
 import argparse
 import json
+import resource
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -199,7 +200,14 @@ def speed(seed: int, count: int, delay: bool) -> dict[str, float]:
 
     jax.clear_caches()
     first, *rest = [run() for _ in range(4)]
-    return {"voxels/s": count / min(rest), "compile s": first - min(rest)}
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    return {
+        "voxels": count,
+        "frames": problem.times.size,
+        "voxels/s": count / min(rest),
+        "compile s": first - min(rest),
+        "peak memory of this process GB": memory,
+    }
 
 
 def show(title: str, figures: dict[str, float]) -> None:
