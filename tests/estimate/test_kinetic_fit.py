@@ -153,10 +153,6 @@ def test_standard_errors_are_the_scatter_of_repeated_measurements():
     assert np.mean((low < 8 / 6000) & (high > 8 / 6000)) == pytest.approx(0.9, abs=0.04)
 
 
-def refit(curves, aif, name, **options):
-    return np.asarray(getattr(fit_kinetics(jnp.asarray(curves), TIMES, jnp.asarray(aif), **options).tissue, name))
-
-
 @pytest.mark.parametrize("options", [{}, {"fit_delay": True}, {"arterial_volume": True}])
 def test_derivatives_of_the_fit_against_refitting(options):
     """Forward and reverse derivatives at interior optima, against fits of perturbed curves and inputs."""
