@@ -190,6 +190,25 @@ def test_tissue_homogeneity_solves_its_partial_differential_equation():
     assert relative(computed, exact) < 2e-4
 
 
+def test_adiabatic_tissue_agrees_with_quadrature_of_its_residue():
+    """AATH: C = Fp \\int R(u) ca(t-u) du with R = 1 for u < Tc, then E exp(-E Fp (u-Tc)/ve)."""
+    Tc, E = TUMOUR.vp / TUMOUR.Fp, 1 - np.exp(-TUMOUR.PS / TUMOUR.Fp)
+    kep = E * TUMOUR.Fp / TUMOUR.ve
+
+    def residue(u):
+        return 1.0 if u < Tc else E * np.exp(-kep * (u - Tc))
+
+    at = np.array([12.0, 20.7, 33.3, 90.1, 250.0])
+    computed = tissue_concentration(TUMOUR, AIF, at, model="aath", aif_times=TIMES)
+    for end, value in zip(at, computed, strict=True):
+        kinks = np.unique(np.append(end - TIMES[end > TIMES], [0.0, Tc]))
+        exact = sum(
+            quad(lambda u, end=end: residue(u) * np.interp(end - u, TIMES, AIF), a, b, epsabs=1e-13)[0]
+            for a, b in itertools.pairwise(kinks)
+        )
+        assert float(value) == pytest.approx(TUMOUR.Fp * exact, rel=1e-9)
+
+
 # -- laws and limits ------------------------------------------------------------------------------------
 
 
