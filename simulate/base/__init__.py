@@ -1,0 +1,3 @@
+from simulate.base.runtime import prepare
+
+prepare()
