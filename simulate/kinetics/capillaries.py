@@ -19,8 +19,24 @@ def distributed_parameter(s: Any, Fp: Any, PS: Any, vp: Any, ve: Any) -> Any:
 
 def stirred_tanks(s: Any, Fp: Any, PS: Any, vp: Any, ve: Any, number: int) -> Any:
     """H(s) of `number` equal tanks in series, each a 2CXM of Fp, PS/N, vp/N, ve/N; 1 is 2CXM, infinity DP."""
-    held = (vp * s + PS * s / (s + PS / ve)) / Fp
-    return jnp.exp(-number * jnp.log1p(held / number))  # log1p: many tanks lose no digits
+    return capillary_unit(s, Fp, PS, vp, ve, 1 / number)
+
+
+def capillary_unit(s: Any, Fp: Any, PS: Any, vp: Any, ve: Any, mixing: Any) -> Any:
+    """H(s) = (1 + x/N)^-N of N stirred tanks, mixing = 1/N: 1 is 2CXM, 0 plug flow, smooth in between.
+
+    x = [vp s + PS s/(s+ke)]/Fp. Any parameter may be 0 (but Fp): without PS or ve nothing is exchanged.
+    """
+    exchanged = PS * ve * s / (ve * s + PS + _NOTHING)
+    x = (vp * s + exchanged) / Fp
+    plug = mixing * jnp.abs(x) < 1e-4
+    tanks = jnp.where(mixing > 0, mixing, 1.0)
+    # log1p(m x)/m, by its series where many tanks would cost digits
+    exponent = jnp.where(plug, x * (1 - mixing * x / 2 * (1 - 2 * mixing * x / 3)), jnp.log1p(tanks * x) / tanks)
+    return jnp.exp(-exponent)
+
+
+_NOTHING = 1e-30  # keeps 0/0 away where both PS and ve are 0
 
 
 def tissue_homogeneity(s: Any, Fp: Any, PS: Any, vp: Any, ve: Any) -> Any:

@@ -1,0 +1,146 @@
+r"""The spectral engine: a whole vascular bed as one linear filter, exact in space and in s.
+
+Steady flow makes every vessel a transfer function (`residence`) and every cell of tissue a capillary-tissue unit
+(`simulate.kinetics.capillaries`). From the inlet to a cell they multiply; at a venous confluence tracer flows add.
+So for every frequency the whole bed is a few array operations:
+
+    arteries     c_i = \prod_{path} h                                    at the node below vessel i
+    feed         e^{-s d_k}/(1 + s m_k)                                   late and dispersed supply of territory k
+    cell         c_in = c_k feed_k e^{-s d},  out = Fp V H c_in
+    veins        j_i = (1/P_i) \sum_{terminals below} j_k P_k,  P = \prod_{path} h      tracer flow into vessel i
+
+Frequencies are taken in blocks, so that memory is bounded by the curves asked for.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from simulate.kinetics.capillaries import capillary_unit
+from simulate.transport.bed import Bed
+from simulate.transport.readout import Readout, read
+from simulate.transport.residence import mean_of_decay, vessel
+from simulate.vessels.tree import multiply_along_paths, sum_to_root
+
+_BLOCK = 16  # frequencies at once: the arrays of a block stay in the cache
+
+
+class Contents(NamedTuple):
+    """Tracer per frame or per frequency: concentration [mmol/L] in the capillary-tissue units (c, t) over the cell's
+    volume, and plasma concentration in every artery and vein (n, t), mean over the vessel."""
+
+    units: Array
+    arteries: Array
+    veins: Array
+
+
+class Ledger(NamedTuple):
+    """Amounts of tracer (t,) [mmol/L mm^3]: what came in and went out until a frame, and what is where."""
+
+    inflow: Array
+    outflow: Array
+    arteries: Array
+    feed: Array
+    units: Array
+    veins: Array
+
+    @property
+    def imbalance(self) -> Array:
+        """(t,) inflow - outflow - all contents."""
+        return self.inflow - self.outflow - self.arteries - self.feed - self.units - self.veins
+
+
+def transfer(bed: Bed, s: Array) -> tuple[Contents, Ledger]:
+    """Transfer functions of the bed at the points s (f,) [1/s]: from the inlet's plasma concentration to contents.
+
+    Contents are computed from concentrations; inflow and outflow are not used for them.
+    """
+    vessels, flow, tissue = bed.vessels, bed.flow, bed.tissue
+    arteries, veins = vessels.arteries, vessels.veins
+    h, phi = _filters(arteries, flow.arteries, s)
+    reached = multiply_along_paths(arteries, h)
+    in_arteries = phi * reached[arteries.parent]
+
+    at_terminal = reached[arteries.terminals]
+    lag = jnp.exp(-s * bed.feed_delay[:, None])
+    spread = 1 / (1 + s * bed.feed_dispersion[:, None])
+    supplied = (at_terminal * lag * spread)[bed.owner] * jnp.exp(-s * bed.local_delay[:, None])
+
+    Fp, PS, vp, ve = (jnp.asarray(a)[:, None] for a in (tissue.Fp, tissue.PS, tissue.vp, tissue.ve))
+    alive = Fp > 0
+    Fp = jnp.where(alive, Fp, 1.0)
+    left = capillary_unit(s, Fp, PS, vp, ve, bed.mixing[:, None])
+    distribution = vp + PS * ve / (ve * s + PS + 1e-30)  # plasma and EES per plasma concentration
+    held = distribution * s / Fp
+    mean_plasma = jnp.where(jnp.abs(held) > 1e-12, (1 - left) / jnp.where(jnp.abs(held) > 1e-12, held, 1.0), 1.0)
+    in_units = jnp.where(alive, distribution * mean_plasma * supplied, 0.0)
+
+    drained = jnp.where(alive, Fp * bed.cell_volume * left * supplied, 0.0)
+    shunted = (vessels.terminal_flow * vessels.shunt)[:, None] * at_terminal
+    entering = jax.ops.segment_sum(drained, bed.owner, vessels.terminals) + shunted
+    h, phi = _filters(veins, flow.veins, s)
+    passed = multiply_along_paths(veins, h)
+    collected = sum_to_root(veins, entering * passed[veins.terminals])
+    in_veins = phi * collected / passed / flow.veins.plasma[:, None]
+
+    def amount(volume, concentration):
+        return jnp.asarray(volume) @ concentration
+
+    wanted = (jnp.asarray(tissue.Fp) * bed.cell_volume)[:, None]
+    fed = at_terminal * lag
+    in_feed = bed.feed_delay[:, None] * mean_of_decay(s * bed.feed_delay[:, None]) * at_terminal
+    in_feed = in_feed + bed.feed_dispersion[:, None] * fed * spread
+    local = bed.local_delay[:, None]
+    on_the_way = local * mean_of_decay(s * local) * (fed * spread)[bed.owner]
+    ledger = Ledger(
+        inflow=flow.arteries.plasma[0] / s,
+        outflow=collected[0] / s,
+        arteries=amount(flow.arteries.plasma_volume(arteries), in_arteries),
+        feed=amount(vessels.terminal_flow, in_feed) + jnp.sum(wanted * on_the_way, axis=0),
+        units=bed.cell_volume * jnp.sum(in_units, axis=0),
+        veins=amount(flow.veins.plasma_volume(veins), in_veins),
+    )
+    return Contents(in_units, in_arteries, in_veins), ledger
+
+
+def _filters(tree: Any, flow: Any, s: Array) -> tuple[Array, Array]:
+    """(h, phi) (n, f) of every vessel; the root, which has none, lets everything through at once."""
+    inner = jnp.arange(tree.nodes) > 0
+    transit, radius, length = (
+        jnp.where(inner, jnp.asarray(a), filler)[:, None]
+        for a, filler in ((flow.transit_time(tree), 1.0), (tree.radius, 0.01), (tree.length, 1.0))
+    )
+    h, phi = vessel(s, transit, radius, length)
+    return jnp.where(inner[:, None], h, 1.0), jnp.where(inner[:, None], phi, 0.0)
+
+
+@partial(jax.jit, static_argnames="block")
+def transport(bed: Bed, out: Readout, *, block: int = _BLOCK) -> tuple[Contents, Ledger]:
+    """Curves of the whole bed as `out` (see `readout`) reads them: contents (.., t) and the mass ledger (t,)."""
+    missing = -out.s.shape[0] % block
+    s = jnp.pad(out.s, (0, missing), constant_values=1.0)
+    matrix = jnp.pad(out.matrix, ((0, missing), (0, 0)))
+
+    def one(total, part):
+        found = jax.tree.map(lambda a: read(a, part[1]), transfer(bed, part[0]))
+        return jax.tree.map(jnp.add, total, found), None
+
+    parts = (s.reshape(-1, block), matrix.reshape(-1, block, matrix.shape[1]))
+    shapes = jax.eval_shape(lambda: jax.tree.map(lambda a: read(a, matrix[:block]), transfer(bed, s[:block])))
+    nothing = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes)
+    return jax.lax.scan(one, nothing, parts)[0]
+
+
+def cell_concentration(bed: Bed, contents: Contents) -> Array:
+    """(c, t) concentration of every cell [mmol/L of cell]: its unit and the resolved vessels that cross it."""
+    total = contents.units
+    for tree, flow, curves, pieces in (
+        (bed.vessels.arteries, bed.flow.arteries, contents.arteries, bed.arterial_pieces),
+        (bed.vessels.veins, bed.flow.veins, contents.veins, bed.venous_pieces),
+    ):
+        amount = flow.plasma_volume(tree)[:, None] * curves / bed.cell_volume
+        total = total.at[pieces.cell].add(jnp.asarray(pieces.share)[:, None] * amount[pieces.vessel])
+    return total
