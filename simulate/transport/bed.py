@@ -9,7 +9,7 @@ from jaxtyping import ArrayLike, Float
 
 from simulate.base.types import Tissue
 from simulate.flow.trees import VesselFlow
-from simulate.transport.pieces import Pieces, cut_into_pieces
+from simulate.transport.pieces import Pieces, lay_out_vessels
 from simulate.vessels.network import Vessels
 
 LOCAL_SPEED = 5.0
@@ -47,6 +47,7 @@ def make_bed(
     flow: VesselFlow,
     tissue: Tissue,
     *,
+    pieces: tuple[Pieces, Pieces] | None = None,
     mixing: Float[ArrayLike, "*#space"] = 1.0,
     feed_delay: Float[ArrayLike, "*#t"] = 0.0,
     feed_dispersion: Float[ArrayLike, "*#t"] = 0.0,
@@ -54,6 +55,7 @@ def make_bed(
     """Put a capillary-tissue unit into every cell of the grid over which the vessels were grown.
 
     tissue : parameters (*space) in internal units; its Fp must be the demand that the vessels carry.
+    pieces : where arteries and veins lie, from `lay_out_vessels`, which is called where they are not given.
     mixing : 1 stirred capillary (2CXM) to 0 plug flow, per cell.
     feed_delay, feed_dispersion : per terminal [s], see `Bed`.
     """
@@ -66,6 +68,8 @@ def make_bed(
     ends = vessels.arteries.position[vessels.arteries.terminals]
     centres = (np.indices(shape).reshape(3, -1).T + 0.5) * cell
     distance = np.linalg.norm(centres - ends[owner], axis=1)
+    if pieces is None:
+        pieces, _ = lay_out_vessels((vessels.arteries, vessels.veins), shape, vessels.cell)
     return Bed(
         vessels=vessels,
         flow=flow,
@@ -75,7 +79,7 @@ def make_bed(
         local_delay=distance / LOCAL_SPEED,
         feed_delay=np.broadcast_to(np.asarray(feed_delay, float), (vessels.terminals,)),
         feed_dispersion=np.broadcast_to(np.asarray(feed_dispersion, float), (vessels.terminals,)),
-        arterial_pieces=cut_into_pieces(vessels.arteries, shape, vessels.cell),
-        venous_pieces=cut_into_pieces(vessels.veins, shape, vessels.cell),
+        arterial_pieces=pieces[0],
+        venous_pieces=pieces[1],
         cell_volume=float(np.prod(cell)),
     )

@@ -1,10 +1,11 @@
 """Resolved vessels cut into pieces that each lie in one cell of the grid."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Float
 
 from simulate.vessels.tree import Tree
 
@@ -84,8 +85,44 @@ def _padded(pieces: Pieces) -> Pieces:
     return jax.tree.map(lambda a: np.pad(a, (0, missing)), pieces)
 
 
-def occupancy(tree: Tree, pieces: Pieces, shape: tuple[int, int, int], cell: tuple[float, float, float]) -> Any:
-    """(*space) share of each cell that the blood of this tree takes."""
-    volume = tree.volume[pieces.vessel] * pieces.share
-    taken = np.bincount(pieces.cell, volume, int(np.prod(shape)))
-    return taken.reshape(shape) / np.prod(cell)
+MOST_BLOOD = 0.95
+"""Largest share of a cell that resolved vessels may take; the rest is tissue."""
+
+
+def lay_out_vessels(
+    trees: tuple[Tree, Tree], shape: tuple[int, int, int], cell: tuple[float, float, float]
+) -> tuple[tuple[Pieces, Pieces], Float[np.ndarray, "*space"]]:
+    """Pieces of both trees, and the share of each cell that their blood takes, at most `MOST_BLOOD`.
+
+    Since collisions are not tested, trunks may cross; what finds no room moves to a neighbouring cell.
+    """
+    pieces = [cut_into_pieces(tree, shape, cell) for tree in trees]
+    volume = np.concatenate([t.volume[p.vessel] * p.share for t, p in zip(trees, pieces, strict=True)])
+    place = np.concatenate([p.cell for p in pieces])
+    place = _make_room(place, volume / np.prod(cell), shape)
+    taken = np.bincount(place, volume, int(np.prod(shape))).reshape(shape) / np.prod(cell)
+    moved = np.split(place.astype(np.int32), [pieces[0].cell.size])
+    first, second = (replace(p, cell=where) for p, where in zip(pieces, moved, strict=True))
+    return (first, second), np.minimum(taken, MOST_BLOOD)
+
+
+def _make_room(place: Any, share: Any, shape: tuple[int, int, int], passes: int = 200) -> Any:
+    """Let pieces walk at random, one cell at a time, out of cells that are too full, until none is."""
+    rng = np.random.default_rng(0)  # the same vessels always settle in the same way
+    place = place.copy()
+    for _ in range(passes):
+        taken = np.bincount(place, share, int(np.prod(shape)))
+        excess = np.maximum(1 - MOST_BLOOD / np.maximum(taken, 1e-12), 0.0)
+        moving = np.flatnonzero(rng.uniform(size=place.size) < excess[place] * (share > 0))
+        if moving.size == 0:
+            break
+        index = np.stack(np.unravel_index(place[moving], shape))
+        index = index + rng.integers(-1, 2, index.shape)
+        place[moving] = np.ravel_multi_index(tuple(np.clip(index, 0, np.reshape(shape, (3, 1)) - 1)), shape)
+    return place
+
+
+def average_cells(values: Any, by: int) -> Any:
+    """Mean over cubes of `by` cells along the first three axes."""
+    x, y, z = (n // by for n in values.shape[:3])
+    return values.reshape(x, by, y, by, z, by, *values.shape[3:]).mean(axis=(1, 3, 5))

@@ -88,15 +88,25 @@ def grow_vessels(
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
     at = place_terminals(rng, domain, terminals)
     territory = territories(domain, at)
-    inside = territory >= 0
-    demand = np.asarray(domain.demand, float)[inside] * domain.cell_volume
-    flow = np.bincount(territory[inside], demand, terminals)
+    flow = _wanted(territory, domain, terminals)
     blood = flow / (1 - haematocrit)
     trees = []
     for root, drop in ((inlet, arterial_drop), (outlet, venous_drop)):
         tree = grow_tree(rng, at, blood, np.asarray(root) * domain.extent, split=split, exponent=exponent)
         trees.append(with_radii(tree, blood, pressure_drop=drop, viscosity=viscosity, exponent=exponent))
     return Vessels(*trees, territory, flow, np.zeros_like(flow), domain.cell)
+
+
+def _wanted(territory: Any, domain: Domain, terminals: int) -> Any:
+    """(T,) plasma flow [mm^3/s] that the cells of each territory want."""
+    inside = territory >= 0
+    demand = np.asarray(domain.demand, float)[inside] * domain.cell_volume
+    return np.bincount(territory[inside], demand, terminals)
+
+
+def with_flow(vessels: Vessels, domain: Domain) -> Vessels:
+    """The same vessels and territories, with the flow that another demand asks for."""
+    return replace(vessels, terminal_flow=_wanted(vessels.territory, domain, vessels.terminals))
 
 
 def make_irregular(
