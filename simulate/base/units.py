@@ -12,6 +12,9 @@ ML_PER_100ML_PER_MIN = 6000.0
 PER_MINUTE = 60.0
 """1/s expressed in 1/min."""
 
+PASCAL_PER_MMHG = 133.322
+"""Pressures are in Pa inside and in mmHg at the surface."""
+
 CLINICAL_UNITS: dict[str, tuple[str, float]] = {
     "Fp": ("mL/100 mL/min", ML_PER_100ML_PER_MIN),
     "PS": ("mL/100 mL/min", ML_PER_100ML_PER_MIN),

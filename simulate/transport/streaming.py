@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
+from simulate.flow.trees import TreeFlow
 from simulate.transport.bed import Bed
 from simulate.transport.pieces import average_cells
-from simulate.vessels.tree import Tree, sum_along_paths
+from simulate.vessels.tree import Tree, sum_along_paths, sum_to_root
 
 CAPILLARY_LENGTH = 0.8
 """Path [mm] through a capillary bed; 0.6 to 1 mm in cortex (chosen)."""
@@ -54,9 +55,8 @@ def plasma_motion(bed: Bed, coarsen: int = 1) -> Motion:
     )
     Fp, vp = average_cells(Fp, coarsen), average_cells(vp, coarsen)
     everything = np.maximum(plasma + vp, 1e-12)
-    arteries = vessels.arteries
-    along = sum_along_paths(arteries, jnp.asarray(bed.flow.arteries.transit_time(arteries)))
-    arrival = np.asarray(along)[arteries.terminals] + bed.feed_delay + bed.feed_dispersion
+    along = np.asarray(_along(vessels.arteries, bed.flow.arteries))
+    arrival = along[vessels.arteries.terminals] + bed.feed_delay + bed.feed_dispersion
     return Motion(
         plasma=plasma,
         through_flow=crossing / 2 / float(np.prod(voxel)),
@@ -64,6 +64,33 @@ def plasma_motion(bed: Bed, coarsen: int = 1) -> Motion:
         speed=(path + Fp * CAPILLARY_LENGTH) / everything,
         arrival=arrival,
     )
+
+
+def _along(tree: Tree, flow: TreeFlow) -> Any:
+    """(n,) mean time [s] between the root and every node."""
+    return sum_along_paths(tree, jnp.asarray(flow.transit_time(tree)))
+
+
+def arrival_times(bed: Bed) -> tuple[Any, Any]:
+    """Mean time [s] since the inlet at every node of the arteries and of the veins (n,).
+
+    At a venous node it is the mean over the plasma that passes: through capillary units (vp + ve)/Fp, through shunts 0.
+    """
+    vessels, flow = bed.vessels, bed.flow
+    arterial = np.asarray(_along(vessels.arteries, flow.arteries))
+    Fp, held = np.asarray(bed.tissue.Fp), np.asarray(bed.tissue.vp) + np.asarray(bed.tissue.ve)
+    ends = arterial[vessels.arteries.terminals]
+    wanted = vessels.terminal_flow
+    own = ends + bed.feed_delay + bed.feed_dispersion
+    # EES counts only where tracer can reach it
+    held = np.where(np.asarray(bed.tissue.PS) > 0, held, np.asarray(bed.tissue.vp)) + Fp * bed.local_delay
+    in_units = np.bincount(bed.owner, np.where(Fp > 0, held, 0.0) * bed.cell_volume, vessels.terminals)
+    leaving = wanted * own + in_units + wanted * vessels.shunt * ends  # flow-weighted sum of times
+    below = _along(vessels.veins, flow.veins)
+    passing = jnp.asarray(vessels.plasma_flow)
+    at = jnp.asarray(leaving) + passing * below[vessels.veins.terminals]
+    venous = sum_to_root(vessels.veins, at) / sum_to_root(vessels.veins, passing) - below
+    return arterial, np.asarray(venous)
 
 
 def _crossings(tree: Tree, flow: Any, shape: tuple[int, ...], voxel: Any) -> Any:

@@ -8,14 +8,15 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from simulate.base.errors import InputError
+from simulate.base.units import PASCAL_PER_MMHG
 from simulate.vessels.domain import Domain, check_domain, place_terminals, territories
 from simulate.vessels.growth import Split, grow_tree
 from simulate.vessels.radii import MURRAY_EXPONENT, with_radii
 from simulate.vessels.tree import Tree
 
 # Design values (chosen): pial artery to precapillary arteriole, postcapillary venule to cortical vein.
-ARTERIAL_DROP = 25 * 133.322  # Pa
-VENOUS_DROP = 8 * 133.322  # Pa
+ARTERIAL_DROP = 25 * PASCAL_PER_MMHG  # Pa
+VENOUS_DROP = 8 * PASCAL_PER_MMHG  # Pa
 DESIGN_VISCOSITY = 3.0e-3  # Pa s: one viscosity for the design; `simulate.flow` computes the true one
 
 

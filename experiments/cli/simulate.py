@@ -1,0 +1,53 @@
+"""tracerflow simulate dce"""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from experiments.cli.progress import progress_bar
+from experiments.simulate_config import config_help, read_config
+from experiments.simulate_dce import run_simulation
+from simulate.base.errors import InputError
+
+simulate_app = App(name="simulate", help="Examinations whose truth is known.", help_format="plaintext")
+
+Flag = Parameter(negative="")
+
+
+@simulate_app.command(name="dce")
+def dce(
+    config: Path | None = None,
+    /,
+    *,
+    out: Path | None = None,
+    nifti: Annotated[bool, Flag] = False,
+    no_pictures: Annotated[bool, Flag] = False,
+    print_config: Annotated[bool, Flag] = False,
+) -> int:
+    """Simulate DCE-MRI of a tumour: vessels, flow, transport, exchange, signal, noise, with the complete truth.
+
+    Parameters
+    ----------
+    config
+        TOML file; without one a glioblastoma of 32x32x32 voxels is simulated (see --print-config).
+    out
+        File ending in .h5, or a folder with --nifti or where several phantoms are asked for; a killed run of
+        several goes on where it stopped.
+    nifti
+        Write the series with its sidecar, and the truth, as NIfTI instead.
+    no_pictures
+        Leave out the PNG files.
+    print_config
+        Print every key with its default, unit and range, and end.
+    """
+    if print_config:
+        print(config_help())
+        return 0
+    if out is None:
+        raise InputError("--out", "", "is missing", "name the file or folder to write")
+    options = read_config(config)
+    with progress_bar() as progress:
+        paths = run_simulation(options, out, nifti=nifti, pictures=not no_pictures, progress=progress)
+    print(f"{len(paths)} {'examination' if len(paths) == 1 else 'examinations'} in {out}")
+    return 0

@@ -1,0 +1,188 @@
+"""From a configuration to simulated examinations on disk: HDF5 or NIfTI, with truth, ledger and pictures."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from experiments.figures.simulation import simulation_figures
+from experiments.simulate_config import config_help as config_help
+from simulate.aif import georgiou_aif, parker_aif
+from simulate.base.bids import write_sidecar
+from simulate.base.errors import InputError
+from simulate.base.files import prepare_output_folder, temporary_sibling
+from simulate.base.hdf5 import write_hdf5
+from simulate.base.nifti import write_image
+from simulate.base.pieces import run_pieces
+from simulate.base.provenance import provenance
+from simulate.base.types import DCEProtocol
+from simulate.base.units import PASCAL_PER_MMHG, clinical_unit
+from simulate.dce import Simulation, simulate_dce
+from simulate.phantom import tumour_phantom
+
+AIF_STEP = 0.1  # s; knots of the input, finer than any frame
+
+Progress = Callable[[str, int, int], None]
+
+
+def run_simulation(
+    config: dict[str, dict[str, Any]], out: Path, *, nifti: bool = False, pictures: bool = True,
+    progress: Progress | None = None,
+) -> list[Path]:  # fmt: skip
+    """Simulate every phantom that the configuration (see `read_config`) asks for.
+
+    One phantom becomes the file `out` (.h5), or the folder `out` with NIfTI files where `nifti`. Several become
+    phantom-00000.h5, ... in the folder `out`; a killed run goes on where it stopped. Pictures lie beside the
+    first one.
+    """
+    check_memory(config)
+    count = config[""]["phantoms"]
+    if nifti and count > 1:
+        raise InputError("--nifti", "", f"{count} phantoms are asked for", "write several as HDF5")
+    if count == 1:
+        if not nifti and out.suffix not in (".h5", ".hdf5"):
+            raise InputError(out, "", "does not end in .h5", "name a file such as phantom.h5, or give --nifti")
+        folder = prepare_output_folder(out if nifti else out.parent)
+        if progress is not None:
+            progress("simulating", 0, 1)
+        simulation = simulate_one(config, 0)
+        if nifti:
+            write_nifti(folder, simulation, config)
+        else:
+            write_simulation(out, simulation, config, 0)
+        if pictures:
+            _draw(simulation, folder, "" if nifti else f"{out.stem}-")
+        return [out]
+    kept = {section: dict(values) for section, values in config.items()}
+    for irrelevant in ("phantoms", "memory"):  # more phantoms may be asked for later
+        kept[""].pop(irrelevant)
+
+    def work(index: int, path: Path) -> None:
+        simulation = simulate_one(config, index)
+        write_simulation(path, simulation, config, index)
+        if pictures and index == 0:
+            _draw(simulation, path.parent, f"{path.stem}-")
+
+    def report(done: int, total: int) -> None:
+        if progress is not None:
+            progress("phantoms", done, total)
+
+    names = [f"phantom-{i:05d}.h5" for i in range(count)]
+    return run_pieces(out, names, work, config=kept, progress=report)
+
+
+def check_memory(config: dict[str, dict[str, Any]]) -> None:
+    """Raise InputError where one phantom would need more memory than the configuration allows."""
+    cells = float(np.prod(config["phantom"]["shape"]))
+    vessels = 4.0 * config["vessels"]["terminals"]
+    frames = config["protocol"]["frames"]
+    # float32: curves of cells (six copies on the way to the signal) and vessels, blocks of 16 frequencies
+    need = 4e-9 * (6 * cells * frames + 3 * vessels * frames + 32 * 12 * (cells + vessels))
+    limit = config[""]["memory"]
+    if need > limit:
+        raise InputError(
+            "memory", "", f"one phantom needs about {need:.1f} GB, and {limit:g} GB are allowed",
+            "ask for fewer cells, frames or terminals, or raise memory",
+        )  # fmt: skip
+
+
+def simulate_one(config: dict[str, dict[str, Any]], index: int) -> Simulation:
+    """The examination number `index` of this configuration; the same numbers every time."""
+    phantom_options, protocol_options = config["phantom"], config["protocol"]
+    draw, scan = jax.random.split(jax.random.fold_in(jax.random.key(config[""]["seed"]), index))
+    capillaries = phantom_options["capillaries"]
+    mixing = {"2cxm": 1.0, "dp": 0.0}.get(capillaries) if "-" not in capillaries else 1 / int(capillaries[6:])
+    assert mixing is not None
+    phantom = tumour_phantom(
+        draw, shape=tuple(phantom_options["shape"]), cell=tuple(map(float, phantom_options["cell"])),
+        grade=phantom_options["grade"], mixing=mixing, late_feed=float(phantom_options["late_feed"]),
+    )  # fmt: skip
+    spacing, aif = float(protocol_options["frame_spacing"]), config["aif"]
+    times = spacing * np.arange(protocol_options["frames"])
+    protocol = DCEProtocol(
+        times=times,
+        repetition_time=protocol_options["RepetitionTimeExcitation"],
+        flip_angle=protocol_options["FlipAngle"],
+        echo_time=protocol_options["EchoTime"],
+        relaxivity=protocol_options["LongitudinalRelaxivity"],
+        field_strength=protocol_options["MagneticFieldStrength"],
+        baseline=max(int(aif["onset"] // spacing), 1),
+        frame_duration=spacing,
+    )
+    knots = np.arange(0.0, times[-1] + 2 * spacing, AIF_STEP)
+    curve = {"parker": parker_aif, "georgiou": georgiou_aif}[aif["name"]]
+    haematocrit = config["vessels"]["haematocrit"]
+    measurement = config["measurement"]
+    return simulate_dce(
+        scan, phantom, protocol, aif["amplitude"] * curve(knots, haematocrit=haematocrit, onset=aif["onset"]),
+        aif_times=knots, snr=measurement["snr"], terminals=config["vessels"]["terminals"], haematocrit=haematocrit,
+        coarsen=measurement["coarsen"], frequencies=measurement["frequencies"],
+    )  # fmt: skip
+
+
+def write_simulation(path: Path, simulation: Simulation, config: dict[str, Any], index: int) -> None:
+    """One examination as HDF5: signal, concentration, protocol, truth, ledger, vessels; provenance as attributes."""
+    record = provenance(
+        command="tracerflow simulate dce", options={**config, "index": index}, inputs=[], seed=config[""]["seed"]
+    )
+    protocol, bed = simulation.series.protocol, simulation.perfused.bed
+    trees = {
+        name: {
+            "position": tree.position, "parent": tree.parent, "radius": tree.radius, "length": tree.length,
+            "terminals": tree.terminals, "plasma_flow": flow.plasma, "red_cell_flow": flow.red_cells,
+            "pressure": np.asarray(flow.pressure) / PASCAL_PER_MMHG, "tube_haematocrit": flow.tube_haematocrit,
+        }
+        for name, tree, flow in (
+            ("arteries", bed.vessels.arteries, bed.flow.arteries), ("veins", bed.vessels.veins, bed.flow.veins)
+        )
+    }  # fmt: skip
+    tree = {
+        "signal": np.asarray(simulation.series.data, np.float32),
+        "concentration": np.asarray(simulation.concentration, np.float32),
+        "affine": simulation.series.affine,
+        "protocol": {
+            name: np.asarray(getattr(protocol, name))
+            for name in (
+                "times", "repetition_time", "flip_angle", "echo_time", "relaxivity", "field_strength", "baseline",
+                "frame_duration",
+            )
+        },
+        "truth": {name: np.asarray(value, np.float32) for name, value in simulation.truth.values.items()},
+        "truth_units": dict(simulation.truth.units),
+        "region": np.asarray(simulation.perfused.phantom.region, np.int8),
+        "blood": np.asarray(simulation.perfused.blood, np.float32),
+        "ledger": {name: np.asarray(value) for name, value in simulation.ledger._asdict().items()},
+        "vessels": trees,
+    }  # fmt: skip
+    attributes = {"model": simulation.model, "provenance": json.dumps(record), "units": UNITS}
+    write_hdf5(path, tree, attributes)
+
+
+UNITS = (
+    "concentration mmol/L; times s; flows of vessels mm^3/s; pressure mmHg over the root of its tree; position, radius, "
+    "length mm; ledger mmol/L mm^3; truth in truth_units"
+)
+
+
+def write_nifti(folder: Path, simulation: Simulation, config: dict[str, Any]) -> None:
+    """One examination as `tracerflow estimate dce` reads it: dce.nii.gz with sidecar, t10, mask, truth_NAME.nii.gz."""
+    affine, truth = simulation.series.affine, simulation.truth
+    write_image(folder / "dce.nii.gz", np.asarray(simulation.series.data), affine, unit_description="signal")
+    record = provenance(command="tracerflow simulate dce", options=config, inputs=[], seed=config[""]["seed"])
+    extra = {"GroundTruthModel": simulation.model, "Provenance": record}
+    haematocrit = config["vessels"]["haematocrit"]
+    write_sidecar(folder / "dce.nii.gz", simulation.series.protocol, haematocrit=haematocrit, extra=extra)
+    write_image(folder / "t10.nii.gz", truth["T10"], affine, unit_description=clinical_unit("T10"))
+    write_image(folder / "mask.nii.gz", truth["Fp"] > 0, affine)
+    for name, values in truth.values.items():
+        described = f"{clinical_unit(name)}; truth of model {simulation.model}"
+        write_image(folder / f"truth_{name}.nii.gz", values, affine, unit_description=described)
+
+
+def _draw(simulation: Simulation, folder: Path, prefix: str) -> None:
+    for name, figure in simulation_figures(simulation).items():
+        with temporary_sibling(folder / f"{prefix}{name}.png") as path:
+            figure.savefig(path, dpi=110)

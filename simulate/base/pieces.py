@@ -1,0 +1,63 @@
+"""A list of independent pieces of work in one folder: each a file, written whole; what is there is not done again.
+
+The folder holds `manifest.json` with the configuration and the names of the pieces. A run that was killed goes
+on where it stopped, since a file that has its final name is complete; another configuration is refused.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from simulate.base.errors import InputError
+from simulate.base.files import AnyPath, prepare_output_folder, write_atomically
+
+MANIFEST = "manifest.json"
+
+
+def run_pieces(
+    folder: AnyPath,
+    names: Sequence[str],
+    work: Callable[[int, Path], None],
+    *,
+    config: dict[str, Any],
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Path]:
+    """Do every piece whose file is not there yet; return the paths of all.
+
+    Parameters
+    ----------
+    names : file name of each piece.      work : called with the index and the path that it has to write, whole or
+        not at all (`simulate.base.files.temporary_sibling`); it may depend on nothing but these and `config`.
+    config : what makes the pieces, ready for JSON.      progress : called with (pieces done, pieces in all).
+
+    Raises
+    ------
+    InputError where the folder holds pieces of another configuration.
+    """
+    folder = prepare_output_folder(folder)
+    _claim(folder, {"config": config, "pieces": list(names)})
+    paths = [folder / name for name in names]
+    for done, path in enumerate(paths):
+        if progress is not None:
+            progress(done, len(paths))
+        if not path.exists():
+            work(done, path)
+    if progress is not None:
+        progress(len(paths), len(paths))
+    return paths
+
+
+def _claim(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write the manifest, or see that the one there is the same. More pieces of the same kind may be asked for."""
+    path = folder / MANIFEST
+    if path.exists():
+        try:
+            known = json.loads(path.read_text())["config"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(path, "", "is no manifest", "give another output folder") from error
+        if known != json.loads(json.dumps(manifest["config"])):
+            raise InputError(
+                path, "config", "is another one than asked for now", "give another output folder, or the same options"
+            )
+    write_atomically(path, json.dumps(manifest, indent=2) + "\n")
