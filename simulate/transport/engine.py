@@ -12,6 +12,7 @@ So for every frequency the whole bed is a few array operations:
 Frequencies are taken in blocks, so that memory is bounded by the curves asked for.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -26,6 +27,8 @@ from simulate.transport.residence import mean_of_decay, vessel
 from simulate.vessels.tree import multiply_along_paths, sum_to_root
 
 _BLOCK = 16  # frequencies at once: the arrays of a block stay in the cache
+
+Residence = Callable[[Any, Any, Any, Any], tuple[Any, Any]]
 
 
 class Contents(NamedTuple):
@@ -53,14 +56,15 @@ class Ledger(NamedTuple):
         return self.inflow - self.outflow - self.arteries - self.feed - self.units - self.veins
 
 
-def transfer(bed: Bed, s: Array) -> tuple[Contents, Ledger]:
+def transfer(bed: Bed, s: Array, *, residence: Residence = vessel) -> tuple[Contents, Ledger]:
     """Transfer functions of the bed at the points s (f,) [1/s]: from the inlet's plasma concentration to contents.
 
+    residence : (h, phi) of a vessel from s, transit time, radius and length; `simulate.transport.residence`.
     Contents are computed from concentrations; inflow and outflow are not used for them.
     """
     vessels, flow, tissue = bed.vessels, bed.flow, bed.tissue
     arteries, veins = vessels.arteries, vessels.veins
-    h, phi = _filters(arteries, flow.arteries, s)
+    h, phi = _filters(arteries, flow.arteries, s, residence)
     reached = multiply_along_paths(arteries, h)
     in_arteries = phi * reached[arteries.parent]
 
@@ -81,7 +85,7 @@ def transfer(bed: Bed, s: Array) -> tuple[Contents, Ledger]:
     drained = jnp.where(alive, Fp * bed.cell_volume * left * supplied, 0.0)
     shunted = (vessels.terminal_flow * vessels.shunt)[:, None] * at_terminal
     entering = jax.ops.segment_sum(drained, bed.owner, vessels.terminals) + shunted
-    h, phi = _filters(veins, flow.veins, s)
+    h, phi = _filters(veins, flow.veins, s, residence)
     passed = multiply_along_paths(veins, h)
     collected = sum_to_root(veins, entering * passed[veins.terminals])
     in_veins = phi * collected / passed / flow.veins.plasma[:, None]
@@ -106,30 +110,32 @@ def transfer(bed: Bed, s: Array) -> tuple[Contents, Ledger]:
     return Contents(in_units, in_arteries, in_veins), ledger
 
 
-def _filters(tree: Any, flow: Any, s: Array) -> tuple[Array, Array]:
+def _filters(tree: Any, flow: Any, s: Array, residence: Residence) -> tuple[Array, Array]:
     """(h, phi) (n, f) of every vessel; the root, which has none, lets everything through at once."""
     inner = jnp.arange(tree.nodes) > 0
     transit, radius, length = (
         jnp.where(inner, jnp.asarray(a), filler)[:, None]
         for a, filler in ((flow.transit_time(tree), 1.0), (tree.radius, 0.01), (tree.length, 1.0))
     )
-    h, phi = vessel(s, transit, radius, length)
+    h, phi = residence(s, transit, radius, length)
     return jnp.where(inner[:, None], h, 1.0), jnp.where(inner[:, None], phi, 0.0)
 
 
-@partial(jax.jit, static_argnames="block")
-def transport(bed: Bed, out: Readout, *, block: int = _BLOCK) -> tuple[Contents, Ledger]:
+@partial(jax.jit, static_argnames=("block", "residence"))
+def transport(
+    bed: Bed, out: Readout, *, block: int = _BLOCK, residence: Residence = vessel
+) -> tuple[Contents, Ledger]:
     """Curves of the whole bed as `out` (see `readout`) reads them: contents (.., t) and the mass ledger (t,)."""
     missing = -out.s.shape[0] % block
     s = jnp.pad(out.s, (0, missing), constant_values=1.0)
     matrix = jnp.pad(out.matrix, ((0, missing), (0, 0)))
 
     def one(total, part):
-        found = jax.tree.map(lambda a: read(a, part[1]), transfer(bed, part[0]))
+        found = jax.tree.map(lambda a: read(a, part[1]), transfer(bed, part[0], residence=residence))
         return jax.tree.map(jnp.add, total, found), None
 
     parts = (s.reshape(-1, block), matrix.reshape(-1, block, matrix.shape[1]))
-    shapes = jax.eval_shape(lambda: jax.tree.map(lambda a: read(a, matrix[:block]), transfer(bed, s[:block])))
+    shapes = jax.eval_shape(lambda: jax.tree.map(lambda a: read(a, matrix[:block]), transfer(bed, s[:block], residence=residence)))
     nothing = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes)
     return jax.lax.scan(one, nothing, parts)[0]
 

@@ -29,15 +29,15 @@ _DEPTHS = {True: (28, 60), False: (18, 20)}
 """Terms of the series and of the fraction in double and in single precision: errors of 1e-13 and 1e-6."""
 
 
-def plug(s: Complex[Array, "*#b f"], transit: Inexact[ArrayLike, "*#b 1"]) -> tuple[Array, Array]:
+def plug(s: Complex[ArrayLike, "*#b"], transit: Inexact[ArrayLike, "*#b"]) -> tuple[Array, Array]:
     """(h, phi) of plug flow: a delay."""
-    x = s * transit
+    x = jnp.asarray(s) * transit
     return jnp.exp(-x), mean_of_decay(x)
 
 
-def parabolic(s: Complex[Array, "*#b f"], transit: Inexact[ArrayLike, "*#b 1"]) -> tuple[Array, Array]:
+def parabolic(s: Complex[ArrayLike, "*#b"], transit: Inexact[ArrayLike, "*#b"]) -> tuple[Array, Array]:
     """(h, phi) of a parabolic profile without radial mixing: 2 E_3(s tau/2)."""
-    z = s * transit / 2
+    z = jnp.asarray(s) * transit / 2
     terms, depth = _DEPTHS[z.dtype == jnp.complex128]
     size = jnp.abs(z)
     near = size < _NEAR
@@ -49,10 +49,10 @@ def parabolic(s: Complex[Array, "*#b f"], transit: Inexact[ArrayLike, "*#b 1"]) 
 
 
 def dispersed(
-    s: Complex[Array, "*#b f"], transit: Inexact[ArrayLike, "*#b 1"], dispersion: Inexact[ArrayLike, "*#b 1"]
+    s: Complex[ArrayLike, "*#b"], transit: Inexact[ArrayLike, "*#b"], dispersion: Inexact[ArrayLike, "*#b"]
 ) -> tuple[Array, Array]:
     """(h, phi) of Taylor-Aris flow; `dispersion` is d = D_eff/(u L)."""
-    x = s * transit
+    x = jnp.asarray(s) * transit
     # (1 - sqrt(1+4dx))/(2d) without cancellation
     exponent = 2 * x / (1 + jnp.sqrt(1 + 4 * dispersion * x))
     small = jnp.abs(x) < 1e-30
@@ -60,10 +60,10 @@ def dispersed(
 
 
 def vessel(
-    s: Complex[Array, "*#b f"],
-    transit: Inexact[ArrayLike, "*#b 1"],
-    radius: Inexact[ArrayLike, "*#b 1"],
-    length: Inexact[ArrayLike, "*#b 1"],
+    s: Complex[ArrayLike, "*#b"],
+    transit: Inexact[ArrayLike, "*#b"],
+    radius: Inexact[ArrayLike, "*#b"],
+    length: Inexact[ArrayLike, "*#b"],
     *,
     diffusivity: float = DIFFUSIVITY,
 ) -> tuple[Array, Array]:

@@ -15,8 +15,8 @@ from simulate.vessels.radii import MURRAY_EXPONENT, with_radii
 from simulate.vessels.tree import Tree
 
 # Design values (chosen): pial artery to precapillary arteriole, postcapillary venule to cortical vein.
-ARTERIAL_DROP = 25 * PASCAL_PER_MMHG  # Pa
-VENOUS_DROP = 8 * PASCAL_PER_MMHG  # Pa
+ARTERIAL_DROP = 15 * PASCAL_PER_MMHG  # Pa
+VENOUS_DROP = 5 * PASCAL_PER_MMHG  # Pa
 DESIGN_VISCOSITY = 3.0e-3  # Pa s: one viscosity for the design; `simulate.flow` computes the true one
 
 

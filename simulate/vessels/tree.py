@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float, Int
+from jaxtyping import Float, Inexact, Int
 
 _DOUBLINGS = 7
 """Paths of up to 2^7 vessels; bisection into parts of at least a fifth needs 62 for a million terminals."""
@@ -70,7 +70,7 @@ def distances(position: Float[np.ndarray, "n 3"], parent: Int[np.ndarray, " n"])
     return np.linalg.norm(position - position[parent], axis=1)
 
 
-def sum_along_paths(tree: Tree, along: Float[Array, "n *s"]) -> Float[Array, "n *s"]:
+def sum_along_paths(tree: Tree, along: Inexact[Array, "n *s"]) -> Inexact[Array, "n *s"]:
     """Sum of a quantity of the vessels on the path from the root to every node; what stands at the root is ignored."""
     along = along.at[0].set(0.0)
     for above in _doublings(tree):
@@ -78,7 +78,7 @@ def sum_along_paths(tree: Tree, along: Float[Array, "n *s"]) -> Float[Array, "n 
     return along
 
 
-def multiply_along_paths(tree: Tree, along: Float[Array, "n *s"]) -> Float[Array, "n *s"]:
+def multiply_along_paths(tree: Tree, along: Inexact[Array, "n *s"]) -> Inexact[Array, "n *s"]:
     """Product of a quantity of the vessels on the path from the root to every node, likewise."""
     along = along.at[0].set(1.0)
     for above in _doublings(tree):
@@ -86,7 +86,7 @@ def multiply_along_paths(tree: Tree, along: Float[Array, "n *s"]) -> Float[Array
     return along
 
 
-def sum_to_root(tree: Tree, at_terminals: Float[Array, "terminals *s"]) -> Float[Array, "n *s"]:
+def sum_to_root(tree: Tree, at_terminals: Inexact[Array, "terminals *s"]) -> Inexact[Array, "n *s"]:
     """Sum over the terminals below each node: Kirchhoff's law of a tree. The root has what its child has.
 
     The transpose of `sum_along_paths`.
