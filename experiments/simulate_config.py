@@ -17,7 +17,10 @@ class Key(NamedTuple):
     words: str
 
 
-def _number(low: float, high: float, unit: str, *, whole: bool = False) -> tuple[Callable[[Any], bool], str]:
+Rule = tuple[Callable[[Any], bool], str]
+
+
+def _number(low: float | int, high: float | int, unit: str, *, whole: bool = False) -> Rule:
     kinds = (int,) if whole else (int, float)
 
     def holds(value: Any) -> bool:
@@ -27,7 +30,7 @@ def _number(low: float, high: float, unit: str, *, whole: bool = False) -> tuple
     return holds, f"{kind} from {low:g} to {high:g}{' ' + unit if unit else ''}"
 
 
-def _three(low: float, high: float, unit: str, *, whole: bool = False) -> tuple[Callable[[Any], bool], str]:
+def _three(low: float | int, high: float | int, unit: str, *, whole: bool = False) -> tuple[Callable[[Any], bool], str]:
     one, words = _number(low, high, unit, whole=whole)
 
     def holds(value: Any) -> bool:
@@ -36,7 +39,7 @@ def _three(low: float, high: float, unit: str, *, whole: bool = False) -> tuple[
     return holds, f"a list of three, each {words}"
 
 
-def _one_of(*names: Any) -> tuple[Callable[[Any], bool], str]:
+def _one_of(*names: Any) -> Rule:
     return (lambda value: value in names and not isinstance(value, bool)), f"one of {', '.join(map(str, names))}"
 
 

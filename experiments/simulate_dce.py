@@ -94,10 +94,11 @@ def simulate_one(config: dict[str, dict[str, Any]], index: int) -> Simulation:
     phantom_options, protocol_options = config["phantom"], config["protocol"]
     draw, scan = jax.random.split(jax.random.fold_in(jax.random.key(config[""]["seed"]), index))
     capillaries = phantom_options["capillaries"]
+    x, y, z = phantom_options["cell"]
     mixing = {"2cxm": 1.0, "dp": 0.0}.get(capillaries) if "-" not in capillaries else 1 / int(capillaries[6:])
     assert mixing is not None
     phantom = tumour_phantom(
-        draw, shape=tuple(phantom_options["shape"]), cell=tuple(map(float, phantom_options["cell"])),
+        draw, shape=tuple(phantom_options["shape"]), cell=(float(x), float(y), float(z)),
         grade=phantom_options["grade"], mixing=mixing, late_feed=float(phantom_options["late_feed"]),
     )  # fmt: skip
     spacing, aif = float(protocol_options["frame_spacing"]), config["aif"]
@@ -157,13 +158,13 @@ def write_simulation(path: Path, simulation: Simulation, config: dict[str, Any],
         "ledger": {name: np.asarray(value) for name, value in simulation.ledger._asdict().items()},
         "vessels": trees,
     }  # fmt: skip
-    attributes = {"model": simulation.model, "provenance": json.dumps(record), "units": UNITS}
+    attributes: dict[str, str | int | float] = {"model": simulation.model, "provenance": json.dumps(record), "units": UNITS}
     write_hdf5(path, tree, attributes)
 
 
 UNITS = (
-    "concentration mmol/L; times s; flows of vessels mm^3/s; pressure mmHg over the root of its tree; position, radius, "
-    "length mm; ledger mmol/L mm^3; truth in truth_units"
+    "concentration mmol/L; times s; flows of vessels mm^3/s; pressure mmHg over the root of its tree; "
+    "position, radius, length mm; ledger mmol/L mm^3; truth in truth_units"
 )
 
 

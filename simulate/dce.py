@@ -181,9 +181,7 @@ def truth_maps(perfused: PerfusedPhantom, *, coarsen: int = 1) -> Maps:
 
     def by_flow(values: Any) -> Any:
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(
-                flow > 0, average_cells(tissue.Fp * np.reshape(values, shape), coarsen) / flow, np.nan
-            )
+            return np.where(flow > 0, average_cells(tissue.Fp * np.reshape(values, shape), coarsen) / flow, np.nan)
 
     vp = average_cells(tissue.vp, coarsen)
     values = {

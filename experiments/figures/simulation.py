@@ -41,10 +41,7 @@ def vessels_figure(simulation: Simulation) -> Figure:
     ):
         for column, (name, tree, flow) in enumerate(trees):
             axes: Any = figure.add_subplot(2, 2, 2 * row + column + 1, projection="3d")
-            if row == 0:
-                values = np.asarray(flow.pressure) / PASCAL_PER_MMHG
-            else:
-                values = (arterial, venous)[column]
+            values = np.asarray(flow.pressure) / PASCAL_PER_MMHG if row == 0 else (arterial, venous)[column]
             shades = _draw_tree(axes, tree, values, colours)
             axes.set_title(f"{name}: {quantity}")
             figure.colorbar(shades, ax=axes, shrink=0.6, label=f"{quantity} [{unit}]")
@@ -111,7 +108,8 @@ def curves_figure(simulation: Simulation) -> Figure:
         at = tuple(inside[np.argsort(flow)[len(flow) // 2]])
         label = (
             f"{which.name.lower().replace('_', ' ')}: Fp {truth['Fp'][at]:.0f}, PS {truth['PS'][at]:.1f} "
-            f"{clinical_unit('PS')}, vp {truth['vp'][at]:.3f}, ve {truth['ve'][at]:.2f}, delay {truth['delay'][at]:.1f} s"
+            f"{clinical_unit('PS')}, vp {truth['vp'][at]:.3f}, ve {truth['ve'][at]:.2f}, "
+            f"delay {truth['delay'][at]:.1f} s"
         )
         axes.plot(times, data[at], label=label)
     axes.set(xlabel="time [s]", ylabel="concentration [mmol/L]", title="One voxel of every region, noise-free")

@@ -9,13 +9,17 @@ from jax import Array
 from jax.scipy.special import expit, logit
 from jaxtyping import ArrayLike, Float
 
+MICROMETRES = 2000.0
+"""Diameter [micrometres] over radius [mm]."""
+
+NARROWEST = 1.5e-3
+"""Radius [mm] below which Pries' laws, singular at a diameter of 1.1 micrometres, mean nothing (chosen)."""
+
 PLASMA_VISCOSITY = 1.1e-3
 """Of blood plasma at 37 °C [Pa s]; 1.0 to 1.2 mPa s in the literature."""
 
 
-def relative_viscosity(
-    diameter: Float[ArrayLike, "*#v"], haematocrit: Float[ArrayLike, "*#v"]
-) -> Float[Array, "*v"]:
+def relative_viscosity(diameter: Float[ArrayLike, "*#v"], haematocrit: Float[ArrayLike, "*#v"]) -> Float[Array, "*v"]:
     """Apparent viscosity of blood in vivo over that of plasma (Pries et al., Circ Res 75:904, 1994).
 
     mu = [1 + (m-1) ((1-H)^C - 1)/(.55^C - 1) k] k, k = (D/(D-1.1))^2, m = 6 e^{-.085 D} + 3.2 - 2.44 e^{-.06 D^.645},
@@ -31,9 +35,7 @@ def relative_viscosity(
     return (1 + (m - 1) * cells * k) * k
 
 
-def tube_haematocrit(
-    diameter: Float[ArrayLike, "*#v"], haematocrit: Float[ArrayLike, "*#v"]
-) -> Float[Array, "*v"]:
+def tube_haematocrit(diameter: Float[ArrayLike, "*#v"], haematocrit: Float[ArrayLike, "*#v"]) -> Float[Array, "*v"]:
     """Red cells in the tube's volume, below those in its flow (Fåhraeus effect; Pries et al., Circ Res 67:826, 1990).
 
     H_T/H = H + (1-H)(1 + 1.7 e^{-.35 D} - .6 e^{-.01 D}), at most 1.     diameter : [micrometres].

@@ -13,14 +13,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.core import Tracer
 
 from simulate.base.errors import InputError
-from simulate.flow.blood import PLASMA_VISCOSITY, red_cell_share, relative_viscosity, tube_haematocrit
+from simulate.flow.blood import (
+    MICROMETRES,
+    NARROWEST,
+    PLASMA_VISCOSITY,
+    red_cell_share,
+    relative_viscosity,
+    tube_haematocrit,
+)
 from simulate.vessels.network import Vessels
 from simulate.vessels.tree import Tree, multiply_along_paths, sum_along_paths, sum_to_root
-
-MICROMETRES = 2000.0
-"""Diameter [micrometres] over radius [mm]."""
 
 SWEEPS = 30
 """Of the fixed point; each reduces the error about fivefold."""
@@ -84,7 +89,7 @@ def solve_flow(vessels: Vessels, *, haematocrit: float = 0.42, viscosity: float 
     """
     if not 0 <= haematocrit < 0.7:
         raise InputError("solve_flow", "haematocrit", f"is {haematocrit}", "give a fraction from 0 to below 0.7")
-    if viscosity is None and not isinstance(vessels.arteries.radius, jax.core.Tracer):
+    if viscosity is None and not isinstance(vessels.arteries.radius, Tracer):
         _check_radii(vessels)
     return _solve(vessels, haematocrit, viscosity)
 
@@ -92,7 +97,7 @@ def solve_flow(vessels: Vessels, *, haematocrit: float = 0.42, viscosity: float 
 def _check_radii(vessels: Vessels) -> None:
     for name, tree in (("arteries", vessels.arteries), ("veins", vessels.veins)):
         least = float(np.min(np.asarray(tree.radius)[1:]))
-        if least < 1.5e-3:
+        if least < NARROWEST:
             raise InputError(
                 "solve_flow", name, f"have a radius of {1000 * least:.2g} micrometres, outside Pries' laws",
                 "grow fewer terminals or lower the pressure drop, or give one viscosity",
@@ -149,4 +154,3 @@ def _tree_flow(tree: Tree, plasma: Array, red: Array, viscosity: float | None, *
         mu, tube = viscosity, haematocrit
     drop = 8 * mu * jnp.asarray(tree.length) / (jnp.pi * radius**4) * blood
     return TreeFlow(plasma, red, sign * sum_along_paths(tree, jnp.where(inner, drop, 0.0)), tube)
-

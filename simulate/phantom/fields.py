@@ -13,7 +13,7 @@ def smooth_field(
     White noise, filtered by exp(-(k correlation)^2/4) in a box with room around it, so that ends do not meet.
     """
     margin = [int(np.ceil(2 * correlation / edge)) for edge in cell]
-    padded = [fft.next_fast_len(n + m, real=True) for n, m in zip(shape, margin, strict=True)]
+    padded = [int(fft.next_fast_len(n + m, real=True) or 0) for n, m in zip(shape, margin, strict=True)]
     noise = fft.rfftn(rng.standard_normal(padded))
     k2 = np.zeros([1] * len(shape))
     for axis, (n, edge) in enumerate(zip(padded, cell, strict=True)):
@@ -22,8 +22,7 @@ def smooth_field(
         along[axis] = -1
         k2 = k2 + (2 * np.pi * frequency.reshape(along)) ** 2
     response = np.exp(-k2 * correlation**2 / 4)
-    field = fft.irfftn(noise * response, padded)
+    field = np.asarray(fft.irfftn(noise * response, padded))
     # variance of the filtered noise: mean of |response|^2 over the full spectrum, not over this sample
-    spectrum = fft.irfftn(response**2, padded)
-    variance = spectrum.ravel()[0]
+    variance = np.asarray(fft.irfftn(response**2, padded)).ravel()[0]
     return field[tuple(slice(0, n) for n in shape)] / np.sqrt(variance)

@@ -25,6 +25,9 @@ class Region(IntEnum):
     INFILTRATION = 7  # white matter with tumour cells in it
 
 
+Range = tuple[float | int, float | int]
+
+
 @dataclass(frozen=True)
 class Prior:
     """Ranges of one tissue. Fp and PS in mL/100 mL/min (log-uniform), vp and ve as fractions, T10 in s (uniform).
@@ -33,18 +36,18 @@ class Prior:
     texture : standard deviation of the logarithm of each parameter within the region.
     """
 
-    Fp: tuple[float, float]
-    PS: tuple[float, float]
-    vp: tuple[float, float]
-    ve: tuple[float, float]
-    t10: tuple[float, float]
-    MTT: tuple[float, float] = (2.0, 12.0)
+    Fp: Range
+    PS: Range
+    vp: Range
+    ve: Range
+    t10: Range
+    MTT: Range = (2.0, 12.0)
     texture: float = 0.2
 
     def draw(self, rng: np.random.Generator) -> dict[str, float]:
         """One tissue, in internal units."""
 
-        def log_uniform(low: float, high: float) -> float:
+        def log_uniform(low: float | int, high: float | int) -> float:
             return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
         Fp = from_clinical("Fp", log_uniform(*self.Fp))
@@ -69,5 +72,8 @@ OEDEMA = Prior((6, 20), (0.02, 0.3), (0.005, 0.015), (0.2, 0.45), (1.4, 2.0))
 
 CSF_T10 = T1["csf"][3.0]
 
-SOLID_PART = {2: LOW_GRADE, 3: Prior((10, 60), (0.3, 8), (0.015, 0.07), (0.1, 0.4), (1.2, 2.0), texture=0.3), 4: GLIOBLASTOMA_RIM}
-"""Prior of a tumour's solid part by its grade (2 to 4); grade 3 lies in between (chosen)."""
+ANAPLASTIC = Prior((10, 60), (0.3, 8), (0.015, 0.07), (0.1, 0.4), (1.2, 2.0), texture=0.3)
+"""Grade 3: between the other two (chosen)."""
+
+SOLID_PART = {2: LOW_GRADE, 3: ANAPLASTIC, 4: GLIOBLASTOMA_RIM}
+"""Prior of a tumour's solid part by its grade."""

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
-from scipy.ndimage import label
+from scipy.ndimage import binary_erosion
 
 from simulate.base.errors import InputError
 from simulate.base.types import Tissue
@@ -21,6 +21,7 @@ from simulate.phantom.priors import (
     Prior,
     Region,
 )
+from simulate.vessels.domain import connected_pieces
 
 
 @jax.tree_util.register_dataclass
@@ -42,7 +43,7 @@ class Phantom:
     feed_delay: Any
     feed_dispersion: Any
     irregularity: Any
-    mixing: float
+    mixing: Any
     cell: tuple[float, float, float] = field(metadata={"static": True})
     grade: int = field(metadata={"static": True})
 
@@ -112,7 +113,11 @@ def tumour_phantom(
 
 
 def _regions(
-    rng: np.random.Generator, shape: tuple[int, int, int], cell: tuple[float, float, float], grade: int, form: Morphology
+    rng: np.random.Generator,
+    shape: tuple[int, int, int],
+    cell: tuple[float, float, float],
+    grade: int,
+    form: Morphology,
 ) -> tuple[Int[np.ndarray, "*space"], Float[np.ndarray, "*space"]]:
     """Region of every cell, and its depth [mm] below the surface of the tumour (negative outside)."""
     folds = smooth_field(rng, shape, cell, 9.0)
@@ -133,7 +138,8 @@ def _regions(
         region[(depth > -rng.uniform(*form.infiltration) * uneven) & (region != Region.CSF)] = Region.INFILTRATION
         region[depth > 0] = Region.RIM
         if grade == 4:
-            region[depth > rng.uniform(*form.rim) * uneven] = Region.CORE
+            inner = binary_erosion(depth > 0, border_value=1)  # a rim of at least one cell
+            region[inner & (depth > rng.uniform(*form.rim) * uneven)] = Region.CORE
     else:
         depth = np.full(shape, -np.inf)
     return _connected(region), depth
@@ -141,7 +147,7 @@ def _regions(
 
 def _connected(region: Int[np.ndarray, "*space"]) -> Int[np.ndarray, "*space"]:
     """Islands that no vessel can reach turn into CSF."""
-    pieces, count = label(region != Region.CSF, np.ones((3, 3, 3)))
+    pieces, count = connected_pieces(region != Region.CSF)
     if count > 1:
         largest = np.argmax(np.bincount(pieces.ravel())[1:]) + 1
         region = np.where((pieces > 0) & (pieces != largest), int(Region.CSF), region)
@@ -178,9 +184,7 @@ def _tissue(
     return Tissue(values["Fp"], values["PS"], values["vp"], values["ve"]), values["t10"]
 
 
-def _feed(
-    rng: np.random.Generator, in_tumour: Any, cell: tuple[float, float, float], late: float
-) -> tuple[Any, Any]:
+def _feed(rng: np.random.Generator, in_tumour: Any, cell: tuple[float, float, float], late: float) -> tuple[Any, Any]:
     """Delay and dispersion [s] of the supply: smooth over space, a territory that is late, the tumour later still."""
     shape = in_tumour.shape
     smooth = smooth_field(rng, shape, cell, 14.0)

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 from jaxtyping import ArrayLike, Float
 
+from simulate.base.errors import InputError
 from simulate.base.types import Tissue
 from simulate.flow.trees import VesselFlow
 from simulate.transport.pieces import Pieces, lay_out_vessels
@@ -58,12 +59,20 @@ def make_bed(
     pieces : where arteries and veins lie, from `lay_out_vessels`, which is called where they are not given.
     mixing : 1 stirred capillary (2CXM) to 0 plug flow, per cell.
     feed_delay, feed_dispersion : per terminal [s], see `Bed`.
+
+    Raises InputError where the demand of the cells is not the flow of the vessels.
     """
     shape, cell = vessels.territory.shape, np.asarray(vessels.cell)
 
     def flat(values: Any) -> Any:
         return np.broadcast_to(np.asarray(values, float), shape).ravel()
 
+    wanted = np.sum(np.broadcast_to(np.asarray(tissue.Fp, float), shape)) * np.prod(cell)
+    if not np.isclose(wanted, np.sum(np.asarray(vessels.terminal_flow)), rtol=1e-5):
+        raise InputError(
+            "make_bed", "tissue.Fp", "is not the demand that the vessels carry",
+            "grow the vessels for it, or give them this flow by with_flow",
+        )  # fmt: skip
     owner = np.maximum(vessels.territory.ravel(), 0)
     ends = vessels.arteries.position[vessels.arteries.terminals]
     centres = (np.indices(shape).reshape(3, -1).T + 0.5) * cell

@@ -122,9 +122,7 @@ def _filters(tree: Any, flow: Any, s: Array, residence: Residence) -> tuple[Arra
 
 
 @partial(jax.jit, static_argnames=("block", "residence"))
-def transport(
-    bed: Bed, out: Readout, *, block: int = _BLOCK, residence: Residence = vessel
-) -> tuple[Contents, Ledger]:
+def transport(bed: Bed, out: Readout, *, block: int = _BLOCK, residence: Residence = vessel) -> tuple[Contents, Ledger]:
     """Curves of the whole bed as `out` (see `readout`) reads them: contents (.., t) and the mass ledger (t,)."""
     missing = -out.s.shape[0] % block
     s = jnp.pad(out.s, (0, missing), constant_values=1.0)
@@ -135,7 +133,8 @@ def transport(
         return jax.tree.map(jnp.add, total, found), None
 
     parts = (s.reshape(-1, block), matrix.reshape(-1, block, matrix.shape[1]))
-    shapes = jax.eval_shape(lambda: jax.tree.map(lambda a: read(a, matrix[:block]), transfer(bed, s[:block], residence=residence)))
+    first = jax.tree.map(lambda part: part[0], parts)
+    shapes = jax.eval_shape(lambda: jax.tree.map(lambda a: read(a, first[1]), transfer(bed, first[0])))
     nothing = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes)
     return jax.lax.scan(one, nothing, parts)[0]
 

@@ -50,9 +50,7 @@ def plasma_motion(bed: Bed, coarsen: int = 1) -> Motion:
         for total, quantity in zip(totals, along, strict=True):
             total += np.bincount(pieces.cell, quantity[pieces.vessel] * pieces.share, total.size)
     plasma, path, *momentum = (average_cells(t.reshape(fine), coarsen) / bed.cell_volume for t in totals)
-    Fp, vp = (
-        np.asarray(a).reshape(fine) for a in (bed.tissue.Fp, bed.tissue.vp)
-    )
+    Fp, vp = (np.asarray(a).reshape(fine) for a in (bed.tissue.Fp, bed.tissue.vp))
     Fp, vp = average_cells(Fp, coarsen), average_cells(vp, coarsen)
     everything = np.maximum(plasma + vp, 1e-12)
     along = np.asarray(_along(vessels.arteries, bed.flow.arteries))

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
-from scipy.ndimage import generate_binary_structure, label
-from scipy.spatial import cKDTree
+from jaxtyping import Bool, Float, Int
+from scipy import ndimage
+from scipy.spatial import KDTree
 
 from simulate.base.errors import InputError
 
@@ -52,7 +52,7 @@ def check_domain(domain: Domain, terminals: int) -> None:
     count = int(np.count_nonzero(demand))
     if count == 0:
         raise InputError("domain", "mask", "is empty: no cell wants flow", "give demand > 0 somewhere")
-    pieces = label(demand > 0, generate_binary_structure(3, 3))[1]
+    pieces = connected_pieces(demand > 0)[1]
     if pieces > 1:
         raise InputError(
             "domain", "mask", f"falls into {pieces} separate pieces", "connect them or grow vessels for each"
@@ -62,6 +62,16 @@ def check_domain(domain: Domain, terminals: int) -> None:
             "domain", "terminals", f"{terminals} do not fit a mask of {count} cells",
             f"give 2 to {count}, or smaller cells",
         )  # fmt: skip
+
+
+def connected_pieces(mask: Bool[np.ndarray, "x y z"]) -> tuple[Int[np.ndarray, "x y z"], int]:
+    """Number of the piece to which every cell belongs (0 outside), and how many pieces there are.
+
+    Cells that share a corner hang together.
+    """
+    numbers = np.empty(mask.shape, np.int32)
+    ndimage.label(mask, np.ones((3, 3, 3)), output=numbers)
+    return numbers, int(numbers.max())
 
 
 def place_terminals(rng: np.random.Generator, domain: Domain, count: int) -> Float[np.ndarray, "t 3"]:
@@ -94,7 +104,7 @@ def territories(domain: Domain, terminals: Float[np.ndarray, "t 3"]) -> Int[np.n
     """Index of the terminal that supplies each cell: the one inside it, else the nearest. -1 outside the mask."""
     cells = np.argwhere(domain.mask)
     owner = np.full(domain.demand.shape, -1, np.int32)
-    owner[tuple(cells.T)] = cKDTree(terminals).query(domain.centres(cells), workers=-1)[1]
+    owner[tuple(cells.T)] = KDTree(terminals).query(domain.centres(cells), workers=-1)[1]
     own = np.floor(terminals / np.asarray(domain.cell)).astype(int)
     owner[tuple(own.T)] = np.arange(len(terminals))
     return owner

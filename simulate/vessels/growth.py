@@ -34,6 +34,9 @@ class Split(NamedTuple):
     least: float = 0.2
 
 
+SPLIT = Split()
+
+
 class _Groups(NamedTuple):
     """The groups of one level: contiguous runs of the ordered terminals, and the node that each hangs from."""
 
@@ -48,7 +51,7 @@ def grow_tree(
     flow: Float[np.ndarray, " t"],
     root: Float[np.ndarray, "3"],
     *,
-    split: Split = Split(),
+    split: Split = SPLIT,
     exponent: float = MURRAY_EXPONENT,
     relaxation: int = RELAXATION_STEPS,
 ) -> Tree:
@@ -105,9 +108,7 @@ def _leave_out(
     return order, _Groups(np.cumsum(size) - size, size, groups.node[keep])
 
 
-def _order_in_groups(
-    rng: np.random.Generator, at: Float[np.ndarray, "t 3"], groups: _Groups
-) -> Int[np.ndarray, " t"]:
+def _order_in_groups(rng: np.random.Generator, at: Float[np.ndarray, "t 3"], groups: _Groups) -> Int[np.ndarray, " t"]:
     """Order that sorts every group along its longest axis, chosen with a little chance."""
     low = np.minimum.reduceat(at, groups.start)
     extent = np.maximum.reduceat(at, groups.start) - low

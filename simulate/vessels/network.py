@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Key
 from simulate.base.errors import InputError
 from simulate.base.units import PASCAL_PER_MMHG
 from simulate.vessels.domain import Domain, check_domain, place_terminals, territories
-from simulate.vessels.growth import Split, grow_tree
+from simulate.vessels.growth import SPLIT, Split, grow_tree
 from simulate.vessels.radii import MURRAY_EXPONENT, with_radii
 from simulate.vessels.tree import Tree
 
@@ -58,7 +58,7 @@ def grow_vessels(
     inlet: tuple[float, float, float] = (0.5, 0.5, 0.0),
     outlet: tuple[float, float, float] = (0.5, 0.5, 1.0),
     haematocrit: float = 0.42,
-    split: Split = Split(),
+    split: Split = SPLIT,
     exponent: float = MURRAY_EXPONENT,
     arterial_drop: float = ARTERIAL_DROP,
     venous_drop: float = VENOUS_DROP,
@@ -91,11 +91,13 @@ def grow_vessels(
     territory = territories(domain, at)
     flow = _wanted(territory, domain, terminals)
     blood = flow / (1 - haematocrit)
-    trees = []
-    for root, drop in ((inlet, arterial_drop), (outlet, venous_drop)):
+
+    def grown(root: tuple[float, float, float], drop: float) -> Tree:
         tree = grow_tree(rng, at, blood, np.asarray(root) * domain.extent, split=split, exponent=exponent)
-        trees.append(with_radii(tree, blood, pressure_drop=drop, viscosity=viscosity, exponent=exponent))
-    return Vessels(*trees, territory, flow, np.zeros_like(flow), domain.cell)
+        return with_radii(tree, blood, pressure_drop=drop, viscosity=viscosity, exponent=exponent)
+
+    arteries, veins = grown(inlet, arterial_drop), grown(outlet, venous_drop)
+    return Vessels(arteries, veins, territory, flow, np.zeros_like(flow), domain.cell)
 
 
 def _wanted(territory: Any, domain: Domain, terminals: int) -> Any:

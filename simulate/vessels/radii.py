@@ -47,9 +47,9 @@ def with_radii(
     viscosity: float,
     exponent: float = MURRAY_EXPONENT,
 ) -> Tree:
-    """Give the tree the radii [mm] at which terminals that carry `flow` [mm^3/s] lie `pressure_drop` [Pa] below the root.
+    """Give the tree the radii [mm] at which terminals that carry `flow` [mm^3/s] lie equally far below the root.
 
-    viscosity : one for all vessels [Pa s].
+    pressure_drop : from root to terminals [Pa].      viscosity : one for all vessels [Pa s].
     """
     through = carried(tree, flow)
     resistance = (8 * viscosity / np.pi) * tree.length  # reduced, of the vessel alone

@@ -6,6 +6,7 @@ every tree of as many terminals.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -62,7 +63,7 @@ def level_slices(parent: Int[np.ndarray, " n"]) -> list[slice]:
     while starts[-1] < parent.size:
         # parents ascend: a level ends where the first child of its own first node begins
         starts.append(1 + int(np.searchsorted(parent[1:], starts[-1])))
-    return [slice(a, b) for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    return [slice(a, b) for a, b in pairwise(starts)]
 
 
 def distances(position: Float[np.ndarray, "n 3"], parent: Int[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:

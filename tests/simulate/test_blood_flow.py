@@ -102,7 +102,7 @@ def test_design_figures_lie_where_vessels_of_the_brain_do(vessels, capsys):
     viscosity = PLASMA_VISCOSITY * np.asarray(relative_viscosity(2000 * radius[1:], flow.arteries.haematocrit[1:]))
     shear = 4 * viscosity * blood[1:] / (np.pi * radius[1:] ** 3)  # Pa
     drop = -np.asarray(flow.arteries.pressure)[ends] / 133.322
-    # capillaries by anatomy: 3.1 micrometres, 450 mm/mm^3, tube haematocrit .3, path .8 mm; grey matter, 40 mL/100 mL/min
+    # capillaries of grey matter by anatomy: 3.1 micrometres, 450 mm/mm^3, tube haematocrit .3, path .8 mm
     held = np.pi * 0.0031**2 * 450 * (1 - 0.3)
     transit = held / (40 / 6000)
     rows = {

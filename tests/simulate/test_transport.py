@@ -106,7 +106,7 @@ UNIT = (0.006, 0.0015, 0.05, 0.22)
 
 
 def test_one_tank_is_2cxm_and_no_mixing_is_plug_flow():
-    Fp, PS, vp, ve = UNIT
+    Fp = UNIT[0]
     terms = two_compartment_exchange(*(jnp.asarray(v) for v in UNIT))
     impulse = sum(flow / (LINE + rate) for flow, rate in terms.exchange)  # transform of I(t)
     left = capillary_unit(LINE, *UNIT, 1.0)
@@ -134,7 +134,7 @@ def test_mixing_goes_smoothly_from_tanks_to_plug_flow():
 
 def test_renkin_crone_first_pass_and_its_tank_form():
     """What has not crossed at s -> infinity on the scale of the EES: e^{-PS/F}, or (1 + PS/(NF))^{-N}."""
-    Fp, PS, vp, ve = UNIT
+    Fp, PS, vp, _ = UNIT
     no_return = 1e18  # ve so large that nothing comes back
     s = jnp.asarray(1e-9 + 0j)
     assert float(jnp.real(capillary_unit(s, Fp, PS, vp, no_return, 0.0))) == pytest.approx(np.exp(-PS / Fp), rel=1e-6)
