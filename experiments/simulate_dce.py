@@ -158,7 +158,11 @@ def write_simulation(path: Path, simulation: Simulation, config: dict[str, Any],
         "ledger": {name: np.asarray(value) for name, value in simulation.ledger._asdict().items()},
         "vessels": trees,
     }  # fmt: skip
-    attributes: dict[str, str | int | float] = {"model": simulation.model, "provenance": json.dumps(record), "units": UNITS}
+    attributes: dict[str, str | int | float] = {
+        "model": simulation.model,
+        "provenance": json.dumps(record),
+        "units": UNITS,
+    }
     write_hdf5(path, tree, attributes)
 
 

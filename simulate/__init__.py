@@ -14,7 +14,18 @@ from simulate.base.errors import InputError
 from simulate.base.status import Status, status_shares
 from simulate.base.types import DCEProtocol, Maps, Series, Tissue
 from simulate.base.units import from_clinical, to_clinical
+from simulate.dce import (
+    PerfusedPhantom,
+    Simulation,
+    simulate_dce,
+    truth_maps,
+    vascularise,
+    with_concentration,
+)
+from simulate.flow import Network, VesselFlow, solve_flow, solve_network
+from simulate.interstitium import march_bed
 from simulate.kinetics import MODELS, exponential_convolution, tissue_concentration
+from simulate.phantom import Morphology, Phantom, Prior, Region, tumour_phantom
 from simulate.reference import (
     ReferencePhantom,
     grid_phantom,
@@ -26,6 +37,8 @@ from simulate.reference import (
 )
 from simulate.relaxation import RELAXIVITY, T1, blood_t1
 from simulate.signal import add_noise, frame_average, rician, spgr_concentration, spgr_signal
+from simulate.transport import Bed, cell_concentration, make_bed, readout, transport
+from simulate.vessels import Domain, Vessels, grow_vessels, make_irregular
 
 __all__ = [
     # arterial inputs, in plasma
@@ -63,6 +76,33 @@ __all__ = [
     "simulate_reference",
     "true_maps",
     "write_reference",
+    # a tumour with vessels: phantom, bed, examination
+    "tumour_phantom",
+    "Phantom",
+    "Morphology",
+    "Prior",
+    "Region",
+    "vascularise",
+    "PerfusedPhantom",
+    "simulate_dce",
+    "Simulation",
+    "truth_maps",
+    "with_concentration",
+    # its steps, one by one
+    "Domain",
+    "grow_vessels",
+    "make_irregular",
+    "Vessels",
+    "solve_flow",
+    "VesselFlow",
+    "Network",
+    "solve_network",
+    "make_bed",
+    "Bed",
+    "readout",
+    "transport",
+    "cell_concentration",
+    "march_bed",
     # results and what can be wrong with them
     "Maps",
     "Status",

@@ -8,6 +8,7 @@ from cyclopts import App, CycloptsError
 from experiments.cli.check import check
 from experiments.cli.demo import demo
 from experiments.cli.estimate import estimate_app
+from experiments.cli.experiment import experiment
 from experiments.cli.simulate import simulate_app
 from simulate.base.errors import InputError
 from simulate.base.selfcheck import environment
@@ -22,6 +23,7 @@ app = App(
 app.command(demo, name="demo")
 app.command(simulate_app)
 app.command(estimate_app)
+app.command(experiment, name="experiment")
 app.command(check, name="check")
 
 
