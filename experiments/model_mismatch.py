@@ -13,8 +13,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from estimate.kinetic_fit import fit_kinetics
+from experiments.tables import write_table
 from simulate.aif import disperse, parker_aif
-from simulate.base.files import prepare_output_folder, temporary_sibling, write_atomically
+from simulate.base.files import prepare_output_folder, temporary_sibling
 from simulate.base.types import Tissue
 from simulate.base.units import from_clinical
 from simulate.kinetics import tissue_concentration
@@ -23,7 +24,7 @@ PARAMETERS = ("Fp", "PS", "vp", "ve")
 RATIOS = (0.1, 0.17, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
 """PS/Fp of the plug-flow truth."""
 
-SPACING, DURATION, FINE = 2.0, 300.0, 0.1  # s: frames, series, knots of the true input
+SPACING, DURATION, FINE = 2.0, 300.0, 0.25  # s: frames, series, knots of the true input
 GLIOBLASTOMA = {"Fp": from_clinical("Fp", 40.0), "vp": 0.06, "ve": 0.3}
 DISPERSION = 4.0  # s
 
@@ -101,11 +102,10 @@ def write_model_mismatch(out: Path, rows: Sequence[Row]) -> None:
     folder = prepare_output_folder(out)
     head = ["question", "case", *(f"{name} error [%]" for name in PARAMETERS), "residual [% of peak]"]
     cells = [
-        [row.question, row.case, *(f"{row.error[n]:+.1f}" for n in PARAMETERS), f"{row.residual:.2f}"] for row in rows
+        [row.question, f'"{row.case}"', *(f"{row.error[n]:+.1f}" for n in PARAMETERS), f"{row.residual:.2f}"]
+        for row in rows
     ]
-    write_atomically(folder / "table.csv", "".join(",".join(line) + "\n" for line in [head, *cells]))
-    lines = ["| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *cells]]
-    write_atomically(folder / "table.md", "\n".join([*findings(rows), "", *lines]) + "\n")
+    write_table(folder, head, cells, findings(rows))
     with temporary_sibling(folder / "figure.png") as path:
         model_mismatch_figure(rows).savefig(path, dpi=120)
 

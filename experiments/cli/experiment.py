@@ -3,24 +3,33 @@
 from pathlib import Path
 from typing import Literal
 
-from experiments.model_mismatch import findings, run_model_mismatch, write_model_mismatch
+from experiments import model_mismatch, phantom_recovery
+from experiments.cli.progress import progress_bar
 from simulate.base.files import prepare_output_folder
 
 
-def experiment(name: Literal["model-mismatch"], /, *, out: Path) -> int:
+def experiment(name: Literal["model-mismatch", "phantom-recovery"], /, *, out: Path) -> int:
     """Run a study and write its tables and figures.
 
     Parameters
     ----------
     name
         model-mismatch: what plug-flow capillaries and a dispersed input cost a 2CXM fit (half a minute).
+        phantom-recovery: how well 2CXM with the exact global input recovers whole phantoms (two minutes).
     out
         Folder for the results.
     """
     prepare_output_folder(out)
-    rows = run_model_mismatch()
-    write_model_mismatch(out, rows)
-    for sentence in findings(rows):
+    if name == "model-mismatch":
+        rows = model_mismatch.run_model_mismatch()
+        model_mismatch.write_model_mismatch(out, rows)
+        sentences = model_mismatch.findings(rows)
+    else:
+        with progress_bar() as progress:
+            found = phantom_recovery.run_phantom_recovery(progress=lambda done, all_: progress("phantoms", done, all_))
+        phantom_recovery.write_phantom_recovery(out, found)
+        sentences = phantom_recovery.findings(found)
+    for sentence in sentences:
         print(sentence)
-    print(f"{name}: tables and figure in {out}")
+    print(f"{name}: results in {out}")
     return 0
