@@ -7,6 +7,7 @@ fit with one global input is up against, before any noise. On both kinds of capi
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -21,7 +22,7 @@ from simulate.dce import Simulation, simulate_dce
 from simulate.phantom import Region, tumour_phantom
 
 PARAMETERS = ("Fp", "PS", "vp", "ve")
-FITS = {
+FITS: dict[str, dict[str, Any]] = {
     "2CXM": {},
     "2CXM, delay": {"fit_delay": True},
     "2CXM, delay, arterial volume": {"fit_delay": True, "arterial_volume": True},
@@ -56,7 +57,7 @@ def run_phantom_recovery(
         if progress is not None:
             progress(done, len(jobs))
         draw, scan = jax.random.split(jax.random.fold_in(jax.random.key(seed), i))
-        phantom = tumour_phantom(draw, shape=(edge,) * 3, mixing=mixing)
+        phantom = tumour_phantom(draw, shape=(edge, edge, edge), mixing=mixing)
         simulation = simulate_dce(
             scan, phantom, protocol, aif, aif_times=KNOTS, terminals=round(5000 * (edge / 32) ** 3)
         )
@@ -69,7 +70,7 @@ def run_phantom_recovery(
     ]
 
 
-def _errors(simulation: Simulation, aif: object, options: dict[str, bool]) -> dict[str, list[float]]:
+def _errors(simulation: Simulation, aif: object, options: dict[str, Any]) -> dict[str, list[float]]:
     """Median |log error| of every parameter by region; where a region is absent, nothing."""
     curves = np.asarray(simulation.concentration)
     fit = fit_kinetics(curves, simulation.series.protocol.frame_centres, aif, aif_times=KNOTS, **options)
