@@ -74,7 +74,7 @@ def _fit_block(
     ends = bounded_least_squares(
         normal, jnp.tile(curves, (_BANDS, 1)), jnp.clip(jnp.concatenate([u for u, _ in starts], axis=1), lower, upper),
         lower, upper, outside=jnp.zeros(_BANDS * energy.size, energy.dtype), energy=jnp.tile(energy, _BANDS),
-        tolerance=1e-6, chunks=(512, 64), steps=(8, 12),
+        tolerance=1e-6, chunk=256, steps=8,
     )  # fmt: skip
     ends = jax.tree.map(lambda a: a.reshape(*a.shape[:-1], _BANDS, -1), ends)
     best = jnp.argmin(ends.rss, axis=0)
@@ -84,8 +84,7 @@ def _fit_block(
         return jnp.take_along_axis(a, where, axis=-2)[..., 0, :]
 
     solution = jax.tree.map(of_best, ends)
-    matrix = normal(curves, solution.u)[2]
-    return block_result(model, solution, solution.rss, matrix, lower, upper, finite, found, frames=times.size)
+    return block_result(model, solution, solution.rss, lower, upper, finite, found, frames=times.size)
 
 
 def _dictionary_start(

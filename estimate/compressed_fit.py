@@ -69,16 +69,15 @@ def fit_block(
         partial(compressed_normal_equations, model, table),
         y, u, lower, upper, outside=outside, energy=energy, tolerance=tolerance,
     )  # fmt: skip
-    matrix = compressed_normal_equations(model, table, y, solution.u)[2]
     rss, signal = solution.rss + outside, found & (energy > 0)
-    return block_result(model, solution, rss, matrix, lower, upper, finite, signal, frames=curves.shape[1])
+    return block_result(model, solution, rss, lower, upper, finite, signal, frames=curves.shape[1])
 
 
 def block_result(
-    model: FitModel, solution: Solution, rss: Array, matrix: Array, lower: Array, upper: Array,
+    model: FitModel, solution: Solution, rss: Array, lower: Array, upper: Array,
     finite: Array, signal: Array, *, frames: int,
 ) -> BlockFit:  # fmt: skip
-    """Parameters, standard errors and status from a solution and J^T J (p, p, v) in the solver's coordinates."""
+    """Parameters, standard errors and status from a solution, `rss` that of the whole curve."""
     values = to_physical(model.parameters, tuple(solution.u))
     at_bound = jnp.any(near_bound(solution.u, lower, upper), axis=0)
     status = (
@@ -89,7 +88,7 @@ def block_result(
     )
     return BlockFit(
         values=jnp.stack([values[name] for name in model.parameters]),
-        stderr=standard_errors(model, matrix, solution.u, rss, frames),
+        stderr=standard_errors(model, solution.matrix, solution.u, rss, frames),
         rss=rss,
         status=status.astype(jnp.int32),
     )
@@ -106,18 +105,16 @@ def standard_errors(model: FitModel, matrix: Array, u: Array, rss: Array, frames
     diagonal = jnp.stack([matrix[i, i] for i in range(p)])
     scale = jax.lax.rsqrt(jnp.maximum(diagonal, tiny))
     scaled = matrix * scale[:, None] * scale[None]
-    unit = jnp.eye(p, dtype=u.dtype)[..., None] * jnp.ones_like(u[0])
-    inverse = jnp.stack([solve_cholesky(scaled, unit[i]) for i in range(p)])
-    inverse = jnp.maximum(inverse, 1.0) * jnp.eye(p)[..., None] + inverse * (1 - jnp.eye(p)[..., None])
+    eye = jnp.eye(p, dtype=u.dtype)[..., None]
+    unit = jnp.broadcast_to(eye, scaled.shape)
+    inverse = solve_cholesky(scaled, unit)
+    inverse = jnp.maximum(inverse, 1.0) * eye + inverse * (1 - eye)
 
-    def physical(*coordinates):
-        values = to_physical(model.parameters, coordinates)
-        return [values[name] for name in model.parameters] + [model.transfer_constant(values)]
+    def physical(coordinates):
+        values = to_physical(model.parameters, tuple(coordinates))
+        return jnp.stack([values[name] for name in model.parameters] + [model.transfer_constant(values)])
 
-    slopes = [jax.jvp(physical, tuple(u), tuple(unit[i]))[1] for i in range(p)]  # by coordinate, by parameter
-    errors = []
-    for k in range(p + 1):
-        d = [slopes[i][k] * scale[i] for i in range(p)]
-        errors.append(sum(d[i] * inverse[i, j] * d[j] for i in range(p) for j in range(p)))
-    variance = jnp.maximum(jnp.stack(errors), 0.0) * rss / max(frames - p, 1)
+    D = jax.vmap(jax.linearize(physical, u)[1])(unit) * scale[:, None]  # (p coordinates, p + 1 parameters, v)
+    spread = sum((inverse[:, j, None] * D[j] for j in range(p)), jnp.zeros(()))
+    variance = jnp.maximum(jnp.sum(D * spread, axis=0), 0.0) * rss / max(frames - p, 1)
     return jnp.where(jnp.isnan(variance), jnp.inf, jnp.sqrt(variance))

@@ -106,38 +106,28 @@ def compressed_normal_equations(
 ) -> tuple[Array, Array, Array]:
     """Residual sum of squares (v,), gradient J^T r (p, v) and J^T J (p, p, v) at coordinates u (p, v)."""
     names = model.parameters
-    position = names.index("delay") if model.fit_delay else None
+    delay = u[names.index("delay")] if model.fit_delay else None
 
-    def coefficients(*coordinates):
-        return _coefficients(model, table.kappa, to_physical(names, coordinates))
+    def coefficients(coordinates):
+        return jnp.stack(_coefficients(model, table.kappa, to_physical(names, tuple(coordinates))))
 
-    coordinates = tuple(u)
-    c = coefficients(*coordinates)
-    delay = u[position] if position is not None else None
-    kinds, columns = _columns(model, table, c, delay)
+    c, push = jax.linearize(coefficients, u)
+    unit = jnp.eye(len(names), dtype=u.dtype)
+    slopes = jax.vmap(push)(jnp.broadcast_to(unit[..., None], (*unit.shape, u.shape[1])))  # (p, m, v)
+    kinds, columns = _columns(model, table, list(c), delay)
 
-    one, zero = jnp.ones_like(u[0]), jnp.zeros_like(u[0])
-    slopes = [
-        None if i == position
-        else jax.jvp(coefficients, coordinates, tuple(one if k == i else zero for k in range(len(names))))[1]
-        for i in range(len(names))
-    ]  # fmt: skip
-
-    residual, flat, rows = y, [], [[] for _ in names]
-    at = 0
+    residual, flat, rows, at = y, [], [], 0
     for kind, column in zip(kinds, columns, strict=True):
         amplitude = c[at]
         residual = residual - amplitude[:, None] * column[0]
         flat += column
-        for i, slope in enumerate(slopes):
-            if slope is None:  # the delay moves every curve
-                rows[i] += [zero] * (len(column) - 1) + [amplitude]
-                continue
-            row = [slope[at]] + ([amplitude * slope[at + 1]] if kind == "exchange" else [])
-            rows[i] += row + [zero] * (len(column) - len(row))
+        rows.append(slopes[:, at])
+        if kind == "exchange":
+            rows.append(amplitude * slopes[:, at + 1])
+        if delay is not None:  # it moves every curve
+            rows.append(amplitude * unit[:, names.index("delay"), None])
         at += 2 if kind == "exchange" else 1
-    gram = _gram([*flat, residual])
-    return _contract(gram, rows)
+    return _contract(_gram([*flat, residual]), jnp.stack(rows, axis=1))
 
 
 def _gram(vectors: list[Array]) -> Array:
@@ -146,21 +136,13 @@ def _gram(vectors: list[Array]) -> Array:
     return jnp.einsum("vir,vjr->ijv", stacked, stacked)
 
 
-def _contract(gram: Array, rows: list[list[Array]]) -> tuple[Array, Array, Array]:
-    """From inner products of the curves to those of the derivatives, rows = derivative by curve."""
+def _contract(gram: Array, rows: Array) -> tuple[Array, Array, Array]:
+    """From inner products of the curves to those of the derivatives, rows = derivative by curve (p, n, v)."""
     # Without these barriers the compiler recomputes the derivatives inside every product: three times slower.
     rows = jax.lax.optimization_barrier(rows)
-    n = len(rows[0])
-    products = [[sum(row[k] * gram[k, m] for k in range(n)) for m in range(n)] for row in rows]
-    products = jax.lax.optimization_barrier(products)
-    gradient = [sum(row[k] * gram[k, n] for k in range(n)) for row in rows]
-    p = len(rows)
-    matrix = {}
-    for i in range(p):
-        for j in range(i + 1):
-            matrix[i, j] = matrix[j, i] = sum(products[i][k] * rows[j][k] for k in range(n))
-    return (
-        gram[n, n],
-        jnp.stack(gradient),
-        jnp.stack([jnp.stack([matrix[i, j] for j in range(p)]) for i in range(p)]),
-    )
+    n = rows.shape[1]
+    # sums over the few curves are written out: a batched product of tiny matrices is far slower on a CPU
+    products = sum((rows[:, k, None] * gram[k] for k in range(n)), jnp.zeros(()))
+    products = jax.lax.optimization_barrier(products)  # (p, n + 1, v), the last with the residual
+    matrix = sum((products[:, None, k] * rows[:, k] for k in range(n)), jnp.zeros(()))
+    return gram[n, n], products[:, n], matrix

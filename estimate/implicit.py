@@ -47,8 +47,15 @@ def with_implicit_derivative(
 
 @with_implicit_derivative.defjvp
 def _rule(model: FitModel, limits: tuple, primals: tuple, tangents: tuple) -> tuple[Array, Array]:
-    curves, aif, times, aif_times, values = primals
-    d_curves, d_aif = tangents[0], tangents[1]
+    return primals[-1], _displacement(model, limits, *primals, tangents[0], tangents[1])
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _displacement(
+    model: FitModel, limits: tuple, curves: Array, aif: Array, times: Array, aif_times: Array, values: Array,
+    d_curves: Array, d_aif: Array,
+) -> Array:  # fmt: skip
+    """By how much the fitted values (p, v) move with the curves and the input; linear in d_curves and d_aif."""
     lower, upper = box(model, dict(limits), values.dtype)
     u = jnp.stack(to_coordinates(model.parameters, dict(zip(model.parameters, values, strict=True))))
     inside = ~near_bound(u, lower, upper) & jnp.isfinite(u)
@@ -79,4 +86,4 @@ def _rule(model: FitModel, limits: tuple, primals: tuple, tangents: tuple) -> tu
         found = to_physical(model.parameters, tuple(x))
         return jnp.stack([found[name] for name in model.parameters])
 
-    return values, jax.jvp(physical, (u,), (du,))[1]
+    return jax.jvp(physical, (u,), (du,))[1]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -176,7 +177,8 @@ def _fit_one(
     values = fit.values
     if solver != "lbfgsb" and not isinstance(concentration, np.ndarray):
         values = with_implicit_derivative(fit_model, tuple(limits.items()), curves, aif, times, aif_times, values)
-    return _assemble(fit_model, fit, values, times, shape, identifiable)
+    flat = _assemble(fit_model, fit, values, times, identifiable)
+    return jax.tree.map(lambda a: a.reshape(shape), flat)
 
 
 def _raw_fit(
@@ -204,10 +206,9 @@ def _raw_fit(
     return map_blocks(lambda c: fit(jax.lax.stop_gradient(c)), curves, progress)
 
 
-def _assemble(
-    model: FitModel, fit: BlockFit, values: Any, times: Any, shape: tuple[int, ...], identifiable: float
-) -> KineticFit:
-    """Name the parameters, flag what the data do not determine, blank what has no estimate."""
+@partial(jax.jit, static_argnames="model")
+def _assemble(model: FitModel, fit: BlockFit, values: Any, times: Any, identifiable: Any) -> KineticFit:
+    """Name the parameters, flag what the data do not determine, blank what has no estimate; voxels in a row."""
     status, frame = fit.status, jnp.median(jnp.diff(times))
     for i, name in enumerate(model.parameters):
         scale = frame if name == "delay" else identifiable * jnp.abs(values[i])
@@ -222,7 +223,7 @@ def _assemble(
     status = jnp.where(none, fit.status & int(NO_ESTIMATE), status)
 
     def image(array: Any) -> Any:
-        return jnp.where(none, jnp.nan, array).reshape(shape)
+        return jnp.where(none, jnp.nan, array)
 
     names = model.parameters
     found = dict(zip(names, values, strict=True))
@@ -239,8 +240,8 @@ def _assemble(
         stderr={n: image(errors.get(n, absent)) for n in (*_LIMITS, "Ktrans")},
         rss=image(fit.rss),
         aicc=image(aicc),
-        status=status.reshape(shape),
-        model=jnp.where(none, 0, MODEL_CODES[model.name]).astype(jnp.int32).reshape(shape),
+        status=status,
+        model=jnp.where(none, 0, MODEL_CODES[model.name]).astype(jnp.int32),
     )
 
 

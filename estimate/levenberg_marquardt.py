@@ -27,27 +27,28 @@ class _Progress(NamedTuple):
     damping: Array
     growth: Array  # of the damping at the next failure
     done: Array
+    matrix: Array  # (p, p, v) J^T J there
 
 
 class _Local(NamedTuple):
-    """The normal equations at u, the step proposed from there, and what it promises."""
+    """The gradient at u, the step proposed from there, and what it promises."""
 
     gradient: Array  # (p, v)
-    matrix: Array  # (p, p, v)
     proposal: Array  # (p, v)
     predicted: Array  # (v,) by how much the residual sum would fall
 
 
 class Solution(NamedTuple):
-    """u (p, v), the residual sum of squares (v,) there, and whether the voxel converged (v,)."""
+    """u (p, v), the residual sum of squares (v,) and J^T J (p, p, v) there, and whether it converged (v,)."""
 
     u: Array
     rss: Array
     converged: Array
+    matrix: Array
 
 
 def solve_cholesky(matrix: Array, rhs: Array) -> Array:
-    """Solve a batch of small symmetric positive definite systems, (p, p, v) x = (p, v), unrolled over p."""
+    """Solve a batch of small symmetric positive definite systems, (p, p, v) x = (p, ..., v), unrolled over p."""
     p = matrix.shape[0]
     tiny = jnp.finfo(matrix.dtype).eps ** 2
     L: dict[tuple[int, int], Array] = {}
@@ -87,17 +88,16 @@ def _step(
         damping=damping,
         growth=jnp.where(better | entered, 2.0, at.growth * 2),
         done=at.done | (settled & ~entered) | (damping > _STUCK),
+        matrix=jnp.where(better, matrix, at.matrix),
     )
     gradient = jnp.where(better, gradient, local.gradient)
-    matrix = jnp.where(better, matrix, local.matrix)
-    proposal, predicted = _propose(progress, gradient, matrix, box)
-    return progress, _Local(gradient, matrix, proposal, predicted)
+    return progress, _Local(gradient, *_propose(progress, gradient, box))
 
 
-def _propose(at: _Progress, g: Array, A: Array, box: tuple[Array, Array]) -> tuple[Array, Array]:
+def _propose(at: _Progress, g: Array, box: tuple[Array, Array]) -> tuple[Array, Array]:
     """The damped Gauss-Newton step within the box (p, v), and the fall in the residual sum it promises (v,)."""
     lower, upper = box
-    p = g.shape[0]
+    p, A = g.shape[0], at.matrix
     scale = jax.lax.rsqrt(jnp.maximum(jnp.stack([A[i, i] for i in range(p)]), _tiny(g)))
     free = ~(((at.u <= lower) & (g < 0)) | ((at.u >= upper) & (g > 0)))
     both = free[:, None] & free[None]
@@ -125,8 +125,8 @@ def bounded_least_squares(
     outside: Array,
     energy: Array,
     tolerance: float,
-    chunks: tuple[int, int] = (4096, 256),
-    steps: tuple[int, int] = (6, 12),
+    chunk: int = 512,
+    steps: int = 6,
     most_steps: int = 120,
 ) -> Solution:
     """Minimise ||r(u)||^2 of every voxel within lower <= u <= upper.
@@ -139,49 +139,27 @@ def bounded_least_squares(
     outside : (v,) residual sum of squares that `normal` leaves out because no parameter changes it.
     energy : (v,) sum of squares of the data, the scale of rounding errors.
     tolerance : stop when a step promises to lower the residual sum by less than this share of it.
-    chunks, steps : size of the gathered chunks and steps per pass, for the crowd and for the last few.
+    chunk : how many voxels step together.     steps : how many steps before the voxels are sorted again.
     most_steps : about how many steps a voxel is allowed.
     """
-    voxels = start.shape[1]
+    p, voxels = start.shape
+    chunk = min(chunk, voxels)
     nothing = jnp.zeros(voxels, start.dtype)
-    progress = _Progress(start, nothing, nothing + 1e-2, nothing + 2.0, jnp.zeros(voxels, bool))
-    for chunk, count, few in zip(chunks, steps, (chunks[0] // 4, 0)[-len(chunks) :], strict=True):
-        chunk = min(chunk, voxels)
-        progress = _passes(
-            normal,
-            data,
-            (outside, energy),
-            (lower, upper),
-            tolerance,
-            progress,
-            chunk,
-            count,
-            few,
-            most_steps,
-        )
-    return Solution(progress.u, progress.rss, progress.done & (progress.damping <= _STUCK))
-
-
-def _passes(
-    normal: NormalEquations, data: Array, scales: tuple[Array, Array], box: tuple[Array, Array], tolerance: float,
-    progress: _Progress, chunk: int, count: int, few: int, most_steps: int,
-) -> _Progress:  # fmt: skip
-    """Passes of `count` steps over the voxels not done, chunk by chunk, until only `few` are left."""
+    matrix = jnp.zeros((p, p, voxels), start.dtype)
+    begin = _Progress(start, nothing, nothing + 1e-2, nothing + 2.0, jnp.zeros(voxels, bool), matrix)
 
     def one_chunk(carry):
         progress, order, k = carry
         index = jax.lax.dynamic_slice(order, (k * chunk,), (chunk,))
-        here, own = data[index], (scales[0][index], scales[1][index])
+        here, scales = data[index], (outside[index], energy[index])
         part = jax.tree.map(lambda a: a[..., index], progress)
         part = part._replace(rss=jnp.where(part.done, part.rss, jnp.inf))
-        p = part.u.shape[0]
-        nothing = jnp.zeros((p, p, index.size), part.u.dtype)
-        local = _Local(jnp.zeros_like(part.u), nothing, part.u, jnp.zeros_like(part.rss))
+        local = _Local(jnp.zeros_like(part.u), part.u, jnp.zeros_like(part.rss))
 
         def step(_, both):
-            return _step(normal, here, own, box, tolerance, *both)
+            return _step(normal, here, scales, (lower, upper), tolerance, *both)
 
-        part, _ = jax.lax.fori_loop(0, count, step, (part, local))
+        part, _ = jax.lax.fori_loop(0, steps, step, (part, local))
         return jax.tree.map(lambda whole, new: whole.at[..., index].set(new), progress, part), order, k + 1
 
     def one_pass(carry):
@@ -194,6 +172,7 @@ def _passes(
 
     def unfinished(carry):
         progress, n = carry
-        return (jnp.sum(~progress.done) > few) & (n * count < most_steps)
+        return (~progress.done).any() & (n * steps < most_steps)
 
-    return jax.lax.while_loop(unfinished, one_pass, (progress, 0))[0]
+    end, _ = jax.lax.while_loop(unfinished, one_pass, (begin, 0))
+    return Solution(end.u, end.rss, end.done & (end.damping <= _STUCK), end.matrix)

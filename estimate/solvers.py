@@ -5,6 +5,7 @@ Its `implicit_diff` gives reverse-mode derivatives of the result.
 """
 
 import warnings
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +23,7 @@ with warnings.catch_warnings():
     import jaxopt
 
 
+@partial(jax.jit, static_argnames="model")
 def lbfgsb_fit(
     model: FitModel, curves: Array, times: Array, aif: Array, aif_times: Array, lower: Array, upper: Array
 ) -> BlockFit:
@@ -29,14 +31,14 @@ def lbfgsb_fit(
     start = {name: jnp.asarray(TYPICAL[name], curves.dtype) for name in model.parameters}
     u0 = jnp.clip(jnp.stack(to_coordinates(model.parameters, start)), lower[:, 0], upper[:, 0])
 
-    def objective(u, curve, input_curve):
-        residual = curve - predict(model, u, input_curve, times, aif_times)
+    def objective(u, curve, *given):  # all arrays are arguments: jaxopt's derivative knows no closures
+        residual = curve - predict(model, u, *given)
         return jnp.sum(residual**2) / jnp.maximum(jnp.sum(curve**2), jnp.finfo(curve.dtype).tiny)
 
     solver = jaxopt.LBFGSB(objective, maxiter=500, tol=1e-10, implicit_diff=True)
 
     def one(curve):
-        found = solver.run(u0, (lower[:, 0], upper[:, 0]), curve, aif)
+        found = solver.run(u0, (lower[:, 0], upper[:, 0]), curve, aif, times, aif_times)
         u = found.params
         J = jax.jacfwd(lambda x: predict(model, x, aif, times, aif_times))(u)
         rss = jnp.sum((curve - predict(model, u, aif, times, aif_times)) ** 2)
@@ -45,6 +47,5 @@ def lbfgsb_fit(
     finite = jnp.all(jnp.isfinite(curves), axis=1)
     signal = jnp.any(curves > 0, axis=1)
     u, rss, normal, error = jax.lax.map(one, jnp.where(finite[:, None], curves, 0.0), batch_size=64)
-    solution = Solution(u.T, rss, error < 1e-4)
-    matrix = jnp.moveaxis(normal, 0, -1)
-    return block_result(model, solution, rss, matrix, lower, upper, finite, signal, frames=times.size)
+    solution = Solution(u.T, rss, error < 1e-4, jnp.moveaxis(normal, 0, -1))
+    return block_result(model, solution, rss, lower, upper, finite, signal, frames=times.size)

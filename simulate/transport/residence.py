@@ -14,6 +14,7 @@ Beside h, what the vessel holds: \phi = (1-h)/(s\tau) is its mean concentration 
 
 import math
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -37,15 +38,30 @@ def plug(s: Complex[ArrayLike, "*#b"], transit: Inexact[ArrayLike, "*#b"]) -> tu
 
 def parabolic(s: Complex[ArrayLike, "*#b"], transit: Inexact[ArrayLike, "*#b"]) -> tuple[Array, Array]:
     """(h, phi) of a parabolic profile without radial mixing: 2 E_3(s tau/2)."""
-    z = jnp.asarray(s) * transit / 2
+    return _parabolic(jnp.asarray(s) * transit / 2)
+
+
+@jax.custom_jvp
+def _parabolic(z: Array) -> tuple[Array, Array]:
+    """(h, phi) = (2 E_3(z), (1 - h)/(2 z))."""
     terms, depth = _DEPTHS[z.dtype == jnp.complex128]
-    size = jnp.abs(z)
-    near = size < _NEAR
+    near = jnp.abs(z) < _NEAR
     phi = jnp.where(near, _parabolic_series(jnp.where(near, z, 1.0), terms), 0.0)
     far = jnp.where(near, 2 * _NEAR, z)
     h_far = 2 * jnp.exp(-far) * _e3_fraction(far, depth)
     phi = jnp.where(near, phi, (1 - h_far) / (2 * far))
     return jnp.where(near, 1 - 2 * z * phi, h_far), phi
+
+
+@_parabolic.defjvp
+def _parabolic_slope(primals: tuple[Array], tangents: tuple[Array]) -> tuple[tuple, tuple]:
+    """E_3' = -E_2 and 2 E_3 = e^-z - z E_2 give h' = -2 (2 phi - m) and phi' = (phi - m)/z, m = (1 - e^-z)/z."""
+    (z,), (dz,) = primals, tangents
+    h, phi = _parabolic(z)
+    m = mean_of_decay(z)
+    tiny = jnp.abs(z) < 1e-30
+    slope = jnp.where(tiny, 0.0, (phi - m) / jnp.where(tiny, 1.0, z))
+    return (h, phi), (-2 * (2 * phi - m) * dz, slope * dz)
 
 
 def dispersed(
@@ -103,8 +119,14 @@ def _parabolic_series(z: Array, terms: int) -> Array:
 
 
 def _e3_fraction(z: Array, depth: int) -> Array:
-    """e^z E_3(z) by its continued fraction (Abramowitz & Stegun 5.1.22), from the far end."""
-    value = z
+    """e^z E_3(z) by its continued fraction (Abramowitz & Stegun 5.1.22), from the far end.
+
+    v_k = z + (2+k) / (1 + k/v_{k+1}), as numerator and denominator over z: one complex division in all, which is
+    what takes the time, to run and to compile.
+    """
+    w = 1 / z
+    over, under = jnp.ones_like(z), w  # v = over/under = z
     for k in range(depth, 0, -1):
-        value = z + (2 + k) / (1 + k / value)
-    return 1 / value
+        both = over + k * under
+        over, under = both + (2 + k) * w * over, w * both
+    return under / over

@@ -59,6 +59,9 @@ def test_parabolic_flow_is_twice_the_third_exponential_integral():
     h, phi = parabolic(jnp.asarray(z), 2.0)
     np.testing.assert_allclose(h, expected, atol=2e-11)  # SciPy's own E_1 loses digits at large |z|
     np.testing.assert_allclose(phi * 2 * z, 1 - expected, atol=2e-11)
+    (_, _), (h_slope, phi_slope) = jax.jvp(lambda x: parabolic(x, 2.0), (jnp.asarray(z),), (jnp.ones_like(z),))
+    np.testing.assert_allclose(h_slope, -2 * e2, atol=2e-9)  # E_3' = -E_2
+    np.testing.assert_allclose(phi_slope * 2 * z**2, 2 * z * e2 - (1 - expected), atol=2e-9)
 
 
 def test_parabolic_flow_against_its_density():
