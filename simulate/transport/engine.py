@@ -141,11 +141,11 @@ def transport(bed: Bed, out: Readout, *, block: int = _BLOCK, residence: Residen
 
 def cell_concentration(bed: Bed, contents: Contents) -> Array:
     """(c, t) concentration of every cell [mmol/L of cell]: its unit and the resolved vessels that cross it."""
-    total = contents.units
+    total = jnp.asarray(contents.units)
     for tree, flow, curves, pieces in (
         (bed.vessels.arteries, bed.flow.arteries, contents.arteries, bed.arterial_pieces),
         (bed.vessels.veins, bed.flow.veins, contents.veins, bed.venous_pieces),
     ):
-        amount = flow.plasma_volume(tree)[:, None] * curves / bed.cell_volume
+        amount = flow.plasma_volume(tree)[:, None] * jnp.asarray(curves) / bed.cell_volume
         total = total.at[pieces.cell].add(jnp.asarray(pieces.share)[:, None] * amount[pieces.vessel])
     return total
