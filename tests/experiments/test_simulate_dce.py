@@ -1,6 +1,9 @@
 """tracerflow simulate dce: files that can be estimated again, resumable, and refusals before long work."""
 
 import json
+import subprocess
+import sys
+import time
 
 import nibabel
 import numpy as np
@@ -81,6 +84,32 @@ def test_several_phantoms_resume_and_repeat(config, tmp_path):
     assert run(command) == 0
     np.testing.assert_array_equal(read_hdf5(files[1])["signal"], first[1])
     assert files[0].stat().st_mtime_ns == changed
+
+
+@pytest.mark.slow
+def test_a_killed_run_of_a_hundred_phantoms_neither_redoes_nor_loses_one(tmp_path):
+    """SIGKILL in the middle, then the same command again; beside it a run that nobody disturbs."""
+    many = tmp_path / "many.toml"
+    many.write_text(SMALL.replace("seed = 5", "seed = 5\nphantoms = 100"))
+    program = "from experiments.cli import main; main()"
+    command = [sys.executable, "-c", program, "simulate", "dce", str(many), "--no-pictures", "--out"]
+    out, whole = tmp_path / "killed", tmp_path / "whole"
+    process = subprocess.Popen([*command, out], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 300
+    while len(list(out.glob("phantom-*.h5"))) < 30 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    before = {f.name: f.stat().st_mtime_ns for f in out.glob("phantom-*.h5")}
+    assert 30 <= len(before) < 100
+    subprocess.run([*command, out], check=True, capture_output=True, timeout=600)
+    subprocess.run([*command, whole], check=True, capture_output=True, timeout=600)
+    files = sorted(out.glob("phantom-*.h5"))
+    assert [f.name for f in files] == [f"phantom-{i:05d}.h5" for i in range(100)]
+    assert all((out / name).stat().st_mtime_ns == made for name, made in before.items())
+    assert {f.name for f in out.iterdir()} == {f.name for f in whole.iterdir()}, "nothing half-written is left"
+    for f in files:
+        np.testing.assert_array_equal(read_hdf5(f)["signal"], read_hdf5(whole / f.name)["signal"])
 
 
 def test_every_default_is_allowed_and_the_printed_configuration_can_be_read(tmp_path, capsys):
