@@ -82,7 +82,7 @@ def run_core_filling(
         found = march_bed(bed, aif, knots, times, step=1.0, volumes=2, diffusivity=diffusivity)
         cells.append(found.ees.reshape(*core.shape, -1))
         imbalance = max(imbalance, float(np.max(np.abs(found.ledger.imbalance)) / found.ledger.inflow[-1]))
-    depth = CELL * distance_transform_edt(core)
+    depth = CELL * np.asarray(distance_transform_edt(core))
     return CoreFilling(times, cells[0], cells[1], phantom.region, depth, imbalance)
 
 
@@ -144,7 +144,8 @@ def core_filling_figure(found: CoreFilling, *, moments: Sequence[float] = (30, 6
     k = int(np.argmax(core.sum(axis=(0, 1))))
     frames = sorted({int(np.argmin(np.abs(found.times - moment))) for moment in moments})
     figure = Figure(figsize=(2.3 * len(frames) + 1, 9.5), layout="constrained")
-    above, below = figure.subfigures(2, 1, height_ratios=(1.25, 1))
+    halves: Any = figure.subfigures(2, 1, height_ratios=(1.25, 1))
+    above, below = halves
     panels = above.subplots(2, len(frames))
     top = float(np.percentile(found.without[:, :, k], 99.5))
     edges = CELL * core.shape[0], CELL * core.shape[1]

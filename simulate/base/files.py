@@ -6,6 +6,7 @@ import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 from simulate.base.errors import InputError
@@ -30,6 +31,13 @@ def temporary_sibling(path: AnyPath) -> Iterator[Path]:
         yield temporary
         os.replace(temporary, path)
     finally:
+        temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(path: AnyPath) -> None:
+    """Remove what a killed process left of `path` under temporary names. No other may be writing it."""
+    path = Path(path)
+    for temporary in path.parent.glob(f".{'[0-9a-f]' * 8}.{escape(path.name)}"):
         temporary.unlink(missing_ok=True)
 
 

@@ -1,7 +1,8 @@
 """A list of independent pieces of work in one folder: each a file, written whole; what is there is not done again.
 
 The folder holds `manifest.json` with the configuration and the names of the pieces. A run that was killed goes
-on where it stopped, since a file that has its final name is complete; another configuration is refused.
+on where it stopped, since a file that has its final name is complete; another configuration is refused. One run at a
+time works in a folder.
 """
 
 import json
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from simulate.base.errors import InputError
-from simulate.base.files import AnyPath, prepare_output_folder, write_atomically
+from simulate.base.files import AnyPath, prepare_output_folder, remove_leftovers, write_atomically
 
 MANIFEST = "manifest.json"
 
@@ -42,6 +43,7 @@ def run_pieces(
         if progress is not None:
             progress(done, len(paths))
         if not path.exists():
+            remove_leftovers(path)
             work(done, path)
     if progress is not None:
         progress(len(paths), len(paths))

@@ -75,4 +75,5 @@ def test_a_killed_run_leaves_whole_pieces_and_goes_on(tmp_path):
     subprocess.run(command, check=True, timeout=120)
     after = {p.name: p.stat().st_mtime_ns for p in tmp_path.glob("piece-*.txt")}
     assert len(after) == 100
+    assert not list(tmp_path.glob(".*")), "no half-written file stays"
     assert all(after[name] == changed for name, changed in before.items()), "nothing is done twice"
