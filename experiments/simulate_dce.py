@@ -162,6 +162,8 @@ def write_simulation(path: Path, simulation: Simulation, config: dict[str, Any],
         "model": simulation.model,
         "provenance": json.dumps(record),
         "units": UNITS,
+        "red_cells_converged": int(bed.flow.converged),
+        "red_cells_last_change": float(bed.flow.change),
     }
     write_hdf5(path, tree, attributes)
 

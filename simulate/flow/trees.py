@@ -65,11 +65,17 @@ class TreeFlow(NamedTuple):
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class VesselFlow:
-    """Flow of the whole bed. change : largest relative change of a red-cell flow in the last sweep."""
+    """Flow of the whole bed. change : of a red-cell flow in the last sweep over the blood flow there, the largest."""
 
     arteries: TreeFlow
     veins: TreeFlow
     change: Any
+
+    @property
+    def converged(self) -> Any:
+        """Whether the red cells have settled: to 1e-6, in single precision 1e-4."""
+        change = jnp.asarray(self.change)
+        return change < jnp.maximum(1e-6, 1e3 * jnp.finfo(change.dtype).eps)
 
 
 def solve_flow(vessels: Vessels, *, haematocrit: float = 0.42, viscosity: float | None = None) -> VesselFlow:

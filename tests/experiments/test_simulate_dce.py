@@ -40,6 +40,7 @@ def test_one_examination_as_hdf5_with_pictures(config, tmp_path):
     tree, attributes = read_hdf5(out), read_hdf5_attributes(out)
     assert tree["signal"].shape == (12, 12, 12, 25)
     assert attributes["model"] == "2cxm"
+    assert attributes["red_cells_converged"] == 1
     record = json.loads(attributes["provenance"])
     assert record["options"]["phantom"]["shape"] == [12, 12, 12]
     assert record["seed"] == 5

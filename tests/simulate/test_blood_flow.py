@@ -75,6 +75,7 @@ def test_red_cells_and_plasma_are_conserved_at_every_node(vessels):
     a, v = flow.arteries, flow.veins
     assert float(a.red_cells[1]) == pytest.approx(float(v.red_cells[1]), rel=1e-10)
     assert float(a.haematocrit[1]) == pytest.approx(0.45, rel=1e-12)
+    assert flow.converged
     assert float(flow.change) < 1e-10
 
 
