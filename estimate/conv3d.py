@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-_FEW_CHANNELS = 48
+_FEW_CHANNELS = 12
 """Up to this many (taps x channels), one 2-D convolution over all depth taps side by side is faster than a sum."""
 
 
