@@ -121,8 +121,8 @@ def _parabolic_series(z: Array, terms: int) -> Array:
 def _e3_fraction(z: Array, depth: int) -> Array:
     """e^z E_3(z) by its continued fraction (Abramowitz & Stegun 5.1.22), from the far end.
 
-    v_k = z + (2+k) / (1 + k/v_{k+1}), as numerator and denominator over z: one complex division in all, which is
-    what takes the time, to run and to compile.
+    v_k = z + (2+k) / (1 + k/v_{k+1}), as numerator and denominator over z: two complex divisions in all, since
+    those are what takes the time, to run and to compile.
     """
     w = 1 / z
     over, under = jnp.ones_like(z), w  # v = over/under = z
