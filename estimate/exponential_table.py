@@ -30,14 +30,12 @@ class ExponentialTable:
     curves : (d, n, m, r) normalised exponentials (K+kappa) E in the basis, with their derivatives per
         table step: m = 2 (value, d/dlogK) without delay, 4 (and d/dd, d2/dlogK dd) with it.
     fixed : (d, 2, r) the input itself, and kappa times its integral.
-    fixed_slope : (d, 2, r) their derivatives per delay step (zero without delay).
     log_rate : first log K and step;  delay : first delay and step [s].    kappa : 1/duration [1/s].
     """
 
     basis: Array
     curves: Array
     fixed: Array
-    fixed_slope: Array
     log_rate: tuple[Array, Array]
     delay: tuple[Array, Array]
     kappa: Array
@@ -94,7 +92,7 @@ def exponential_table(
 
     def exponential(log_rate, delay):
         rate = jnp.exp(log_rate)
-        return (rate + kappa) * exponential_convolution(aif, aif_times, rate, times - delay)
+        return (rate + kappa)[:, None] * exponential_convolution(aif, aif_times, rate, times - delay)
 
     def fixed_curves(delay):
         at = times - delay
@@ -102,33 +100,28 @@ def exponential_table(
         return jnp.stack([interpolate(aif, aif_times, at), kappa * integral])
 
     def sample(delay):
-        some = jax.vmap(lambda x: exponential(x, delay))(log_rates[:: rate_nodes // 40])
-        return jnp.concatenate([some, fixed_curves(delay)])
+        return jnp.concatenate([exponential(log_rates[:: rate_nodes // 40], delay), fixed_curves(delay)])
 
     spread = sample(delays[0])[None] if delay_bounds is None else jax.lax.map(sample, delays[::4])
     curves = spread.reshape(-1, times.size)
     basis = jnp.linalg.svd(curves, full_matrices=False)[2][: min(rank, times.size)]
 
-    def with_rate_slope(log_rate, delay):
-        value, slope = jax.jvp(lambda x: exponential(x, delay), (log_rate,), (jnp.ones_like(log_rate),))
-        return jnp.stack([value, slope * rate_step]) @ basis.T
-
     def at_delay(delay):
-        def all_curves(d):
-            return jax.vmap(lambda x: with_rate_slope(x, d))(log_rates), fixed_curves(d) @ basis.T
+        """Rows (n, m, t) of the table at one delay. dE/dd = K E - ca(t - d), so no second forward derivative is traced."""
+        value, slope = jax.jvp(lambda x: exponential(x, delay), (log_rates,), (jnp.ones_like(log_rates),))
+        rows, fixed = [value, slope * rate_step], fixed_curves(delay)
+        if delay_bounds is not None:
+            rate, shifted = jnp.exp(log_rates)[:, None], fixed[0]
+            moved = rate * value - (rate + kappa) * shifted
+            mixed = rate * (value + slope - shifted)
+            rows += [moved * delay_step, mixed * (delay_step * rate_step)]
+        return jnp.stack(rows, axis=1) @ basis.T, fixed @ basis.T
 
-        if delay_bounds is None:
-            rates, fixed = all_curves(delay)
-            return rates, fixed, jnp.zeros_like(fixed)
-        (rates, fixed), (moved, fixed_slope) = jax.jvp(all_curves, (delay,), (jnp.ones_like(delay),))
-        return jnp.concatenate([rates, moved * delay_step], axis=1), fixed, fixed_slope * delay_step
-
-    tabulated, fixed, fixed_slope = jax.lax.map(at_delay, delays)
+    tabulated, fixed = jax.lax.map(at_delay, delays)
     return ExponentialTable(
         basis=basis,
         curves=tabulated,
         fixed=fixed,
-        fixed_slope=fixed_slope,
         log_rate=(low, rate_step),
         delay=(delays[0], delay_step),
         kappa=kappa,
@@ -200,5 +193,6 @@ def read_fixed(table: ExponentialTable, which: int, delay: Array | None, voxels:
         return [left + (right - left) * g[:, None], (right - left) * per_delay[:, None]]
     value, slope = _hermite(g)
     slope = slope * per_delay[:, None]
-    corners = (left, table.fixed_slope[j, which], right, table.fixed_slope[j + 1, which])
+    per_step = -table.kappa * table.delay[1]  # the integral up to t - d falls with d as the input itself
+    corners = (left, per_step * table.fixed[j, 0], right, per_step * table.fixed[j + 1, 0])
     return [_weighted(w, corners) for w in (value, slope)]
