@@ -107,7 +107,7 @@ def exponential_table(
     basis = jnp.linalg.svd(curves, full_matrices=False)[2][: min(rank, times.size)]
 
     def at_delay(delay):
-        """Rows (n, m, t) of the table at one delay. dE/dd = K E - ca(t - d), so no second forward derivative is traced."""
+        """Rows (n, m, r) at one delay; dE/dd = K E - ca(t - d) spares a second forward derivative."""
         value, slope = jax.jvp(lambda x: exponential(x, delay), (log_rates,), (jnp.ones_like(log_rates),))
         rows, fixed = [value, slope * rate_step], fixed_curves(delay)
         if delay_bounds is not None:
