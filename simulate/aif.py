@@ -59,13 +59,28 @@ def parker_aif(
 
     The published curve starts with a step of 0.080 mmol/L (blood), not from 0.
     """
-    minutes, begun = _since_onset(times, onset, MINUTE)
+    elapsed, begun = _since_onset(times, onset, 1.0)
+    return blood_to_plasma(jnp.where(begun, parker_shape(elapsed), 0.0), haematocrit)
+
+
+def parker_shape(
+    elapsed: Float[ArrayLike, " t"],
+    *,
+    stretch: Real[ArrayLike, ""] = 1.0,
+    tail: Real[ArrayLike, ""] = 1.0,
+    washout: Real[ArrayLike, ""] = 1.0,
+) -> Float[Array, " t"]:
+    """Parker's form in whole blood [mmol/L], `elapsed` [s] >= 0 after the onset.
+
+    stretch : its passes take this many times as long, at the same area.      tail : factor on the washout's
+    amplitude.      washout : factor on its rate.
+    """
+    minutes = jnp.asarray(elapsed) / MINUTE
     area, centre, width = (jnp.asarray(v)[:, None] for v in (PARKER_AREA, PARKER_CENTRE, PARKER_WIDTH))
-    z = (minutes[None] - centre) / width
-    first_passes = jnp.sum(area / (width * math.sqrt(2 * math.pi)) * jnp.exp(-(z**2) / 2), axis=0)
-    washout = PARKER_ALPHA * jnp.exp(-PARKER_BETA * minutes)
-    blood = first_passes + washout * jax.nn.sigmoid(PARKER_S * (minutes - PARKER_TAU))
-    return blood_to_plasma(jnp.where(begun, blood, 0.0), haematocrit)
+    z = (minutes[None] / stretch - centre) / width
+    passes = jnp.sum(area / (stretch * width * math.sqrt(2 * math.pi)) * jnp.exp(-(z**2) / 2), axis=0)
+    slow = PARKER_ALPHA * jnp.exp(-washout * PARKER_BETA * minutes)
+    return passes + tail * slow * jax.nn.sigmoid(PARKER_S / stretch * (minutes - stretch * PARKER_TAU))
 
 
 def georgiou_aif(
@@ -82,15 +97,32 @@ def georgiou_aif(
     k more times round the body. The passes merge into the constant 1/(τ + (α+1)β) (renewal theorem), which
     replaces their sum after `GEORGIOU_MERGED`, so that the curve holds for a scan of any length.
     """
-    minutes, begun = _since_onset(times, onset, MINUTE)
-    amplitude, rate = (jnp.asarray(v)[:, None] for v in (GEORGIOU_AMPLITUDE, GEORGIOU_RATE))
-    loss = jnp.sum(amplitude * jnp.exp(-rate * minutes[None]), axis=0)
+    elapsed, begun = _since_onset(times, onset, 1.0)
+    return blood_to_plasma(jnp.where(begun, georgiou_shape(elapsed), 0.0), haematocrit)
+
+
+def georgiou_shape(
+    elapsed: Float[ArrayLike, " t"],
+    *,
+    stretch: Real[ArrayLike, ""] = 1.0,
+    tail: Real[ArrayLike, ""] = 1.0,
+    washout: Real[ArrayLike, ""] = 1.0,
+) -> Float[Array, " t"]:
+    """Georgiou's form in whole blood [mmol/L], `elapsed` [s] >= 0 after the onset; options as in `parker_shape`.
+
+    The tail is what the two slower exponentials make; the fastest one weighs the first pass alone.
+    """
+    minutes = jnp.asarray(elapsed) / MINUTE
+    amplitude, rate = jnp.asarray(GEORGIOU_AMPLITUDE), jnp.asarray(GEORGIOU_RATE)
+    amplitude = amplitude * jnp.where(jnp.arange(3) < 2, tail, 1.0)
+    rate = rate * jnp.where(jnp.arange(3) < 2, washout, 1 / jnp.asarray(stretch))
+    loss = jnp.sum(amplitude[:, None] * jnp.exp(-rate[:, None] * minutes[None]), axis=0)
     passes = jnp.arange(GEORGIOU_PASSES)[:, None]
     shape = (passes + 1) * (GEORGIOU_ALPHA + 1)
-    summed = jnp.sum(_gamma_density(minutes[None] - passes * GEORGIOU_TAU, shape, GEORGIOU_BETA), axis=0)
+    since = minutes / stretch
+    summed = jnp.sum(_gamma_density(since[None] - passes * GEORGIOU_TAU, shape, GEORGIOU_BETA), axis=0)
     merged = 1 / (GEORGIOU_TAU + (GEORGIOU_ALPHA + 1) * GEORGIOU_BETA)
-    blood = loss * jnp.where(minutes < GEORGIOU_MERGED, summed, merged)
-    return blood_to_plasma(jnp.where(begun, blood, 0.0), haematocrit)
+    return loss * jnp.where(since < GEORGIOU_MERGED, summed, merged) / stretch
 
 
 def weinmann_aif(

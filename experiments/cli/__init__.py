@@ -10,6 +10,7 @@ from experiments.cli.demo import demo
 from experiments.cli.estimate import estimate_app
 from experiments.cli.experiment import experiment
 from experiments.cli.simulate import simulate_app
+from experiments.cli.train import train_app
 from simulate.base.errors import InputError
 from simulate.base.selfcheck import environment
 
@@ -23,6 +24,7 @@ app = App(
 app.command(demo, name="demo")
 app.command(simulate_app)
 app.command(estimate_app)
+app.command(train_app)
 app.command(experiment, name="experiment")
 app.command(check, name="check")
 

@@ -1,0 +1,195 @@
+"""An endless stream of examinations to train on: phantoms from a bank; inlet, protocol and noise drawn on the fly."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float, Int, Key
+
+from estimate.qtmnet.features import Features, Frames, features, scan_facts
+from estimate.qtmnet.targets import target
+from estimate.qtmnet.time_basis import NODES
+from simulate.base.types import DCEProtocol
+from simulate.inlets import InletRange, draw_inlet
+from simulate.phantom import Region
+from simulate.phantom_bank import Bank
+from simulate.responses import LONGEST, SPACING, TRUTHS, frame_matrix
+from simulate.signal import spgr_concentration, spgr_signal
+
+FRAMES = 150
+"""Frames that every examination is padded to."""
+
+FAVOUR = 40.0
+"""Largest odds of a voxel of a tumour's rim over any other."""
+
+
+class Acquisition(NamedTuple):
+    """Ranges of the protocol (chosen): uniform, SNR log-uniform.
+
+    spacing : of frames [s].      frames : their number, as far as `longest` [s] allows.
+    baseline : whole frames before the inlet begins.      snr : baseline signal over sigma of one complex channel.
+    flip_angle [degrees], repetition_time [s].      t10_error : largest standard deviation of the logarithm of each
+    voxel's T10, in half of the examinations; the others have none.
+    """
+
+    spacing: tuple[float, float] = (1.5, 6.0)
+    frames: tuple[int, int] = (40, 150)
+    longest: float = 400.0
+    baseline: tuple[int, int] = (3, 12)
+    snr: tuple[float, float] = (20.0, 100.0)
+    flip_angle: tuple[float, float] = (10.0, 30.0)
+    repetition_time: tuple[float, float] = (0.003, 0.006)
+    t10_error: float = 0.08
+
+
+class Scan(NamedTuple):
+    """How one examination is made.
+
+    frames : where they lie.      matrix : (m, t), see `frame_matrix`.      area : of the inlet [mmol/L s].
+    onset : of the inlet [s].      baseline : (t,) 1 for frames before it.      snr, flip_angle, repetition_time,
+    t10_error : see `Acquisition`.
+    """
+
+    frames: Frames
+    matrix: Array
+    area: Array
+    onset: Array
+    baseline: Array
+    snr: Array
+    flip_angle: Array
+    repetition_time: Array
+    t10_error: Array
+
+
+class Voxels(NamedTuple):
+    """Of some voxels of a phantom: shape (v, m), peak (v,), truth (v, p), region (v,)."""
+
+    shape: Array
+    peak: Array
+    truth: Array
+    region: Array
+
+
+def draw_scan(
+    key: Key[Array, ""], ranges: Acquisition = Acquisition(), inlets: InletRange = InletRange(), inlet: Any = draw_inlet
+) -> Scan:
+    """A random protocol and input. inlet : function of (key, times, ranges) that draws the input."""
+    keys = jax.random.split(key, 10)
+
+    def uniform(k: Array, low: float, high: float) -> Array:
+        return jax.random.uniform(k, minval=low, maxval=high)
+
+    spacing = uniform(keys[0], *ranges.spacing)
+    count = jnp.minimum(jax.random.randint(keys[1], (), ranges.frames[0], ranges.frames[1] + 1), FRAMES)
+    count = jnp.minimum(count, (ranges.longest / spacing).astype(int))
+    before = jax.random.randint(keys[2], (), ranges.baseline[0], ranges.baseline[1] + 1)
+    onset = spacing * (before + uniform(keys[3], 0.0, 1.0))
+    start = spacing * jnp.arange(FRAMES)
+    weights, area = inlet(keys[4], SPACING * jnp.arange(LONGEST + 1), inlets)
+    erring = jax.random.bernoulli(keys[5])
+    return Scan(
+        frames=Frames(start, spacing, ((jnp.arange(FRAMES) < count) & (start < onset + NODES[-1])).astype(start.dtype)),
+        matrix=frame_matrix(weights, spacing * jnp.arange(FRAMES + 1) - onset),
+        area=area,
+        onset=onset,
+        baseline=(jnp.arange(FRAMES) < before).astype(start.dtype),
+        snr=jnp.exp(uniform(keys[6], jnp.log(ranges.snr[0]), jnp.log(ranges.snr[1]))),
+        flip_angle=uniform(keys[7], *ranges.flip_angle),
+        repetition_time=uniform(keys[8], *ranges.repetition_time),
+        t10_error=jnp.where(erring, uniform(keys[9], 0.0, ranges.t10_error), 0.0),
+    )
+
+
+def measure(key: Key[Array, ""], voxels: Voxels, scan: Scan) -> Float[Array, "v t"]:
+    """Concentration [mmol/L] of the voxels as the scan measures it: SPGR signal, noise, and back with a T10 that errs.
+
+    The noise is that of one channel: at these ratios of signal to noise Rice's distribution is Gauss's.
+    """
+    clean = (voxels.shape.astype(jnp.float32) @ scan.matrix) * voxels.peak[:, None]
+    protocol = DCEProtocol(times=scan.frames.start, repetition_time=scan.repetition_time, flip_angle=scan.flip_angle)
+    t10 = voxels.truth[:, TRUTHS.index("T10")]
+    signal = spgr_signal(clean, protocol, t10=t10)
+    noise, error = jax.random.split(key)
+    before = scan.baseline
+    sigma = jnp.mean(signal @ before) / jnp.maximum(jnp.sum(before), 1) / scan.snr
+    signal = signal + sigma * jax.random.normal(noise, signal.shape)
+    believed = t10 * jnp.exp(scan.t10_error * jax.random.normal(error, t10.shape))
+    unit = spgr_signal(jnp.zeros_like(signal[:, :1]), protocol, t10=believed)[:, 0]
+    s0 = (signal @ before) / jnp.maximum(jnp.sum(before), 1) / unit
+    found = spgr_concentration(signal, protocol, t10=believed, s0=s0)
+    return jnp.where(jnp.isfinite(found), found, 0.0) * scan.frames.weight
+
+
+class Example(NamedTuple):
+    """Of one examination: features, target (v, q), weight (v, q), and which voxels the context may use (v,)."""
+
+    features: Features
+    target: Array
+    weight: Array
+    inside: Array
+
+
+def example(key: Key[Array, ""], voxels: Voxels, scan: Scan) -> Example:
+    """Measure voxels and turn them into what the network sees and should say."""
+    measured, keep, share = jax.random.split(key, 3)
+    curves = measure(measured, voxels, scan)
+    everywhere = jnp.ones(curves.shape[0], bool)
+    seen = features(curves, scan.frames, scan_facts(curves, scan.frames, everywhere))
+    truth = {name: voxels.truth[:, i] for i, name in enumerate(TRUTHS)}
+    wanted, weight = target(truth, seen.level, scan.area, seen.enhanced)
+    # scans are larger and smaller than a training block: contexts of many sizes
+    kept = jax.random.uniform(keep, everywhere.shape) < jax.random.uniform(share, (), minval=0.2, maxval=1.0)
+    return Example(seen, wanted, weight * seen.enhanced[:, None], seen.enhanced & kept)
+
+
+def voxels_of(bank: Bank, phantom: Int[Array, ""], index: Int[Array, " v"]) -> Voxels:
+    return Voxels(
+        bank.shape[phantom, index], bank.peak[phantom, index], bank.truth[phantom, index], bank.region[phantom, index]
+    )
+
+
+def draw_voxels(key: Key[Array, ""], bank: Bank, phantom: Int[Array, ""], count: int) -> Int[Array, " v"]:
+    """Indices of random voxels, those of the tumour's rim up to `FAVOUR` times as likely; with replacement."""
+    choose, favour = jax.random.split(key)
+    rim = bank.region[phantom] == int(Region.RIM)
+    odds = jnp.where(rim, jnp.exp(jax.random.uniform(favour, maxval=jnp.log(FAVOUR))), 1.0)
+    total = jnp.cumsum(odds)
+    return jnp.searchsorted(total, total[-1] * jax.random.uniform(choose, (count,)))
+
+
+def sets(key: Key[Array, ""], bank: Bank, *, scans: int, voxels: int) -> Example:
+    """`scans` examinations of `voxels` random voxels each, stacked."""
+
+    def one(key: Array) -> Example:
+        which, place, draw, noise = jax.random.split(key, 4)
+        phantom = jax.random.randint(which, (), 0, bank.peak.shape[0])
+        chosen = voxels_of(bank, phantom, draw_voxels(place, bank, phantom, voxels))
+        return example(noise, chosen, draw_scan(draw))
+
+    return jax.vmap(one)(jax.random.split(key, scans))
+
+
+def patches(key: Key[Array, ""], bank: Bank, *, scans: int, side: int, beside: int) -> Example:
+    """Examinations of a cube of `side` voxels, turned and mirrored at random, and `beside` random voxels after it."""
+
+    def one(key: Array) -> Example:
+        which, place, draw, noise, corner, turn = jax.random.split(key, 6)
+        phantom = jax.random.randint(which, (), 0, bank.peak.shape[0])
+        cube = _cube(corner, turn, bank.side, side)
+        index = jnp.concatenate([cube, draw_voxels(place, bank, phantom, beside)])
+        return example(noise, voxels_of(bank, phantom, index), draw_scan(draw))
+
+    return jax.vmap(one)(jax.random.split(key, scans))
+
+
+def _cube(corner: Array, turn: Array, whole: int, side: int) -> Int[Array, " v"]:
+    """Flat indices of a random cube within a grid of `whole` voxels along an edge, in a random orientation."""
+    at = jax.random.randint(corner, (3,), 0, whole - side + 1)
+    axes, flips = jax.random.split(turn)
+    step = jnp.array([whole * whole, whole, 1])
+    base = jnp.sum(at * step)
+    order = jax.random.permutation(axes, step)
+    back = jax.random.bernoulli(flips, shape=(3,))
+    along = jnp.where(back[:, None], jnp.arange(side)[::-1], jnp.arange(side)) * order[:, None]
+    return (base + along[0][:, None, None] + along[1][:, None] + along[2]).ravel()

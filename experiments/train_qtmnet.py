@@ -1,0 +1,114 @@
+"""Train QTMnet on phantoms: banks, stages, calibration; weights with log, configuration and pictures."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from estimate.qtmnet.calibration import calibrate
+from estimate.qtmnet.network import Architecture
+from estimate.qtmnet.training import new_network, patches_loss, sets_loss, validation
+from estimate.qtmnet.weights import Trained, save_trained
+from estimate.training.loop import CHECKPOINT, LOG, Rhythm, Stage, read_log, train
+from experiments.figures.training import training_figure
+from simulate.base.errors import InputError
+from simulate.base.files import prepare_output_folder, temporary_sibling, write_atomically
+from simulate.base.provenance import provenance
+from simulate.phantom_bank import Bank, BankConfig, read_bank, write_bank
+
+Progress = Callable[[str, int, int], None]
+
+WEIGHTS, CONFIGURATION, PICTURE = "qtmnet.safetensors", "config.json", "loss.png"
+
+
+def train_qtmnet(
+    config: dict[str, dict[str, Any]], out: Path, *, resume: bool = False, progress: Progress | None = None
+) -> Trained:
+    """Train with a configuration (see `train_config.read_config`) into the folder `out`.
+
+    Phantoms lie in out/phantoms and are kept. `resume` goes on from the last checkpoint; without it, a folder that
+    holds one is refused.
+
+    Raises InputError for a folder of another run.
+    """
+    out = prepare_output_folder(out)
+    if resume != (out / CHECKPOINT).exists():
+        cure = "leave out --resume" if resume else "give --resume to go on, or another folder"
+        raise InputError(out / CHECKPOINT, "", "does not exist" if resume else "is there already", cure)
+    banks = {split: _bank(config["phantoms"], split, out, progress) for split in ("train", "validate", "calibrate")}
+    shape = Architecture(**{k: tuple(v) if isinstance(v, list) else v for k, v in config["network"].items()})
+    seed, side = config[""]["seed"], banks["train"].side
+    graph, weights = new_network(shape, seed)
+    stages, cube = _stages(config, graph, side), config["patches"]["side"]
+    branch = len(stages) > 1
+    rhythm = Rhythm(**config["rhythm"])
+    begun = time.monotonic()
+
+    def report(done: int, total: int, line: dict[str, float]) -> None:
+        if progress is not None:
+            progress(f"training, loss {line['loss']:.3f}", done, total)
+
+    average = train(
+        out, weights, stages, _on_devices(banks["train"])[:6], seed=seed, config=config,
+        validate=validation(graph, banks["validate"], seed=seed + 1, cube=cube if branch else None),
+        rhythm=rhythm, resume=resume, report=report,
+    )  # fmt: skip
+    widening, familiarity = calibrate(
+        graph, average, banks["calibrate"], seed=seed + 2, cube=cube if branch else None
+    )  # fmt: skip
+    facts = {
+        "config": config,
+        "devices": [str(d.device_kind) for d in jax.devices()],
+        "last session [s]": round(time.monotonic() - begun),
+        "provenance": provenance(command="tracerflow train qtmnet", options=config, inputs=[], seed=seed),
+    }
+    trained = Trained(nnx.merge(graph, average), branch, widening, familiarity, facts)
+    save_trained(out / WEIGHTS, trained)
+    write_atomically(out / CONFIGURATION, json.dumps(facts, indent=2) + "\n")
+    with temporary_sibling(out / PICTURE) as path:
+        training_figure(read_log(out / LOG)).savefig(path, dpi=110)
+    return trained
+
+
+def _stages(config: dict[str, dict[str, Any]], graph: Any, side: int) -> list[Stage]:
+    one, two = config["sets"], config["patches"]
+    stages = [
+        Stage(
+            "sets",
+            one["steps"],
+            one["learning_rate"],
+            sets_loss(graph, scans=one["scans"], voxels=one["voxels"], side=side),
+        )
+    ]
+    if config["network"]["branch"] and two["steps"]:
+        loss = patches_loss(graph, scans=two["scans"], cube=two["side"], beside=two["beside"], side=side)
+        stages.append(Stage("patches", two["steps"], two["learning_rate"], loss))
+    return stages
+
+
+def _bank(options: dict[str, Any], split: str, out: Path, progress: Progress | None) -> Bank:
+    config = BankConfig(options["seed"], split, options["side"], options["terminals"])
+
+    def report(done: int, total: int) -> None:
+        if progress is not None:
+            progress(f"{split} phantoms", done, total)
+
+    paths = write_bank(out / "phantoms" / split, config, options[split], progress=report)
+    found = read_bank(paths)
+    return Bank(*(jnp.asarray(a) for a in found[:6]), found.side)
+
+
+def _on_devices(bank: Bank) -> Bank:
+    """The bank on every device: batches are drawn where they are used."""
+    devices = jax.devices()
+    if len(devices) == 1:
+        return bank
+    mesh = jax.sharding.Mesh(np.asarray(devices), ("scans",))
+    everywhere = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+    return Bank(*(jax.device_put(a, everywhere) for a in bank[:6]), bank.side)

@@ -1,0 +1,111 @@
+"""Banks of phantoms as their responses, on disk: what an estimator is trained, calibrated and tested on.
+
+Every split has its own random keys, so no two splits share a vessel tree or a tissue map.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from simulate.base.errors import InputError
+from simulate.base.files import AnyPath
+from simulate.base.hdf5 import read_hdf5, write_hdf5
+from simulate.base.pieces import run_pieces
+from simulate.dce import vascularise
+from simulate.phantom import tumour_phantom
+from simulate.responses import KNOTS, TRUTHS, Responses, phantom_responses
+
+SPLITS = ("train", "calibrate", "validate", "test")
+
+MIXINGS = (1.0, 0.5, 0.25, 0.0)
+"""Capillaries of 1, 2 and 4 stirred tanks and in plug flow; a bank mixes them in equal shares."""
+
+CELLS = (1.5, 2.0, 3.0)
+"""Edges of a voxel [mm]."""
+
+GRADES, GRADE_SHARES = (0, 2, 3, 4), (0.08, 0.22, 0.25, 0.45)
+
+
+class BankConfig(NamedTuple):
+    """What makes a bank; chosen. None draws from the module's lists.
+
+    side : voxels along an edge of a phantom.      terminals : of each of its two trees.
+    """
+
+    seed: int = 0
+    split: str = "train"
+    side: int = 16
+    terminals: int = 2000
+    mixing: float | None = None
+    cell: float | None = None
+    grade: int | None = None
+
+
+class Bank(NamedTuple):
+    """Stacked `Responses` of n phantoms: shape (n, c, m) float16, peak (n, c), truth (n, c, p), region (n, c),
+    cell (n,) [mm], mixing (n,)."""
+
+    shape: Any
+    peak: Any
+    truth: Any
+    region: Any
+    cell: Any
+    mixing: Any
+    side: int
+
+
+def bank_phantom(config: BankConfig, index: int) -> Responses:
+    """Phantom number `index` of a bank; the same every time, and with the same vessels for every `mixing`."""
+    root = jax.random.fold_in(jax.random.key(config.seed), SPLITS.index(config.split))
+    draw, grow = jax.random.split(jax.random.fold_in(root, index))
+    rng = np.random.default_rng([config.seed, SPLITS.index(config.split), index])
+    grade, cell, mixing, late = (
+        rng.choice(GRADES, p=GRADE_SHARES), rng.choice(CELLS), rng.choice(MIXINGS), rng.uniform(2.0, 6.0)
+    )  # fmt: skip
+    edge = float(cell if config.cell is None else config.cell)
+    phantom = tumour_phantom(
+        draw, shape=(config.side,) * 3, cell=(edge,) * 3,
+        grade=int(grade if config.grade is None else config.grade),
+        mixing=float(mixing if config.mixing is None else config.mixing), late_feed=float(late),
+    )  # fmt: skip
+    return phantom_responses(vascularise(grow, phantom, terminals=config.terminals))
+
+
+def write_bank(
+    folder: AnyPath, config: BankConfig, count: int, *, progress: Callable[[int, int], None] | None = None
+) -> list[Path]:
+    """Simulate the bank's phantoms into a folder, one file each; what is there already is kept."""
+
+    def work(index: int, path: Path) -> None:
+        found = bank_phantom(config, index)
+        tree = {name: np.asarray(getattr(found, name)) for name in found._fields}
+        write_hdf5(path, tree, {"config": json.dumps(config._asdict()), "truths": " ".join(TRUTHS)})
+
+    names = [f"{config.split}-{i:05d}.h5" for i in range(count)]
+    return run_pieces(folder, names, work, config=config._asdict(), progress=progress)
+
+
+def read_bank(paths: Sequence[Path]) -> Bank:
+    """Load phantoms (all of one size) into memory; 1.8 MB each at 16 voxels along an edge.
+
+    Raises InputError for a file whose responses were made at other knots, or phantoms of different size.
+    """
+    first = read_hdf5(paths[0])
+    cells, knots = first["shape"].shape
+    shape = np.empty((len(paths), cells, knots), np.float16)
+    rest: dict[str, list[Any]] = {name: [] for name in ("peak", "truth", "region", "cell", "mixing")}
+    for i, path in enumerate(paths):
+        tree = read_hdf5(path)
+        if tree["shape"].shape != (cells, KNOTS.size):
+            raise InputError(
+                path, "shape", f"is {tree['shape'].shape}, not {(cells, KNOTS.size)}", "make the bank again"
+            )
+        shape[i] = tree["shape"]
+        for name, values in rest.items():
+            values.append(tree[name][0] if name == "cell" else tree[name])
+    stacked = {name: np.stack(values) for name, values in rest.items()}
+    return Bank(shape=shape, side=int(first["cells"][0]), **stacked)

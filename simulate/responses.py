@@ -1,0 +1,123 @@
+r"""Every cell's response to one short bolus, from which its curve for ANY input and frames is a matrix product.
+
+A bed with steady flow is linear and does not change with time. With r(t) a cell's response to the cubic B-spline
+B(t) of 1 s knots, the input ca(t) = \sum_k a_k B(t - k) gives
+
+    C(t) = \sum_k a_k r(t - k),    mean over frame j:  C_j = \sum_m r(\tau_m) M_{mj}.
+
+r is smooth, so it is kept at `KNOTS` (dense while the bolus passes) and read linearly between them. The spline
+rather than a hat: its spectrum falls off so fast that no frequencies need be cut, and nothing rings.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float
+
+from simulate.base.units import from_clinical
+from simulate.dce import PerfusedPhantom, truth_maps
+from simulate.transport.engine import cell_concentration, transport
+from simulate.transport.readout import readout
+
+SPACING = 1.0
+"""Seconds between the splines, and between the samples of an inlet."""
+
+LONGEST = 320.0
+"""Seconds for which responses are known."""
+
+_FINE = 0.5
+
+KNOTS = np.concatenate([np.arange(-2, 40, _FINE), np.arange(40, 90, 1.0), np.arange(90, LONGEST + 1, 2.5)])
+"""Times [s] at which a response is kept, from the spline's centre."""
+
+FREQUENCIES = 768
+
+TRUTHS = ("Fp", "PS", "vp", "ve", "Ktrans", "vp_vessels", "delay", "speed", "T10")
+"""Truth kept with the responses, in internal units."""
+
+
+class Responses(NamedTuple):
+    """Of the c cells of one phantom.
+
+    shape : (c, m) float16, response at `KNOTS` over `peak`.      peak : (c,) its largest value.
+    truth : (c, p) values of `TRUTHS`, internal units; delay from the inlet.      region : (c,).
+    cells : number along each axis.      cell : edges [mm].      mixing : 1/N of the capillaries.
+    """
+
+    shape: Any
+    peak: Any
+    truth: Any
+    region: Any
+    cells: tuple[int, int, int]
+    cell: tuple[float, float, float]
+    mixing: float
+
+
+def spline(times: Float[Array, " t"]) -> Float[Array, " t"]:
+    """Cubic B-spline of knots 1 s apart, centred at 0."""
+    x = jnp.abs(times) / SPACING
+    inner = 2 / 3 - x**2 + x**3 / 2
+    outer = jnp.maximum(2 - x, 0.0) ** 3 / 6
+    return jnp.where(x < 1, inner, outer)
+
+
+def inlet_curve(weights: Float[Array, "*s k"], times: Float[Array, " t"]) -> Float[Array, "*s t"]:
+    """The input ca(t) [mmol/L] itself: splines centred at 0, 1, 2, ... s with these weights."""
+    centres = SPACING * jnp.arange(weights.shape[-1])
+    return weights @ jax.vmap(spline)(times[None, :] - centres[:, None])
+
+
+def phantom_responses(perfused: PerfusedPhantom, *, frequencies: int = FREQUENCIES) -> Responses:
+    """Responses and truth of every cell of a phantom."""
+    fine = np.arange(-2, 2.01, 0.1)
+    out = readout(np.asarray(spline(jnp.asarray(fine))), fine, KNOTS, 0.0, frequencies=frequencies)
+    contents, _ = transport(perfused.bed, out)
+    curves = np.asarray(cell_concentration(perfused.bed, contents))
+    peak = np.maximum(curves.max(axis=1), 1e-12)
+    truth = truth_maps(perfused)
+    values = [np.asarray(from_clinical(name, np.asarray(truth[name]))).ravel() for name in TRUTHS]
+    return Responses(
+        shape=(curves / peak[:, None]).astype(np.float16),
+        peak=peak.astype(np.float32),
+        truth=np.nan_to_num(np.stack(values, axis=1)).astype(np.float32),
+        region=np.asarray(perfused.phantom.region).ravel().astype(np.int8),
+        cells=perfused.blood.shape,
+        cell=perfused.phantom.cell,
+        mixing=float(perfused.phantom.mixing),
+    )
+
+
+@jax.jit
+def frame_matrix(weights: Float[Array, " k"], edges: Float[Array, " j1"]) -> Float[Array, "m j"]:
+    """M of the module's equation: what every frame's mean takes from every knot of a response.
+
+    weights : of the inlet's splines.      edges : of frames that run back to back [s] after the first spline's centre.
+
+    Between fine points half a second apart both r and the comb of the weights are linear, so their sum may be read
+    either way: as the comb's running integral at the frames' edges, shifted by every fine point.
+    """
+    # the comb at half seconds from 0 on: a_0, 0, a_1, 0, ...; its running integral is quadratic in between
+    comb = jnp.stack([weights, jnp.zeros_like(weights)], axis=1).ravel()
+    area = jnp.concatenate([jnp.zeros(1), jnp.cumsum((comb[:-1] + comb[1:]) / 2 * _FINE)])
+
+    def running(t: Array) -> Array:
+        z = jnp.clip(t / _FINE, 0.0, comb.size - 1.001)
+        i = z.astype(jnp.int32)
+        f = z - i
+        left, right = comb[i], comb[i + 1]
+        before = jnp.minimum(t / _FINE, 0.0)  # the first tooth rises from half a second before 0
+        rise = comb[0] * _FINE * jnp.where(before > -1, before + before**2 / 2, -0.5)
+        return area[i] + _FINE * (f * left + f * f / 2 * (right - left)) + jnp.where(before < 0, rise, 0.0)
+
+    at = running(edges[None, :] - _FINE_POINTS[:, None])
+    means = jnp.diff(at, axis=1) / jnp.diff(edges)
+    return jnp.asarray(_READING, means.dtype) @ means
+
+
+_FINE_POINTS = np.arange(KNOTS[0], LONGEST + _FINE, _FINE)
+
+_READING = np.stack([np.interp(_FINE_POINTS, KNOTS, row, right=0.0) for row in np.eye(KNOTS.size)])
+"""(m, n): weight of every knot in the linear reading at the fine points."""
