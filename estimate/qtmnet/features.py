@@ -106,6 +106,14 @@ def scan_facts(curves: Float[Array, "v t"], frames: Frames, inside: Bool[Array, 
     mean = jnp.sum(curves * inside[:, None], axis=0) / jnp.maximum(jnp.sum(inside), 1)
     arrival = arrival_time(mean, frames)
     level, variance, _, spread = levels(curves, frames, arrival)
+    return facts_from(arrival, level, variance, spread, inside)
+
+
+def facts_from(
+    arrival: Float[Array, ""], level: Float[Array, " v"], variance: Float[Array, " v"], spread: Float[Array, ""],
+    inside: Bool[Array, " v"],
+) -> ScanFacts:  # fmt: skip
+    """The same from what `levels` finds."""
     usable = inside & (level > SEEN * jnp.sqrt(variance * spread))
     return ScanFacts(arrival, _median(level, usable), _median(variance, inside))
 

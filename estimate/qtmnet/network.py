@@ -111,9 +111,10 @@ class Stage(nnx.Module):
         self.norm = nnx.RMSNorm(out, rngs=rngs)
         self.second = Convolution(out, out, rngs=rngs)
 
-    def __call__(self, x: Array) -> Array:
-        x = nnx.gelu(self.first(x))
-        return x + nnx.gelu(self.second(self.norm(x)))
+    def __call__(self, x: Array, inside: Array) -> Array:
+        """Every value outside the scan is zero, as beyond the ends of an array: both are the same to a convolution."""
+        x = nnx.gelu(self.first(x)) * inside
+        return (x + nnx.gelu(self.second(self.norm(x)))) * inside
 
 
 class Branch(nnx.Module):
@@ -126,16 +127,20 @@ class Branch(nnx.Module):
         self.up = nnx.List([Stage(fine + coarse, fine, rngs=rngs) for fine, coarse in wider])
 
     def __call__(self, x: Float[Array, "b d h w c"], inside: Float[Array, "b d h w"]) -> Float[Array, "b d h w o"]:
-        x = self.enter(x) * inside[..., None]
+        return self.after_entry(self.enter(x), inside)
+
+    def after_entry(self, x: Float[Array, "b d h w c"], inside: Float[Array, "b d h w"]) -> Array:
+        """The same from the channels that `enter`, which sees single voxels, has made."""
+        x = x * inside[..., None]
         skipped = []
         for level, stage in enumerate(self.down):
-            x = stage(jnp.concatenate([x, inside[..., None]], axis=-1)) * inside[..., None]
+            x = stage(jnp.concatenate([x, inside[..., None]], axis=-1), inside[..., None])
             if level < len(self.down) - 1:
                 skipped.append((x, inside))
                 x, inside = _halve(x, inside)
         for stage in self.up:
             fine, inside = skipped.pop()
-            x = stage(jnp.concatenate([fine, _double(x)], axis=-1)) * inside[..., None]
+            x = stage(jnp.concatenate([fine, _double(x)], axis=-1), inside[..., None])
         return x
 
 

@@ -16,7 +16,7 @@ def save_tree(path: AnyPath, tree: Any, facts: dict[str, Any]) -> None:
     """Write the arrays of a PyTree under their paths in it, and `facts` (as JSON) in the header; whole or not at all."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     # safetensors stores the buffer as it lies in memory: make it contiguous
-    arrays = {jax.tree_util.keystr(where): np.ascontiguousarray(leaf) for where, leaf in leaves}
+    arrays = {jax.tree_util.keystr(where): np.asarray(leaf, order="C") for where, leaf in leaves}
     write_atomically(path, save(arrays, metadata={"facts": json.dumps(facts)}))
 
 

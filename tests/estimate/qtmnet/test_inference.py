@@ -1,0 +1,111 @@
+"""A scan's answer depends on the scan alone: not on scale, padding, tiles, the order of voxels or chunks."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from estimate.qtmnet import inference, tiles
+from estimate.qtmnet.familiarity import Familiarity
+from estimate.qtmnet.network import Architecture, QTMnet
+from estimate.qtmnet.targets import SCORED
+from estimate.qtmnet.weights import Trained, load_trained, save_trained
+
+SHAPE = (18, 15, 11)
+SPACING = 2.5
+STARTS = SPACING * np.arange(60)
+
+
+@pytest.fixture(scope="module")
+def network():
+    """A small network whose every part matters: nothing is left at the zeros that training starts from."""
+    shape = Architecture(encoder=16, blocks=1, heads=2, context=16, decoder=16, branch=(8, 8, 8), rounds=2)
+    net = QTMnet(shape, rngs=nnx.Rngs(0))
+    graph, weights = nnx.split(net)
+    leaves, structure = jax.tree.flatten(weights)
+    keys = jax.random.split(jax.random.key(1), len(leaves))
+    leaves = [
+        a + 0.1 * jax.random.normal(k, a.shape) / np.sqrt(max(a.shape[0], 1)) for a, k in zip(leaves, keys, strict=True)
+    ]
+    widening = dict.fromkeys(SCORED, 1.645)
+    return Trained(nnx.merge(graph, jax.tree.unflatten(structure, leaves)), True, widening, Familiarity.empty(), {})
+
+
+@pytest.fixture(scope="module")
+def scan():
+    """Curves (*SHAPE, t) of made-up tissue with noise, and a mask with holes."""
+    rng = np.random.default_rng(0)
+    t = np.maximum(STARTS - 22.0 - rng.uniform(0, 6, SHAPE)[..., None], 0)
+    rate, height, tail = (rng.uniform(*r, SHAPE)[..., None] for r in ((0.03, 0.2), (0.02, 0.4), (0.1, 0.6)))
+    curves = height * (t * rate * np.exp(1 - t * rate) + tail * (1 - np.exp(-t * rate)))
+    curves = curves + 0.01 * rng.standard_normal(curves.shape)
+    return curves.astype(np.float32), rng.random(SHAPE) < 0.9
+
+
+def ask(network, curves, mask, core=tiles.CORE, pieces=1):
+    """Volumes (*space, q) of values; NaN outside the mask."""
+    where = np.nonzero(mask)
+
+    def blocks():
+        for part in np.array_split(np.arange(len(where[0])), pieces):
+            here = tuple(axis[part] for axis in where)
+            yield here, curves[here]
+
+    found = inference.answer(network, blocks, mask.shape, STARTS, SPACING, core=core)
+    value = np.full((*mask.shape, found.value.shape[1]), np.nan)
+    value[where] = found.value
+    return value, found
+
+
+def relative(a, b):
+    return np.nanmax(np.abs(a - b))
+
+
+def test_scaling_the_input_changes_no_scale_free_output(network, scan):
+    curves, mask = scan
+    plain, first = ask(network, curves, mask)
+    for factor in (0.5, 0.7, 1.4, 2.0):
+        scaled, other = ask(network, (factor * curves).astype(np.float32), mask)
+        assert relative(scaled, plain) < 1e-5 * 10, factor
+        np.testing.assert_allclose(other.level, factor * first.level, rtol=1e-5)
+
+
+def test_padding_moves_nothing(network, scan):
+    curves, mask = scan
+    plain, _ = ask(network, curves, mask)
+    for before, after in ((1, 2), (3, 0), (5, 7)):
+        wide = [(before, after)] * 3
+        padded, _ = ask(network, np.pad(curves, [*wide, (0, 0)]), np.pad(mask, wide))
+        inner = tuple(slice(before, before + n) for n in mask.shape)
+        assert relative(padded[inner], plain) < 1e-4
+
+
+def test_tiles_make_no_seams(network, scan, monkeypatch):
+    curves, mask = scan
+    curves, mask = np.concatenate([curves] * 4, axis=0), np.concatenate([mask] * 4, axis=0)  # longer than any margin
+    plain, _ = ask(network, curves, mask)
+    for core in ((16, 15, 11), (32, 8, 12), (4, 96, 96)):
+        tiled, _ = ask(network, curves, mask, core=core)
+        assert relative(tiled, plain) < 1e-4, core
+    monkeypatch.setattr(tiles, "MARGIN", 8)  # narrower than what the U-Net sees: now it must show
+    tiled, _ = ask(network, curves, mask, core=(16, 15, 11))
+    assert relative(tiled, plain) > 1e-4
+
+
+def test_the_order_of_voxels_and_the_size_of_blocks_do_not_matter(network, scan, monkeypatch):
+    curves, mask = scan
+    plain, _ = ask(network, curves, mask)
+    monkeypatch.setattr(inference, "_CHUNK", 1000)
+    jax.clear_caches()
+    pieces, _ = ask(network, curves, mask, pieces=5)
+    assert relative(pieces, plain) < 1e-4
+
+
+def test_weights_survive_their_file(network, scan, tmp_path):
+    save_trained(tmp_path / "net.safetensors", network)
+    again = load_trained(tmp_path / "net.safetensors")
+    curves, mask = scan
+    np.testing.assert_array_equal(ask(again, curves, mask)[0], ask(network, curves, mask)[0])
+    assert again.widening == network.widening
+    assert jnp.all(again.familiarity.limit == network.familiarity.limit)
