@@ -5,7 +5,8 @@ is held.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import jax.numpy as jnp
@@ -14,9 +15,15 @@ import numpy as np
 from estimate.arterial import LOWEST_PEAK, ArterialInput, aif_from_roi, find_aif_among, population_aif
 from estimate.baseline import detect_baseline, estimate_onset
 from estimate.kinetic_fit import FIT_MODELS, fit_kinetics
+from estimate.qtmnet.inference import answer
+from estimate.qtmnet.maps import parameters, status_of, warnings_of
+from estimate.qtmnet.scale import SOURCES, asl_scale, describe, population_scale, vessel_scale
+from estimate.qtmnet.targets import SCORED
+from estimate.qtmnet.weights import SHIPPED, load_trained
 from estimate.relaxometry import block_concentration, vfa_t1
 from estimate.semiquantitative import semiquantitative
 from simulate.base.errors import InputError
+from simulate.base.files import sha256_of
 from simulate.base.status import NO_ESTIMATE, Status
 from simulate.base.types import DCEProtocol, Maps, Series
 from simulate.base.units import to_clinical
@@ -37,15 +44,27 @@ class VFA:
     repetition_time: float
 
 
+METHODS = (*FIT_MODELS, "qtmnet")
+
+FEWEST_FRAMES = 20
+"""QTMnet refuses shorter series."""
+
+
 @dataclass(frozen=True)
 class Estimate:
-    """Maps (clinical units, NaN outside the mask), status bits, the input used, and the protocol as used."""
+    """Maps (clinical units, NaN outside the mask), status bits, the input used, and the protocol as used.
+
+    aif : None where the method needs none.      facts : what else made the maps, by name (the scale, the weights).
+    warnings : sentences that the reader must not miss.
+    """
 
     maps: Maps
     status: Any
-    aif: ArterialInput
+    aif: ArterialInput | None
     protocol: DCEProtocol
     method: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
 
 def estimate_maps(
@@ -60,6 +79,9 @@ def estimate_maps(
     fit_delay: bool = False,
     arterial_volume: bool = False,
     bounds: dict[str, tuple[float, float]] | None = None,
+    scale: str = "population",
+    cbf: np.ndarray | None = None,
+    weights: Path | None = None,
     progress: Progress | None = None,
 ) -> Estimate:
     """Perfusion maps of a DCE series.
@@ -67,7 +89,7 @@ def estimate_maps(
     Parameters
     ----------
     series : (*space, t) signal or concentration with its protocol.
-    method : a model of `fit_kinetics`.
+    method : a model of `fit_kinetics`, or "qtmnet", which needs no arterial input (three-dimensional series only).
     aif : an `ArterialInput`; a boolean array (*space), the region of an artery; "auto", found in the images;
         "parker" or "georgiou", the population's, arriving when contrast first appears.
     haematocrit : of the vessels in which the input is measured, turns blood into plasma.
@@ -76,25 +98,38 @@ def estimate_maps(
     b1 : transmit field relative to nominal (a number or a map).
     mask : (*space) voxels to estimate; all by default. The input is looked for in the whole image.
     fit_delay, arterial_volume, bounds : see `fit_kinetics`.
+    scale : of qtmnet, where its absolute values come from (`estimate.qtmnet.scale`): "population"; "vessels", the
+        area of `aif`; "asl", a map `cbf` (*space) [mL/100 g/min].
+    weights : of qtmnet; those that ship by default.
 
     Raises
     ------
     InputError where something the user gave cannot be used.
     """
-    if method not in FIT_MODELS:
-        raise InputError("method", method, "is no model", f"choose one of {', '.join(FIT_MODELS)}")
+    if method not in METHODS:
+        raise InputError("method", method, "is no method", f"choose one of {', '.join(METHODS)}")
     voxels = _Voxels(series, t10, b1, _whole(mask, series.data.shape[:-1], "mask"))
-    protocol = voxels.protocol
-    times = np.asarray(protocol.frame_centres, dtype=float)
     report = progress or (lambda *_: None)
-    if not isinstance(aif, ArterialInput):
-        aif = _arterial_input(voxels, aif, times, haematocrit, report)
+    times = np.asarray(voxels.protocol.frame_centres, dtype=float)
+
+    def arterial_input() -> ArterialInput:
+        return aif if isinstance(aif, ArterialInput) else _arterial_input(voxels, aif, times, haematocrit, report)
+
+    if method == "qtmnet":
+        _check_for_qtmnet(voxels, scale, cbf)
+        found = arterial_input() if scale == "vessels" else None
+        return _qtmnet(voxels, scale, found, cbf, haematocrit, weights or SHIPPED, report)
+    return _fit(voxels, method, arterial_input(), times, fit_delay, arterial_volume, bounds, report)
+
+
+def _fit(
+    voxels: "_Voxels", method: str, aif: ArterialInput, times: np.ndarray, fit_delay: bool, arterial_volume: bool,
+    bounds: dict[str, tuple[float, float]] | None, report: Progress,
+) -> Estimate:  # fmt: skip
     arrays: dict[str, np.ndarray] = {}
-    total = int(voxels.mask.sum())
-    done = 0
+    total, done = int(voxels.mask.sum()), 0
     report(f"fitting {method}", done, total)
     for where, concentration, before, t10_here in voxels.blocks():
-        semi = semiquantitative(concentration, times, arrival=times[protocol.baseline - 1])
         fit = fit_kinetics(
             concentration, times, aif.curve, aif_times=aif.times, model=method, fit_delay=fit_delay,
             arterial_volume=arterial_volume, bounds=bounds,
@@ -102,12 +137,87 @@ def estimate_maps(
         # a frame without concentration is why the curve is not finite: say the cause
         status = np.where(before != 0, before, np.asarray(fit.status))
         found = _named_maps(fit, fit_delay, arterial_volume)
-        found |= {"peak": semi.peak, "TTP": semi.TTP, "IAUC60": semi.IAUC60, "T10": t10_here}
+        found |= _plain_maps(concentration, times, voxels.protocol, t10_here)
         _scatter(arrays, voxels.mask.shape, where, found, status)
         done += len(where[0])
         report(f"fitting {method}", done, total)
     status = arrays.pop("status").astype(np.int32)
-    return Estimate(Maps(arrays, series.affine), status, aif, protocol, method)
+    return Estimate(Maps(arrays, voxels.series.affine), status, aif, voxels.protocol, method)
+
+
+def _plain_maps(concentration: np.ndarray, times: np.ndarray, protocol: DCEProtocol, t10: np.ndarray) -> dict[str, Any]:
+    """What needs no model."""
+    semi = semiquantitative(concentration, times, arrival=times[protocol.baseline - 1])
+    return {"peak": semi.peak, "TTP": semi.TTP, "IAUC60": semi.IAUC60, "T10": t10}
+
+
+def _check_for_qtmnet(voxels: "_Voxels", scale: str, cbf: np.ndarray | None) -> None:
+    """Refuse what QTMnet cannot work with."""
+    frames = voxels.series.data.shape[-1]
+    if scale not in SOURCES:
+        raise InputError("--scale", scale, "is no source of the scale", f"choose one of {', '.join(SOURCES)}")
+    if scale == "asl" and cbf is None:
+        raise InputError("--scale", "asl", "needs a map of CBF from arterial spin labelling", "give --cbf cbf.nii.gz")
+    if voxels.series.data.ndim != 4:
+        raise InputError("series", "", "is not a volume over time", "give a four-dimensional series")
+    if frames < FEWEST_FRAMES:
+        raise InputError(
+            "series", "", f"has {frames} frames", f"QTMnet needs {FEWEST_FRAMES} and more; fit a model instead"
+        )
+    if voxels.protocol.baseline < 2:
+        raise InputError(
+            "series", "BaselineVolumes", "shows contrast from its first frames on",
+            "QTMnet needs two frames and more before contrast; fit a model instead",
+        )  # fmt: skip
+
+
+def _qtmnet(
+    voxels: "_Voxels", scale: str, aif: ArterialInput | None, cbf: np.ndarray | None, haematocrit: float,
+    weights: Path, report: Progress,
+) -> Estimate:  # fmt: skip
+    """The whole image through the network; voxels that have no curve are left out of it."""
+    trained, protocol = load_trained(weights), voxels.protocol
+    times = np.asarray(protocol.frame_centres, dtype=float)
+    arrays: dict[str, np.ndarray] = {}
+    for where, concentration, before, t10_here in voxels.blocks():
+        _scatter(arrays, voxels.mask.shape, where, _plain_maps(concentration, times, protocol, t10_here), before)
+
+    def blocks() -> Iterator[tuple]:
+        for where, concentration, before, _ in voxels.blocks():
+            sound = (before & int(NO_ESTIMATE)) == 0
+            yield tuple(axis[sound] for axis in where), concentration[sound]
+
+    total = int(((arrays["status"] & int(NO_ESTIMATE)) == 0).sum())
+    report("qtmnet", 0, max(total, 1))
+    if total == 0:
+        raise InputError("series", "", "no voxel of the mask has a curve", "give a mask that covers enhancing tissue")
+    found = answer(
+        trained, blocks, voxels.mask.shape, np.asarray(protocol.times), float(protocol.frame_duration),
+        progress=lambda done, total: report("qtmnet", done, total),
+    )  # fmt: skip
+    if found.facts.arrival <= times[1]:
+        raise InputError("series", "", "contrast is there from the first frames on", "fit a model instead")
+    where = tuple(np.concatenate(axis) for axis in zip(*(place for place, _ in blocks()), strict=True))
+    if scale == "vessels":
+        assert aif is not None
+        chosen = vessel_scale(aif)
+    elif scale == "asl":
+        flow = np.exp(found.value[:, SCORED.index("Fp")]) * found.level
+        chosen = asl_scale(flow, np.asarray(cbf)[where], haematocrit=haematocrit)
+    else:
+        chosen = population_scale()
+    values = parameters(found, chosen, trained.widening)
+    _scatter(arrays, voxels.mask.shape, where, values, status_of(found, values, np.zeros(len(where[0]), np.int32)))
+    status = arrays.pop("status").astype(np.int32)
+    facts = {"scale": describe(chosen), "weights": _weights_facts(weights, trained.facts)}
+    return Estimate(
+        Maps(arrays, voxels.series.affine), status, aif, protocol, "qtmnet", facts, warnings_of(found, times)
+    )
+
+
+def _weights_facts(path: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    made = facts.get("provenance", {})
+    return {"file": path.name, "sha256": sha256_of(path), "trained": made.get("time"), "seed": made.get("seed")}
 
 
 def _whole(mask: np.ndarray | None, shape: tuple[int, ...], what: str) -> np.ndarray:

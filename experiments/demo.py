@@ -46,6 +46,7 @@ class Demo:
     @property
     def aif_peaks(self) -> tuple[float, float, float]:
         """Highest plasma concentration [mmol/L]: found, true, and true as an average over a frame."""
+        assert self.estimate.aif is not None
         averaged = frame_average(self.true_aif.curve, self.true_aif.times, self.estimate.protocol)
         found, true = self.estimate.aif.curve, self.true_aif.curve
         return float(jnp.max(found)), float(jnp.max(true)), float(jnp.max(averaged))

@@ -9,8 +9,9 @@ import numpy as np
 
 from estimate.arterial import ArterialInput, read_aif_csv, write_aif_csv
 from estimate.capillary_fit import CAPILLARY_MODELS
-from estimate.kinetic_fit import FIT_MODELS, MODEL_CODES
-from estimate.pipeline import VFA, Estimate, Progress, estimate_maps
+from estimate.kinetic_fit import MODEL_CODES
+from estimate.pipeline import METHODS, VFA, Estimate, Progress, estimate_maps
+from estimate.qtmnet.maps import MAPS
 from experiments.figures.motion import frame_correlation
 from experiments.report import Report, summary_rows, write_report
 from experiments.typical import typical_voxels
@@ -53,6 +54,9 @@ class DCEOptions:
     b1: Path | None = None
     mask: Path | None = None
     relaxivity: float | None = None
+    scale: Literal["population", "vessels", "asl"] = "population"
+    cbf: Path | None = None
+    weights: Path | None = None
     set: list[str] = field(default_factory=list)
 
 
@@ -67,6 +71,7 @@ class _Examination:
     b1: float | np.ndarray
     mask: np.ndarray | None
     aif: AIF
+    cbf: np.ndarray | None
     files: list[Path]
 
 
@@ -89,7 +94,7 @@ def estimate_dce(
     estimate = estimate_maps(
         exam.series, method=options.method, aif=exam.aif, haematocrit=exam.haematocrit, t10=exam.t10,
         b1=exam.b1, mask=exam.mask, fit_delay=options.fit_delay, arterial_volume=options.arterial_volume,
-        progress=progress,
+        scale=options.scale, cbf=exam.cbf, weights=options.weights, progress=progress,
     )  # fmt: skip
     if progress is not None:
         progress("writing maps and report", 0, 1)
@@ -101,8 +106,9 @@ def estimate_dce(
 
 
 def _read(options: DCEOptions) -> _Examination:
-    if options.method not in FIT_MODELS:
-        raise InputError("--method", options.method, "is no model", f"choose one of {', '.join(FIT_MODELS)}")
+    if options.method not in METHODS:
+        raise InputError("--method", options.method, "is no method", f"choose one of {', '.join(METHODS)}")
+    _check_scale(options)
     if options.arterial_volume and options.method in ("etm", "patlak"):
         raise InputError(
             "--arterial-volume", options.method, "its vp cannot be told apart from an arterial volume",
@@ -121,8 +127,36 @@ def _read(options: DCEOptions) -> _Examination:
     t10 = _read_t10(options, image, files) if options.quantity == "signal" else None
     b1 = 1.0 if options.b1 is None else _read_b1(options.b1, image, files)
     haematocrit = _haematocrit(options, sidecar)
-    aif = _read_aif(options, image, sidecar, haematocrit, files)
-    return _Examination(series, sidecar, haematocrit or 0.0, t10, b1, mask, aif, files)
+    aif = _read_aif(options, image, sidecar, haematocrit, files) if _needs_aif(options) else "auto"
+    if options.scale == "asl" and haematocrit is None:
+        raise InputError(options.series, "Haematocrit", "is needed to turn CBF into plasma flow", _GIVE_HAEMATOCRIT)
+    cbf = None if options.cbf is None else _read_map(options.cbf, image, "CBF map", files)
+    files += [] if options.weights is None else [options.weights]
+    return _Examination(series, sidecar, haematocrit or 0.0, t10, b1, mask, aif, cbf, files)
+
+
+_GIVE_HAEMATOCRIT = "give --haematocrit, e.g. 0.42"
+
+
+def _needs_aif(options: DCEOptions) -> bool:
+    return options.method != "qtmnet" or options.scale == "vessels"
+
+
+def _check_scale(options: DCEOptions) -> None:
+    """Options of QTMnet that do not go together, or do not go with a fit."""
+    scaled = options.scale != "population"
+    given = {"--scale": scaled, "--cbf": options.cbf is not None, "--weights": options.weights is not None}
+    wrong = [name for name, is_given in given.items() if is_given]
+    if options.method != "qtmnet" and wrong:
+        raise InputError(wrong[0], options.method, "belongs to qtmnet alone", "leave it out, or use --method qtmnet")
+    if options.scale != "asl" and options.cbf is not None:
+        raise InputError("--cbf", options.scale, "is used with --scale asl alone", "add --scale asl")
+    if options.scale == "asl" and options.cbf is None:
+        raise InputError("--scale", "asl", "needs a map of CBF [mL/100 g/min]", "give --cbf cbf.nii.gz")
+    if options.method == "qtmnet" and (options.fit_delay or options.arterial_volume):
+        raise InputError(
+            "--method", "qtmnet", "has no --fit-delay or --arterial-volume", "leave them out: it always tells the delay"
+        )
 
 
 def _read_map(path: Path, image: Image, what: str, files: list[Path]) -> np.ndarray:
@@ -219,7 +253,7 @@ def _read_aif(
         return read_aif_csv(path, kind=options.aif_is, haematocrit=haematocrit, series_times=times)
     if haematocrit is None:
         problem = "is needed to turn blood into plasma"
-        raise InputError(options.series, "Haematocrit", problem, "give --haematocrit, e.g. 0.42")
+        raise InputError(options.series, "Haematocrit", problem, _GIVE_HAEMATOCRIT)
     if named:
         return cast(Literal["auto", "parker", "georgiou"], options.aif)
     region = _read_region(path, image, "arterial region", files)
@@ -230,11 +264,19 @@ def _read_aif(
 
 # -- writing --------------------------------------------------------------------------------------------
 
-SHOWN = ("Fp", "PS", "vp", "ve", "va", "Ktrans", "delay", "T10", "peak", "TTP", "IAUC60")
+SHOWN = (
+    "Fp", "PS", "vp", "ve", "va", "vp_vessels", "Ktrans", "kep", "E", "MTT", "vp_ve_ratio", "speed", "delay", "T10",
+    "peak", "TTP", "IAUC60",
+)  # fmt: skip
 REPORTS = ("maps.json", "maps.png", "report.html")
 CRONE = "Fp (1-exp(-PS/Fp))"
+KTRANS = dict.fromkeys(CAPILLARY_MODELS, CRONE) | {"qtmnet": "E Fp, E of the capillary model that fits best unasked"}
 COMPARTMENTS = "Fp PS/(Fp+PS); PS itself for etm, tofts, patlak"
-OPTIONAL_MAPS = ("va.nii.gz", "va_stderr.nii.gz")
+OPTIONAL_MAPS = (
+    "aif.csv", "rss.nii.gz", "aicc.nii.gz", "model.nii.gz",
+    *(f"{n}{s}.nii.gz" for n in ("va", *MAPS) for s in ("", "_stderr")),
+)  # fmt: skip
+"""Of some methods alone."""
 
 
 def _write(
@@ -255,7 +297,8 @@ def _write(
     for name, values in maps.values.items():
         write_image(out / f"{name}.nii.gz", values, affine, unit_description=clinical_unit(name))
     write_image(out / "status.nii.gz", estimate.status, affine, unit_description="bit mask")
-    write_aif_csv(out / "aif.csv", estimate.aif)
+    if estimate.aif is not None:
+        write_aif_csv(out / "aif.csv", estimate.aif)
     facts = _facts(options, exam, estimate)
     write_atomically(out / "maps.json", json.dumps(facts, indent=2, allow_nan=False) + "\n")
     report = _report(options, exam, estimate, facts)
@@ -270,17 +313,19 @@ def _facts(options: DCEOptions, exam: _Examination, estimate: Estimate) -> dict[
     return {
         "units": estimate.maps.units | {"status": "bit mask"},
         "method": estimate.method,
-        "Ktrans": CRONE if estimate.method in CAPILLARY_MODELS else COMPARTMENTS,
+        "Ktrans": KTRANS.get(estimate.method, COMPARTMENTS),
         "status_bits": {flag.name: int(flag) for flag in Status if flag},
         "status_shares": status_shares(estimate.status),
         "model_codes": MODEL_CODES,
         "medians": {n: _median(v[inside]) for n, v in estimate.maps.values.items()},
-        "aif": {
+        "aif": estimate.aif and {
             "source": estimate.aif.source,
             "peak_plasma_mmol_per_L": float(np.max(np.asarray(estimate.aif.curve))),
             "details": estimate.aif.details,
             "haematocrit": exam.haematocrit,
         },
+        **estimate.facts,
+        "warnings": _warnings(exam, estimate),
         "protocol": {
             "repetition_time_s": _number(protocol.repetition_time),
             "flip_angle_degrees": _number(protocol.flip_angle),
@@ -307,7 +352,7 @@ def _median(values: np.ndarray) -> float | None:
 
 
 def _warnings(exam: _Examination, estimate: Estimate) -> list[str]:
-    found = []
+    found = list(estimate.warnings)
     if exam.sidecar.origin.get("LongitudinalRelaxivity") == "default":
         found.append("The sidecar has no LongitudinalRelaxivity: 4.5 /(s mmol/L) was assumed.")
     shares = status_shares(estimate.status)
@@ -334,7 +379,7 @@ def _report(options: DCEOptions, exam: _Examination, estimate: Estimate, facts: 
         provenance=facts,
         status=estimate.status,
         shares=status_shares(estimate.status),
-        aif=(np.asarray(estimate.aif.times), np.asarray(estimate.aif.curve), estimate.aif.source),
+        aif=estimate.aif and (np.asarray(estimate.aif.times), np.asarray(estimate.aif.curve), estimate.aif.source),
         voxels=typical_voxels(exam.series, estimate, exam.t10, exam.b1),
         motion=(times, frame_correlation(exam.series.data, exam.mask)),
         warnings=_warnings(exam, estimate),

@@ -42,7 +42,7 @@ def train_qtmnet(
         cure = "leave out --resume" if resume else "give --resume to go on, or another folder"
         raise InputError(out / CHECKPOINT, "", "does not exist" if resume else "is there already", cure)
     banks = {split: _bank(config["phantoms"], split, out, progress) for split in ("train", "validate", "calibrate")}
-    shape = Architecture(**{k: tuple(v) if isinstance(v, list) else v for k, v in config["network"].items()})
+    shape = Architecture.of(config["network"])
     seed, side = config[""]["seed"], banks["train"].side
     graph, weights = new_network(shape, seed)
     stages, cube = _stages(config, graph, side), config["patches"]["side"]
@@ -101,7 +101,7 @@ def _bank(options: dict[str, Any], split: str, out: Path, progress: Progress | N
 
     paths = write_bank(out / "phantoms" / split, config, options[split], progress=report)
     found = read_bank(paths)
-    return Bank(*(jnp.asarray(a) for a in found[:6]), found.side)
+    return found.map(jnp.asarray)
 
 
 def _on_devices(bank: Bank) -> Bank:
@@ -111,4 +111,4 @@ def _on_devices(bank: Bank) -> Bank:
         return bank
     mesh = jax.sharding.Mesh(np.asarray(devices), ("scans",))
     everywhere = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
-    return Bank(*(jax.device_put(a, everywhere) for a in bank[:6]), bank.side)
+    return bank.map(lambda a: jax.device_put(a, everywhere))

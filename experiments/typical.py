@@ -24,10 +24,11 @@ def typical_voxels(series: Series, estimate: Estimate, t10: Any, b1: Any) -> lis
         return []
     places = np.argwhere(sound)
     Ktrans = estimate.maps["Ktrans"][sound]
-    misfit = estimate.maps["rss"][sound] / np.maximum(estimate.maps["peak"][sound], 1e-6) ** 2
     order = np.argsort(Ktrans)
     chosen = [(f"{p}th percentile of Ktrans", order[int(p / 100 * (order.size - 1))]) for p in (10, 50, 90)]
-    chosen.append(("largest misfit", int(np.argmax(misfit))))
+    if "rss" in estimate.maps.values:
+        misfit = estimate.maps["rss"][sound] / np.maximum(estimate.maps["peak"][sound], 1e-6) ** 2
+        chosen.append(("largest misfit", int(np.argmax(misfit))))
     indices = np.array([places[k] for _, k in chosen])
     curves = concentration_at(series, estimate.protocol, t10, b1, tuple(indices.T))
     names = {code: name for name, code in MODEL_CODES.items()}
@@ -46,7 +47,7 @@ def _voxel(
     estimate: Estimate,
     names: dict[int, str],
 ) -> TypicalVoxel:
-    model = names[int(estimate.maps["model"][index])]
+    model = names[int(estimate.maps["model"][index])] if "model" in estimate.maps.values else estimate.method
     values, lines = dict(_LIMITS), [model]
     for name in _LIMITS:
         if name not in estimate.maps.values or not np.isfinite(estimate.maps[name][index]):
@@ -55,5 +56,9 @@ def _voxel(
         values[name] = float(from_clinical(name, shown))
         unit = clinical_unit(name).replace("fraction", "")
         lines.append(f"{name} {significant(float(shown))} ± {significant(float(error))} {unit}".strip())
-    fitted = _curve(Tissue(**values), estimate.aif.curve, times, model=model, aif_times=estimate.aif.times)
-    return TypicalVoxel(index, label, times, measured, np.asarray(fitted), ", ".join(lines))
+    fitted = None
+    if model in MODEL_CODES:
+        assert estimate.aif is not None
+        aif = estimate.aif
+        fitted = np.asarray(_curve(Tissue(**values), aif.curve, times, model=model, aif_times=aif.times))
+    return TypicalVoxel(index, label, times, measured, fitted, ", ".join(lines))

@@ -64,7 +64,7 @@ def parker_aif(
 
 
 def parker_shape(
-    elapsed: Float[ArrayLike, " t"],
+    elapsed: Float[Array, " t"],
     *,
     stretch: Real[ArrayLike, ""] = 1.0,
     tail: Real[ArrayLike, ""] = 1.0,
@@ -75,11 +75,11 @@ def parker_shape(
     stretch : its passes take this many times as long, at the same area.      tail : factor on the washout's
     amplitude.      washout : factor on its rate.
     """
-    minutes = jnp.asarray(elapsed) / MINUTE
+    minutes = elapsed / MINUTE
     area, centre, width = (jnp.asarray(v)[:, None] for v in (PARKER_AREA, PARKER_CENTRE, PARKER_WIDTH))
     z = (minutes[None] / stretch - centre) / width
     passes = jnp.sum(area / (stretch * width * math.sqrt(2 * math.pi)) * jnp.exp(-(z**2) / 2), axis=0)
-    slow = PARKER_ALPHA * jnp.exp(-washout * PARKER_BETA * minutes)
+    slow = PARKER_ALPHA * jnp.exp(-PARKER_BETA * jnp.asarray(washout) * minutes)
     return passes + tail * slow * jax.nn.sigmoid(PARKER_S / stretch * (minutes - stretch * PARKER_TAU))
 
 
@@ -102,7 +102,7 @@ def georgiou_aif(
 
 
 def georgiou_shape(
-    elapsed: Float[ArrayLike, " t"],
+    elapsed: Float[Array, " t"],
     *,
     stretch: Real[ArrayLike, ""] = 1.0,
     tail: Real[ArrayLike, ""] = 1.0,
@@ -112,7 +112,7 @@ def georgiou_shape(
 
     The tail is what the two slower exponentials make; the fastest one weighs the first pass alone.
     """
-    minutes = jnp.asarray(elapsed) / MINUTE
+    minutes = elapsed / MINUTE
     amplitude, rate = jnp.asarray(GEORGIOU_AMPLITUDE), jnp.asarray(GEORGIOU_RATE)
     amplitude = amplitude * jnp.where(jnp.arange(3) < 2, tail, 1.0)
     rate = rate * jnp.where(jnp.arange(3) < 2, washout, 1 / jnp.asarray(stretch))

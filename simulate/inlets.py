@@ -45,8 +45,11 @@ class InletRange(NamedTuple):
     amplitude: tuple[float, float] = AMPLITUDE
 
 
+ANY_INLET = InletRange()
+
+
 def draw_inlet(
-    key: Key[Array, ""], times: Float[Array, " k"], ranges: InletRange = InletRange()
+    key: Key[Array, ""], times: Float[Array, " k"], ranges: InletRange = ANY_INLET
 ) -> tuple[Float[Array, " k"], Float[Array, ""]]:
     """One random input at `times` [s], which begin at its onset with equal steps; plasma [mmol/L], and its area.
 

@@ -57,6 +57,10 @@ class Bank(NamedTuple):
     mixing: Any
     side: int
 
+    def map(self, change: Callable[[Any], Any]) -> "Bank":
+        """The bank with every array changed."""
+        return self._make([*(change(array) for array in self[:6]), self.side])
+
 
 def bank_phantom(config: BankConfig, index: int) -> Responses:
     """Phantom number `index` of a bank; the same every time, and with the same vessels for every `mixing`."""
@@ -68,7 +72,7 @@ def bank_phantom(config: BankConfig, index: int) -> Responses:
     )  # fmt: skip
     edge = float(cell if config.cell is None else config.cell)
     phantom = tumour_phantom(
-        draw, shape=(config.side,) * 3, cell=(edge,) * 3,
+        draw, shape=(config.side, config.side, config.side), cell=(edge, edge, edge),
         grade=int(grade if config.grade is None else config.grade),
         mixing=float(mixing if config.mixing is None else config.mixing), late_feed=float(late),
     )  # fmt: skip

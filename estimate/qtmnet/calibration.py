@@ -1,8 +1,8 @@
 """What a trained network is told about itself, from phantoms that it never saw: how far to trust its intervals.
 
-Split conformal prediction (Vovk 2005; Lei et al. 2018): with the ratio r = |error| / sigma of each calibration voxel, the
-90 % quantile q of r makes value ± q sigma cover 90 % of voxels of the same kind, whatever the errors' distribution.
-Each phantom counts alike, since voxels of one phantom err together.
+Split conformal prediction (Vovk 2005; Lei et al. 2018): with the ratio r = |error| / sigma of each calibration voxel,
+the 90 % quantile q of r makes value ± q sigma cover 90 % of voxels of the same kind, whatever the errors'
+distribution. Each examination counts alike, since voxels of one phantom err together.
 """
 
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from flax import nnx
 
 from estimate.qtmnet.familiarity import ODD, Familiarity, distance, learn
+from estimate.qtmnet.features import Features
 from estimate.qtmnet.stream import Example, patches, sets
 from estimate.qtmnet.targets import SCORED, predicted
 from estimate.qtmnet.time_basis import NODES, projection
@@ -20,7 +21,8 @@ from estimate.qtmnet.training import patch_outputs
 from simulate.phantom_bank import Bank
 
 COVERAGE = 0.9
-_CLEAR = 3.0
+_CLEAR = 20.0
+"""Times the noise: of such voxels the shapes are learnt."""
 
 
 def calibrate(graph: Any, weights: Any, bank: Bank, *, seed: int, cube: int | None, rounds: int = 8) -> tuple:
@@ -69,12 +71,11 @@ def _gram(seen: Any) -> Any:
 
 
 def _familiar(drawn: list[tuple[Example, Any]]) -> Familiarity:
-    shapes, clarity = zip(
-        *((b.features.voxel[b.features.enhanced], (b.features.level / b.features.noise)[b.features.enhanced]) for b, _ in drawn),
-        strict=True,
-    )  # fmt: skip
-    every, clear = np.concatenate(shapes)[:, : len(NODES)], np.concatenate(clarity) > np.exp(_CLEAR)
-    known = learn(every[clear])
+    def clear(seen: Features) -> np.ndarray:
+        chosen = seen.enhanced & (seen.level > _CLEAR * seen.noise)
+        return np.asarray(seen.voxel[chosen][:, : len(NODES)])
+
+    known = learn(np.concatenate([clear(batch.features) for batch, _ in drawn]))
     far = [
         np.asarray(jax.vmap(distance, in_axes=(None, 0, 0, 0))(
             known, b.features.voxel[..., : len(NODES)], b.features.noise / b.features.level, gram

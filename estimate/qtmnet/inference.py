@@ -234,7 +234,8 @@ def _by_tiles(
         for begin in range(0, len(places), _CHUNK):
             some = places[begin : begin + _CHUNK]
             index = np.pad(some, (0, _CHUNK - len(some)))
-            value, spread = _decode_beside(graph, weights, seen.voxel[known[index]], seen.scan, contexts, neighbours, index)
+            voxel = seen.voxel[known[index]]
+            value, spread = _decode_beside(graph, weights, voxel, seen.scan, contexts, neighbours, index)
             yield known[some], np.asarray(value)[: len(some)], np.asarray(spread)[: len(some)]
 
 
@@ -242,10 +243,11 @@ def _by_tiles(
 def _neighbours(graph: Any, weights: Any, voxel: jax.Array, inside: jax.Array, scan: jax.Array, contexts: list) -> Any:
     """(n, c) what the U-Net makes of a tile (d, h, w) of n voxels."""
     net: QTMnet = nnx.merge(graph, weights)
-    assert net.branch is not None
-    entered = jax.lax.map(lambda part: net.branch.enter(_encode(net, part, scan, contexts)), _in_parts(voxel))
+    branch = net.branch
+    assert branch is not None
+    entered = jax.lax.map(lambda part: branch.enter(_encode(net, part, scan, contexts)), _in_parts(voxel))
     entered = entered.reshape(-1, entered.shape[-1])[: voxel.shape[0]].reshape(1, *inside.shape, -1)
-    return net.branch.after_entry(entered, inside[None].astype(entered.dtype)).reshape(voxel.shape[0], -1)
+    return branch.after_entry(entered, inside[None].astype(entered.dtype)).reshape(voxel.shape[0], -1)
 
 
 def _in_parts(voxel: jax.Array) -> jax.Array:

@@ -22,7 +22,7 @@ def negative_log_likelihood(
     total = jnp.sum(weight * importance)
     absolute = jnp.sum(jnp.abs(error) * weight, axis=tuple(range(error.ndim - 1)))
     counted = jnp.maximum(jnp.sum(weight, axis=tuple(range(error.ndim - 1))), 1.0)
-    errors = dict(zip(SCORED, absolute / counted, strict=True))
+    errors: dict[str, Array] = dict(zip(SCORED, absolute / counted, strict=True))
     return jnp.sum(each * weight * importance) / jnp.maximum(total, 1.0), errors
 
 

@@ -41,6 +41,11 @@ class Architecture:
     branch: tuple[int, ...] = (24, 48, 64)
     rounds: int = 2
 
+    @staticmethod
+    def of(described: dict[str, Any]) -> "Architecture":
+        """From a configuration or the facts of a file."""
+        return Architecture(**{**described, "branch": tuple(described["branch"])})
+
 
 class Residual(nnx.Module):
     """x + W2 gelu(W1 norm(x)), with the context's shift and scale after the norm."""

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Float, Int, Key
 
@@ -11,7 +12,7 @@ from estimate.qtmnet.features import Features, Frames, features, scan_facts
 from estimate.qtmnet.targets import target
 from estimate.qtmnet.time_basis import NODES
 from simulate.base.types import DCEProtocol
-from simulate.inlets import InletRange, draw_inlet
+from simulate.inlets import draw_inlet
 from simulate.phantom import Region
 from simulate.phantom_bank import Bank
 from simulate.responses import LONGEST, SPACING, TRUTHS, frame_matrix
@@ -71,10 +72,12 @@ class Voxels(NamedTuple):
     region: Array
 
 
-def draw_scan(
-    key: Key[Array, ""], ranges: Acquisition = Acquisition(), inlets: InletRange = InletRange(), inlet: Any = draw_inlet
-) -> Scan:
-    """A random protocol and input. inlet : function of (key, times, ranges) that draws the input."""
+TRAINING = Acquisition()
+"""The ranges of the training."""
+
+
+def draw_scan(key: Key[Array, ""], ranges: Acquisition = TRAINING, inlet: Any = draw_inlet) -> Scan:
+    """A random protocol and input. inlet : function of (key, times) that draws the input."""
     keys = jax.random.split(key, 10)
 
     def uniform(k: Array, low: float, high: float) -> Array:
@@ -86,7 +89,7 @@ def draw_scan(
     before = jax.random.randint(keys[2], (), ranges.baseline[0], ranges.baseline[1] + 1)
     onset = spacing * (before + uniform(keys[3], 0.0, 1.0))
     start = spacing * jnp.arange(FRAMES)
-    weights, area = inlet(keys[4], SPACING * jnp.arange(LONGEST + 1), inlets)
+    weights, area = inlet(keys[4], SPACING * jnp.arange(LONGEST + 1))
     erring = jax.random.bernoulli(keys[5])
     return Scan(
         frames=Frames(start, spacing, ((jnp.arange(FRAMES) < count) & (start < onset + NODES[-1])).astype(start.dtype)),
@@ -94,7 +97,7 @@ def draw_scan(
         area=area,
         onset=onset,
         baseline=(jnp.arange(FRAMES) < before).astype(start.dtype),
-        snr=jnp.exp(uniform(keys[6], jnp.log(ranges.snr[0]), jnp.log(ranges.snr[1]))),
+        snr=jnp.exp(uniform(keys[6], *np.log(ranges.snr))),
         flip_angle=uniform(keys[7], *ranges.flip_angle),
         repetition_time=uniform(keys[8], *ranges.repetition_time),
         t10_error=jnp.where(erring, uniform(keys[9], 0.0, ranges.t10_error), 0.0),

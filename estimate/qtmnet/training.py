@@ -28,7 +28,7 @@ def sets_loss(graph: Any, *, scans: int, voxels: int, side: int) -> Loss:
     """Loss over examinations of random voxels."""
 
     def loss(weights: Any, key: Array, data: tuple) -> tuple[Array, dict[str, Array]]:
-        return of_sets(graph, weights, sets(key, Bank(*data, side), scans=scans, voxels=voxels))
+        return of_sets(graph, weights, sets(key, Bank._make([*data, side]), scans=scans, voxels=voxels))
 
     return loss
 
@@ -37,7 +37,7 @@ def patches_loss(graph: Any, *, scans: int, cube: int, beside: int, side: int) -
     """Loss over examinations of cubes with voxels from elsewhere beside them."""
 
     def loss(weights: Any, key: Array, data: tuple) -> tuple[Array, dict[str, Array]]:
-        batch = patches(key, Bank(*data, side), scans=scans, side=cube, beside=beside)
+        batch = patches(key, Bank._make([*data, side]), scans=scans, side=cube, beside=beside)
         return of_patches(graph, weights, batch, cube)
 
     return loss
@@ -58,12 +58,13 @@ def of_patches(graph: Any, weights: Any, batch: Example, cube: int) -> tuple[Arr
 def patch_outputs(net: QTMnet, batch: Example, cube: int) -> Float[Array, "b v o"]:
     """Outputs where the first cube^3 voxels of every examination are neighbours."""
     seen, count = batch.features, cube**3
-    assert net.branch is not None
+    branch = net.branch
+    assert branch is not None
 
     def neighbourhood(x: Array) -> Array:
         volume = (x.shape[0], cube, cube, cube)
         inside = seen.enhanced[:, :count].reshape(volume).astype(x.dtype)
-        found = net.branch(x[:, :count].reshape(*volume, -1), inside).reshape(x.shape[0], count, -1)
+        found = branch(x[:, :count].reshape(*volume, -1), inside).reshape(x.shape[0], count, -1)
         return jnp.pad(found, ((0, 0), (0, x.shape[1] - count), (0, 0)))
 
     return net(seen.voxel, seen.scan, batch.inside, neighbourhood=neighbourhood)

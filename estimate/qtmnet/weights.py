@@ -59,8 +59,8 @@ def load_trained(path: AnyPath = SHIPPED) -> Trained:
     facts = read_facts(path)
     if facts.get("format") != FORMAT:
         raise InputError(path, "format", f"is {facts.get('format')!r}", f"give weights of the format {FORMAT!r}")
-    described = {k: tuple(v) if isinstance(v, list) else v for k, v in facts["architecture"].items()}
-    graph, weights = nnx.split(nnx.eval_shape(lambda: QTMnet(Architecture(**described), rngs=nnx.Rngs(0))))
+    shape = Architecture.of(facts["architecture"])
+    graph, weights = nnx.split(nnx.eval_shape(lambda: QTMnet(shape, rngs=nnx.Rngs(0))))
     like = {"weights": nnx.to_pure_dict(weights), "familiarity": Familiarity.empty()._asdict()}
     tree = jax.tree.map(jnp.asarray, load_tree(path, like))
     nnx.replace_by_pure_dict(weights, tree["weights"])

@@ -13,7 +13,7 @@ from simulate.base.files import AnyPath, write_atomically
 
 
 def save_tree(path: AnyPath, tree: Any, facts: dict[str, Any]) -> None:
-    """Write the arrays of a PyTree under their paths in it, and `facts` (as JSON) in the header; whole or not at all."""
+    """Write the arrays of a PyTree under their paths in it, `facts` (as JSON) in the header; whole or not at all."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     # safetensors stores the buffer as it lies in memory: make it contiguous
     arrays = {jax.tree_util.keystr(where): np.asarray(leaf, order="C") for where, leaf in leaves}

@@ -42,5 +42,6 @@ def print_errors(result: Demo, out: Path) -> None:
     console.print("Voxels: " + ", ".join(f"{100 * share:.1f} % {name}" for name, share in shares.items()))
     found, true, averaged = result.aif_peaks
     truth = f"truth {averaged:.2f} as an average over a frame, {true:.2f} at its height"
+    assert estimate.aif is not None
     console.print(f"AIF: {estimate.aif.source}; plasma peak {found:.2f} mmol/L ({truth})")
     console.print(f"Report: {out / 'report.html'}")

@@ -25,7 +25,7 @@ def dce(
     /,
     *,
     out: Path,
-    method: Literal["2cxm", "2cum", "etm", "tofts", "patlak", "auto", "dp", "aath"] = "2cxm",
+    method: Literal["2cxm", "2cum", "etm", "tofts", "patlak", "auto", "dp", "aath", "qtmnet"] = "2cxm",
     quantity: Literal["signal", "concentration"] = "signal",
     aif: str = "auto",
     aif_is: Literal["blood", "plasma"] | None = None,
@@ -37,9 +37,12 @@ def dce(
     b1: Path | None = None,
     mask: Path | None = None,
     relaxivity: float | None = None,
+    scale: Literal["population", "vessels", "asl"] = "population",
+    cbf: Path | None = None,
+    weights: Path | None = None,
     set_: Many = None,
 ) -> int:
-    """Fit a kinetic model to a 4-D DCE-MRI series; write maps, AIF, maps.json, maps.png and report.html.
+    """Perfusion of a 4-D DCE-MRI series, fitted or by a network: maps, AIF, maps.json, maps.png, report.html.
 
     Parameters
     ----------
@@ -48,7 +51,7 @@ def dce(
     out
         Folder for the results.
     method
-        Kinetic model; auto chooses by AICc voxel by voxel, dp and aath are slower.
+        Kinetic model; auto chooses by AICc voxel by voxel, dp and aath are slower; qtmnet needs no AIF.
     quantity
         What the series holds: signal, or concentration in mmol/L.
     aif
@@ -71,12 +74,18 @@ def dce(
         Voxels to estimate.
     relaxivity
         Longitudinal relaxivity [1/(s mmol/L)], over the sidecar's.
+    scale
+        Of qtmnet: where absolute values come from; vessels takes the area of --aif, asl that of --cbf.
+    cbf
+        Map of CBF [mL/100 g/min] on the series' grid, for --scale asl.
+    weights
+        Of qtmnet, as train qtmnet writes them; those that ship by default.
     set_
         Field=value, over the sidecar's; may be repeated, and is recorded.
     """
     options = DCEOptions(
         series, out, method, quantity, aif, aif_is, haematocrit, fit_delay, arterial_volume, vfa, t10, b1,
-        mask, relaxivity, set_ or [],
+        mask, relaxivity, scale, cbf, weights, set_ or [],
     )  # fmt: skip
     with progress_bar() as progress:
         estimate = estimate_dce(options, progress)
@@ -94,7 +103,12 @@ def print_summary(estimate: Estimate, out: Path) -> None:
         table.add_row(*row)
     console = Console()
     console.print(table)
-    console.print(f"AIF: {estimate.aif.source}; plasma peak {float(max(estimate.aif.curve)):.2f} mmol/L")
+    if estimate.aif is not None:
+        console.print(f"AIF: {estimate.aif.source}; plasma peak {float(max(estimate.aif.curve)):.2f} mmol/L")
+    if "scale" in estimate.facts:
+        console.print(f"Scale: {estimate.facts['scale']['source']}")
+    for warning in estimate.warnings:
+        console.print(f"Warning: {warning}")
     shares = {name: share for name, share in status_shares(estimate.status).items() if share > 0}
     console.print("Voxels: " + ", ".join(f"{100 * share:.1f} % {name}" for name, share in shares.items()))
     console.print(f"Report: {out / 'report.html'}")

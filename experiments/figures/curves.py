@@ -37,7 +37,7 @@ class TypicalVoxel:
     """A voxel chosen to show how well the model describes the measurement.
 
     index : voxel in the array as stored.      label : why it was chosen, e.g. "median Ktrans".
-    times : (t,) [s].      measured, fitted : (t,) concentration [mmol/L].
+    times : (t,) [s].      measured, fitted : (t,) concentration [mmol/L]; fitted is None without a model curve.
     text : parameters +- standard errors with their units.
     """
 
@@ -184,19 +184,24 @@ def _axes(axes: Axes, x: str, y: str) -> Axes:
 
 def _fit(above: Axes, below: Axes, voxel: TypicalVoxel, *, named: bool) -> None:
     """Curve and residuals of one voxel; `named` writes the axis labels and the legend."""
-    times, measured, fitted = (np.asarray(a) for a in (voxel.times, voxel.measured, voxel.fitted))
+    times, measured = np.asarray(voxel.times), np.asarray(voxel.measured)
     _axes(above, "", "concentration [mmol/L]" if named else "")
-    _axes(below, "time [s]", "residual" if named else "")
     above.plot(times, measured, ".", color=GREY, markersize=4, label="measured")
-    above.plot(times, fitted, color=BLUE, linewidth=1.8, label="fitted")
     lines = [part for line in voxel.text.splitlines() for part in _wrapped(line)]
     where = ", ".join(str(i) for i in voxel.index)
     above.set_title(f"{voxel.label} [{where}]", fontsize=10, fontweight="bold", pad=7 + 11.5 * len(lines))
     above.text(0.5, 1.03, "\n".join(lines), transform=above.transAxes, fontsize=8, ha="center", va="bottom")
-    above.tick_params(labelbottom=False)
-    below.axhline(0, color=BLUE, linewidth=1)
-    below.plot(times, measured - fitted, ".", color=GREY, markersize=3)
-    below.set_xlim(above.get_xlim())
+    if voxel.fitted is None:  # nothing to subtract: the curve stands alone
+        above.set_xlabel("time [s]")
+        below.remove()
+    else:
+        fitted = np.asarray(voxel.fitted)
+        above.plot(times, fitted, color=BLUE, linewidth=1.8, label="fitted")
+        above.tick_params(labelbottom=False)
+        _axes(below, "time [s]", "residual" if named else "")
+        below.axhline(0, color=BLUE, linewidth=1)
+        below.plot(times, measured - fitted, ".", color=GREY, markersize=3)
+        below.set_xlim(above.get_xlim())
     if named:
         above.legend(frameon=False, fontsize=8.5)
 

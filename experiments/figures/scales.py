@@ -30,6 +30,9 @@ RANGES = {
     "ve": Scale(0, 0.6, "viridis", "$v_e$"),
     "va": Scale(0, 0.2, "viridis", "$v_a$"),
     "E": Scale(0, 1, "viridis", "$E$"),
+    "vp_vessels": Scale(0, 0.2, "viridis", "$v_{p,vessels}$"),
+    "vp_ve_ratio": Scale(0, 1, "viridis", "$v_p/v_e$"),
+    "speed": Scale(0, 10, "plasma", "$|u|$"),
     "delay": Scale(-2, 10, "plasma", "delay"),
     "MTT": Scale(0, 60, "plasma", "MTT"),
     "T10": Scale(0, 3, "plasma", "$T_{10}$"),
@@ -48,6 +51,7 @@ STATUS_COLOURS = {  # Okabe & Ito: told apart with any colour vision
     Status.NO_SIGNAL: "#56B4E9",
     Status.SATURATED: "#E69F00",
     Status.NOT_CONVERGED: "#D55E00",
+    Status.UNFAMILIAR: "#0072B2",
     Status.AT_BOUND: "#F0E442",
     Status.NOT_IDENTIFIABLE: "#CC79A7",
 }

@@ -13,11 +13,12 @@ class Status(IntFlag):
 
     OK = 0
     NOT_FINITE = 1 << 0  # NaN or infinity in the measured curve
-    NO_SIGNAL = 1 << 1  # zero, negative or constant signal: nothing to estimate from
+    NO_SIGNAL = 1 << 1  # zero, negative or constant signal, or no contrast: nothing to estimate from
     SATURATED = 1 << 2  # the signal has no concentration that could have made it
     NOT_CONVERGED = 1 << 3  # the fit stopped before its optimum
     AT_BOUND = 1 << 4  # a parameter ended on its physical bound
     NOT_IDENTIFIABLE = 1 << 5  # the data do not determine at least one parameter; the bits below say which
+    UNFAMILIAR = 1 << 6  # unlike anything that the network was trained with: do not trust its answer
     FP_NOT_IDENTIFIABLE = 1 << 8
     PS_NOT_IDENTIFIABLE = 1 << 9
     VP_NOT_IDENTIFIABLE = 1 << 10
@@ -36,6 +37,7 @@ PRIMARY = (
     Status.NO_SIGNAL,
     Status.SATURATED,
     Status.NOT_CONVERGED,
+    Status.UNFAMILIAR,
     Status.AT_BOUND,
     Status.NOT_IDENTIFIABLE,
 )

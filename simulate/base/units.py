@@ -34,6 +34,7 @@ CLINICAL_UNITS: dict[str, tuple[str, float]] = {
     "dispersion": ("s", 1.0),
     "delay": ("s", 1.0),
     "MTT": ("s", 1.0),
+    "vp_ve_ratio": ("1", 1.0),
     "T10": ("s", 1.0),
     "TTP": ("s", 1.0),
     "peak": ("mmol/L", 1.0),

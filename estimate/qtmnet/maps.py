@@ -1,0 +1,87 @@
+"""From the network's answer and a scale to maps, errors, status and warnings."""
+
+import numpy as np
+
+from estimate.kinetic_fit import IDENTIFIABLE
+from estimate.qtmnet.calibration import COVERAGE
+from estimate.qtmnet.inference import Answer
+from estimate.qtmnet.scale import InputScale
+from estimate.qtmnet.stream import TRAINING
+from estimate.qtmnet.targets import SCALED, SCORED, VESSEL_FLOOR
+from simulate.base.status import Status
+
+MAPS = tuple(name.replace("vp/ve", "vp_ve_ratio") for name in SCORED)
+"""Names of the maps, in the order of `SCORED`."""
+
+TO_ONE_SIGMA = 1.6449
+"""Half a 90 % interval of a normal distribution, in standard deviations."""
+
+ODD_SHARE = 0.05
+
+_FLAGS = {
+    "Fp": Status.FP_NOT_IDENTIFIABLE, "PS": Status.PS_NOT_IDENTIFIABLE, "vp": Status.VP_NOT_IDENTIFIABLE,
+    "ve": Status.VE_NOT_IDENTIFIABLE,
+}  # fmt: skip
+
+
+def parameters(answer: Answer, scale: InputScale, widening: dict[str, float]) -> dict[str, np.ndarray]:
+    """Maps (v,) by name and NAME_stderr, in internal units.
+
+    A standard error is value x sigma, with sigma widened by the calibration and by the scale's own spread, so that
+    value exp(± 1.645 stderr/value) covers 90 %; the delay's is in s.
+    """
+    assert COVERAGE == 0.9
+    found = {}
+    per_area = answer.level / scale.area
+    for i, (name, map_name) in enumerate(zip(SCORED, MAPS, strict=True)):
+        sigma = answer.spread[:, i] * widening[name] / TO_ONE_SIGMA
+        if name == "delay":
+            found |= {map_name: answer.value[:, i], f"{map_name}_stderr": sigma}
+            continue
+        value = np.exp(answer.value[:, i].astype(float))
+        error = value * sigma
+        if name == "vp_vessels":
+            value = np.maximum(value - VESSEL_FLOOR, 0.0)
+        if name in SCALED:
+            value, error = value * per_area, np.hypot(error * per_area, value * per_area * scale.spread)
+        found |= {map_name: value, f"{map_name}_stderr": error}
+    return found
+
+
+def status_of(answer: Answer, found: dict[str, np.ndarray], before: np.ndarray) -> np.ndarray:
+    """Bits of every voxel: `before` the network, without enhancement, unlike the training, not identifiable."""
+    status = before.astype(np.int32)
+    status |= np.where(answer.enhanced, 0, int(Status.NO_SIGNAL)).astype(np.int32)
+    status |= np.where(answer.odd, int(Status.UNFAMILIAR), 0).astype(np.int32)
+    for name, flag in _FLAGS.items():
+        vague = found[f"{name}_stderr"] > IDENTIFIABLE * found[name]
+        status |= np.where(vague, int(flag | Status.NOT_IDENTIFIABLE), 0).astype(np.int32)
+    return status
+
+
+def warnings_of(answer: Answer, times: np.ndarray) -> list[str]:
+    """What the reader must know before believing the maps."""
+    spacing = float(np.median(np.diff(times)))
+    after = float(times[-1] - answer.facts.arrival)
+    snr = float(answer.facts.level / np.sqrt(answer.facts.variance))
+    shortest, longest = TRAINING.spacing
+    known = [
+        (f"the frame spacing is {spacing:.2g} s", spacing, (0.98 * shortest, 1.02 * longest), "s"),
+        (f"there are {len(times)} frames", len(times), TRAINING.frames, "frames"),
+        (f"{after:.0f} s were measured after contrast arrived", after, (60.0, 1e9), "s and more"),
+        (f"the mean enhancement is {snr:.2g} times the noise", snr, (1.0, 100.0), "times"),
+    ]
+    found = [
+        f"Outside QTMnet's training: {words}, it was trained with {low:g} to {high:g} {unit}."
+        if high < 1e9
+        else f"Outside QTMnet's training: {words}, it was trained with {low:g} {unit}."
+        for words, value, (low, high), unit in known
+        if not low <= value <= high
+    ]
+    odd = float(np.mean(answer.odd[answer.enhanced])) if answer.enhanced.any() else 0.0
+    if odd > ODD_SHARE:
+        found.append(
+            f"{100 * odd:.0f} % of the enhancing voxels have curves unlike any that QTMnet was trained with "
+            "(status: unfamiliar): the input or the tissue is of another kind, and its intervals do not hold there."
+        )
+    return found
