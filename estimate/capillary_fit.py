@@ -40,13 +40,19 @@ def capillary_fit(
     unit = Tissue(
         Fp=jnp.ones(()), PS=leak, vp=transit, ve=leak / back, va=jnp.zeros(()), delay=delay
     )  # times Fp: the scale law
-    dictionary = jax.lax.map(
-        lambda one: tissue_concentration(one, aif, times, model=model.name, aif_times=aif_times, frequencies=512),
-        jax.tree.map(lambda a: jnp.broadcast_to(jnp.asarray(a, times.dtype), delay.shape), unit),
-        batch_size=256,
-    )
+    shapes_of_tissue = jax.tree.map(lambda a: jnp.broadcast_to(jnp.asarray(a, times.dtype), delay.shape), unit)
+    dictionary = _dictionary(model.name, shapes_of_tissue, aif, times, aif_times)
     # product() runs through the transit times slowest: equal parts are bands
     return lambda curves: _fit_block(model, unit, dictionary, curves, times, aif, aif_times, lower, upper)
+
+
+@partial(jax.jit, static_argnames="name")
+def _dictionary(name: str, tissue: Tissue, aif: Array, times: Array, aif_times: Array) -> Array:
+    """(d, t) curves of these tissues."""
+    return jax.lax.map(
+        lambda one: tissue_concentration(one, aif, times, model=name, aif_times=aif_times, frequencies=512),
+        tissue, batch_size=256,
+    )  # fmt: skip
 
 
 @partial(jax.jit, static_argnames="model")

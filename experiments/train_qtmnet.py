@@ -55,7 +55,7 @@ def train_qtmnet(
             progress(f"training, loss {line['loss']:.3f}", done, total)
 
     average = train(
-        out, weights, stages, _on_devices(banks["train"])[:6], seed=seed, config=config,
+        out, weights, stages, _on_devices(banks["train"])[:-1], seed=seed, config=config,
         validate=validation(graph, banks["validate"], seed=seed + 1, cube=cube if branch else None),
         rhythm=rhythm, resume=resume, report=report,
     )  # fmt: skip

@@ -30,6 +30,15 @@ AMPLITUDE = (0.5, 1.5)
 """Range of the area over the population's (uniform)."""
 
 
+class Inlet(NamedTuple):
+    """curve : (k,) plasma [mmol/L] that reaches the tissue block.      area : of it over the first `AREA_WINDOW`.
+    upstream : (k,) what was measured in a large vessel; the same unless it is delayed or dispersed on its way."""
+
+    curve: Array
+    area: Array
+    upstream: Array
+
+
 class InletRange(NamedTuple):
     """Ranges of a draw; log-uniform for factors, uniform for the rest.
 
@@ -48,13 +57,8 @@ class InletRange(NamedTuple):
 ANY_INLET = InletRange()
 
 
-def draw_inlet(
-    key: Key[Array, ""], times: Float[Array, " k"], ranges: InletRange = ANY_INLET
-) -> tuple[Float[Array, " k"], Float[Array, ""]]:
-    """One random input at `times` [s], which begin at its onset with equal steps; plasma [mmol/L], and its area.
-
-    Returns the curve (k,) and its area over the first `AREA_WINDOW` [mmol/L s].
-    """
+def draw_inlet(key: Key[Array, ""], times: Float[Array, " k"], ranges: InletRange = ANY_INLET) -> Inlet:
+    """One random input at `times` (k,) [s], which begin at its onset with equal steps."""
     keys = jax.random.split(key, 10)
 
     def log_uniform(k: Array, low: float, high: float) -> Array:
@@ -76,12 +80,11 @@ def draw_inlet(
         share @ curves, times, time_constant=jax.random.uniform(keys[5], (), times.dtype, *ranges.dispersion)
     )
     area = POPULATION_AREA * jax.random.uniform(keys[6], (), times.dtype, *ranges.amplitude)
-    return curve * area / _area(curve, times), area
+    curve = curve * area / _area(curve, times)
+    return Inlet(curve, area, curve)
 
 
-def unseen_inlet(
-    key: Key[Array, ""], times: Float[Array, " k"], amplitude: tuple[float, float] = AMPLITUDE
-) -> tuple[Float[Array, " k"], Float[Array, ""]]:
+def unseen_inlet(key: Key[Array, ""], times: Float[Array, " k"], amplitude: tuple[float, float] = AMPLITUDE) -> Inlet:
     """An input of a family that `draw_inlet` does not know: Weinmann's washout behind an infusion of 15 to 60 s.
 
     For tests of what an estimator makes of an injection that it was not trained for.
@@ -89,11 +92,22 @@ def unseen_inlet(
     long, scale = jax.random.split(key)
     duration = jax.random.uniform(long, (), times.dtype, 15.0, 60.0)
     step = times[1] - times[0]
-    infused = jnp.cumsum(weinmann_aif(times)) * step
+    washout = weinmann_aif(times)
+    infused = (jnp.cumsum(washout) - washout / 2) * step
     before = jnp.interp(times - duration, times, infused, left=0.0)
     curve = (infused - before) / duration
     area = POPULATION_AREA * jax.random.uniform(scale, (), times.dtype, *amplitude)
-    return curve * area / _area(curve, times), area
+    curve = curve * area / _area(curve, times)
+    return Inlet(curve, area, curve)
+
+
+def on_its_way(inlet: Inlet, times: Float[Array, " k"], *, delay: float, dispersion: float) -> Inlet:
+    """The input after vessels between where it is measured and the block: later [s] and passed through a stirred volume
+    of this transit time [s]; its area over the window is that of what arrives."""
+    moved = jnp.interp(times - delay, times, inlet.curve, left=0.0)
+    curve = disperse(moved, times, time_constant=dispersion)
+    arrived = jnp.interp(times + delay, times, curve)
+    return Inlet(curve, _area(arrived, times), inlet.upstream)
 
 
 def _area(curves: Array, times: Array) -> Array:

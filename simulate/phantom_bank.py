@@ -34,6 +34,7 @@ class BankConfig(NamedTuple):
     """What makes a bank; chosen. None draws from the module's lists.
 
     side : voxels along an edge of a phantom.      terminals : of each of its two trees.
+    supply : keep what feeds every voxel as well, for estimators that are told.
     """
 
     seed: int = 0
@@ -43,11 +44,12 @@ class BankConfig(NamedTuple):
     mixing: float | None = None
     cell: float | None = None
     grade: int | None = None
+    supply: bool = False
 
 
 class Bank(NamedTuple):
     """Stacked `Responses` of n phantoms: shape (n, c, m) float16, peak (n, c), truth (n, c, p), region (n, c),
-    cell (n,) [mm], mixing (n,)."""
+    cell (n,) [mm], mixing (n,), supply (n, c or 0, m) float16."""
 
     shape: Any
     peak: Any
@@ -55,11 +57,12 @@ class Bank(NamedTuple):
     region: Any
     cell: Any
     mixing: Any
+    supply: Any
     side: int
 
     def map(self, change: Callable[[Any], Any]) -> "Bank":
         """The bank with every array changed."""
-        return self._make([*(change(array) for array in self[:6]), self.side])
+        return self._make([*(change(array) for array in self[:-1]), self.side])
 
 
 def bank_phantom(config: BankConfig, index: int) -> Responses:
@@ -76,7 +79,8 @@ def bank_phantom(config: BankConfig, index: int) -> Responses:
         grade=int(grade if config.grade is None else config.grade),
         mixing=float(mixing if config.mixing is None else config.mixing), late_feed=float(late),
     )  # fmt: skip
-    return phantom_responses(vascularise(grow, phantom, terminals=config.terminals))
+    perfused = vascularise(grow, phantom, terminals=config.terminals)
+    return phantom_responses(perfused, with_supply=config.supply)
 
 
 def write_bank(
@@ -101,7 +105,7 @@ def read_bank(paths: Sequence[Path]) -> Bank:
     first = read_hdf5(paths[0])
     cells, knots = first["shape"].shape
     shape = np.empty((len(paths), cells, knots), np.float16)
-    rest: dict[str, list[Any]] = {name: [] for name in ("peak", "truth", "region", "cell", "mixing")}
+    rest: dict[str, list[Any]] = {name: [] for name in ("peak", "truth", "region", "cell", "mixing", "supply")}
     for i, path in enumerate(paths):
         tree = read_hdf5(path)
         if tree["shape"].shape != (cells, KNOTS.size):

@@ -19,7 +19,7 @@ from jaxtyping import Float
 
 from simulate.base.units import from_clinical
 from simulate.dce import PerfusedPhantom, truth_maps
-from simulate.transport.engine import cell_concentration, transport
+from simulate.transport.engine import cell_concentration, supply, transport
 from simulate.transport.readout import readout
 
 SPACING = 1.0
@@ -45,6 +45,7 @@ class Responses(NamedTuple):
     shape : (c, m) float16, response at `KNOTS` over `peak`.      peak : (c,) its largest value.
     truth : (c, p) values of `TRUTHS`, internal units; delay from the inlet.      region : (c,).
     cells : number along each axis.      cell : edges [mm].      mixing : 1/N of the capillaries.
+    supply : (c, m) float16, response of the plasma that enters the units, or empty.
     """
 
     shape: Any
@@ -54,6 +55,7 @@ class Responses(NamedTuple):
     cells: tuple[int, int, int]
     cell: tuple[float, float, float]
     mixing: float
+    supply: Any
 
 
 def spline(times: Float[Array, " t"]) -> Float[Array, " t"]:
@@ -70,8 +72,10 @@ def inlet_curve(weights: Float[Array, "*s k"], times: Float[Array, " t"]) -> Flo
     return weights @ jax.vmap(spline)(times[None, :] - centres[:, None])
 
 
-def phantom_responses(perfused: PerfusedPhantom, *, frequencies: int = FREQUENCIES) -> Responses:
-    """Responses and truth of every cell of a phantom."""
+def phantom_responses(
+    perfused: PerfusedPhantom, *, with_supply: bool = False, frequencies: int = FREQUENCIES
+) -> Responses:
+    """Responses and truth of every cell of a phantom; with what feeds it where `with_supply`."""
     fine = np.arange(-2, 2.01, 0.1)
     out = readout(np.asarray(spline(jnp.asarray(fine))), fine, KNOTS, 0.0, frequencies=frequencies)
     contents, _ = transport(perfused.bed, out)
@@ -87,6 +91,7 @@ def phantom_responses(perfused: PerfusedPhantom, *, frequencies: int = FREQUENCI
         cells=perfused.blood.shape,
         cell=perfused.phantom.cell,
         mixing=float(perfused.phantom.mixing),
+        supply=np.asarray(supply(perfused.bed, out) if with_supply else np.empty((0, KNOTS.size))).astype(np.float16),
     )
 
 

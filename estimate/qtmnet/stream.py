@@ -12,7 +12,7 @@ from estimate.qtmnet.features import Features, Frames, features, scan_facts
 from estimate.qtmnet.targets import target
 from estimate.qtmnet.time_basis import NODES
 from simulate.base.types import DCEProtocol
-from simulate.inlets import draw_inlet
+from simulate.inlets import Inlet, draw_inlet
 from simulate.phantom import Region
 from simulate.phantom_bank import Bank
 from simulate.responses import LONGEST, SPACING, TRUTHS, frame_matrix
@@ -47,20 +47,21 @@ class Acquisition(NamedTuple):
 class Scan(NamedTuple):
     """How one examination is made.
 
-    frames : where they lie.      matrix : (m, t), see `frame_matrix`.      area : of the inlet [mmol/L s].
+    frames : where they lie.      matrix : (m, t), see `frame_matrix`.      inlet : see there.
     onset : of the inlet [s].      baseline : (t,) 1 for frames before it.      snr, flip_angle, repetition_time,
-    t10_error : see `Acquisition`.
+    t10_error : see `Acquisition`.      b1 : true over nominal flip angle, which nobody corrects.
     """
 
     frames: Frames
     matrix: Array
-    area: Array
+    inlet: Inlet
     onset: Array
     baseline: Array
     snr: Array
     flip_angle: Array
     repetition_time: Array
     t10_error: Array
+    b1: Array
 
 
 class Voxels(NamedTuple):
@@ -89,30 +90,37 @@ def draw_scan(key: Key[Array, ""], ranges: Acquisition = TRAINING, inlet: Any = 
     before = jax.random.randint(keys[2], (), ranges.baseline[0], ranges.baseline[1] + 1)
     onset = spacing * (before + uniform(keys[3], 0.0, 1.0))
     start = spacing * jnp.arange(FRAMES)
-    weights, area = inlet(keys[4], SPACING * jnp.arange(LONGEST + 1))
+    drawn = inlet(keys[4], SPACING * jnp.arange(LONGEST + 1))
     erring = jax.random.bernoulli(keys[5])
     return Scan(
         frames=Frames(start, spacing, ((jnp.arange(FRAMES) < count) & (start < onset + NODES[-1])).astype(start.dtype)),
-        matrix=frame_matrix(weights, spacing * jnp.arange(FRAMES + 1) - onset),
-        area=area,
+        matrix=frame_matrix(drawn.curve, spacing * jnp.arange(FRAMES + 1) - onset),
+        inlet=drawn,
         onset=onset,
         baseline=(jnp.arange(FRAMES) < before).astype(start.dtype),
         snr=jnp.exp(uniform(keys[6], *np.log(ranges.snr))),
         flip_angle=uniform(keys[7], *ranges.flip_angle),
         repetition_time=uniform(keys[8], *ranges.repetition_time),
         t10_error=jnp.where(erring, uniform(keys[9], 0.0, ranges.t10_error), 0.0),
+        b1=jnp.ones(()),
     )
 
 
 def measure(key: Key[Array, ""], voxels: Voxels, scan: Scan) -> Float[Array, "v t"]:
-    """Concentration [mmol/L] of the voxels as the scan measures it: SPGR signal, noise, and back with a T10 that errs.
+    """Concentration [mmol/L] of the voxels as the scan measures it, see `acquire`."""
+    clean = (voxels.shape.astype(jnp.float32) @ scan.matrix) * voxels.peak[:, None]
+    return acquire(key, clean, voxels.truth[:, TRUTHS.index("T10")], scan)
+
+
+def acquire(
+    key: Key[Array, ""], clean: Float[Array, "v t"], t10: Float[Array, " v"], scan: Scan
+) -> Float[Array, "v t"]:
+    """From concentration to SPGR signal, noise, and back to concentration with a T10 that errs.
 
     The noise is that of one channel: at these ratios of signal to noise Rice's distribution is Gauss's.
     """
-    clean = (voxels.shape.astype(jnp.float32) @ scan.matrix) * voxels.peak[:, None]
     protocol = DCEProtocol(times=scan.frames.start, repetition_time=scan.repetition_time, flip_angle=scan.flip_angle)
-    t10 = voxels.truth[:, TRUTHS.index("T10")]
-    signal = spgr_signal(clean, protocol, t10=t10)
+    signal = spgr_signal(clean, protocol, t10=t10, b1=scan.b1)
     noise, error = jax.random.split(key)
     before = scan.baseline
     sigma = jnp.mean(signal @ before) / jnp.maximum(jnp.sum(before), 1) / scan.snr
@@ -140,7 +148,7 @@ def example(key: Key[Array, ""], voxels: Voxels, scan: Scan) -> Example:
     everywhere = jnp.ones(curves.shape[0], bool)
     seen = features(curves, scan.frames, scan_facts(curves, scan.frames, everywhere))
     truth = {name: voxels.truth[:, i] for i, name in enumerate(TRUTHS)}
-    wanted, weight = target(truth, seen.level, scan.area, seen.enhanced)
+    wanted, weight = target(truth, seen.level, scan.inlet.area, seen.enhanced)
     # scans are larger and smaller than a training block: contexts of many sizes
     kept = jax.random.uniform(keep, everywhere.shape) < jax.random.uniform(share, (), minval=0.2, maxval=1.0)
     return Example(seen, wanted, weight * seen.enhanced[:, None], seen.enhanced & kept)

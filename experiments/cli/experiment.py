@@ -1,14 +1,25 @@
 """tracerflow experiment NAME"""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
 
 from experiments import core_filling, model_mismatch, phantom_recovery
 from experiments.cli.progress import progress_bar
+from experiments.comparison.tables import findings, write_comparison
+from experiments.qtmnet_vs_2cxm import run_qtmnet_vs_2cxm
+from simulate.base.errors import InputError
 from simulate.base.files import prepare_output_folder
 
+Name = Literal["model-mismatch", "phantom-recovery", "core-filling", "qtmnet-vs-2cxm"]
 
-def experiment(name: Literal["model-mismatch", "phantom-recovery", "core-filling"], /, *, out: Path) -> int:
+Networks = Annotated[list[str] | None, Parameter(negative="")]
+
+
+def experiment(
+    name: Name, /, *, out: Path, config: Literal["small", "paper"] = "small", network: Networks = None
+) -> int:
     """Run a study and write its tables and figures.
 
     Parameters
@@ -17,8 +28,14 @@ def experiment(name: Literal["model-mismatch", "phantom-recovery", "core-filling
         model-mismatch: what plug-flow capillaries and a dispersed input cost a 2CXM fit (half a minute).
         phantom-recovery: how well 2CXM with the exact global input recovers whole phantoms (two minutes).
         core-filling: how a necrotic core fills by diffusion from its rim (half a minute).
+        qtmnet-vs-2cxm: when estimation without an arterial input wins (ten minutes; with --config paper many hours,
+        and a killed run goes on where it stopped).
     out
         Folder for the results.
+    config
+        Size of qtmnet-vs-2cxm.
+    network
+        NAME=weights.safetensors, further networks for qtmnet-vs-2cxm; may be repeated.
     """
     prepare_output_folder(out)
     if name == "model-mismatch":
@@ -29,6 +46,11 @@ def experiment(name: Literal["model-mismatch", "phantom-recovery", "core-filling
         filling = core_filling.run_core_filling()
         core_filling.write_core_filling(out, filling)
         sentences = core_filling.findings(filling)
+    elif name == "qtmnet-vs-2cxm":
+        with progress_bar() as progress:
+            compared = run_qtmnet_vs_2cxm(out, size=config, networks=_named(network or []), progress=progress)
+        write_comparison(out, compared)
+        sentences = findings(compared)
     else:
         with progress_bar() as progress:
             found = phantom_recovery.run_phantom_recovery(progress=lambda done, all_: progress("phantoms", done, all_))
@@ -38,3 +60,14 @@ def experiment(name: Literal["model-mismatch", "phantom-recovery", "core-filling
         print(sentence)
     print(f"{name}: results in {out}")
     return 0
+
+
+def _named(given: list[str]) -> dict[str, Path]:
+    """NAME=path, as a dictionary."""
+    pairs = [text.partition("=") for text in given]
+    for text, (name, sign, path) in zip(given, pairs, strict=True):
+        if not (name and sign and Path(path).is_file()):
+            raise InputError(
+                "--network", text, "is not NAME=FILE with a file that exists", "name the weights of a network"
+            )
+    return {name: Path(path) for name, _, path in pairs}

@@ -56,6 +56,34 @@ class Ledger(NamedTuple):
         return self.inflow - self.outflow - self.arteries - self.feed - self.units - self.veins
 
 
+class _Feed(NamedTuple):
+    """Plasma over the inlet's: in arteries (n, f), at terminals (T, f) and what feed does to it, where it enters the
+    units (c, f)."""
+
+    arteries: Array
+    terminals: Array
+    lag: Array
+    spread: Array
+    units: Array
+
+
+def _feed(bed: Bed, s: Array, residence: Residence) -> _Feed:
+    arteries = bed.vessels.arteries
+    h, phi = _filters(arteries, bed.flow.arteries, s, residence)
+    reached = multiply_along_paths(arteries, h)
+    at_terminal = reached[arteries.terminals]
+    lag = jnp.exp(-s * bed.feed_delay[:, None])
+    spread = 1 / (1 + s * bed.feed_dispersion[:, None])
+    supplied = (at_terminal * lag * spread)[bed.owner] * jnp.exp(-s * bed.local_delay[:, None])
+    return _Feed(phi * reached[arteries.parent], at_terminal, lag, spread, supplied)
+
+
+@partial(jax.jit, static_argnames=("block", "residence"))
+def supply(bed: Bed, out: Readout, *, block: int = _BLOCK, residence: Residence = vessel) -> Array:
+    """(c, t) plasma concentration that enters the capillary-tissue unit of every cell [mmol/L]."""
+    return _summed(lambda s: _feed(bed, s, residence).units, out, block)
+
+
 def transfer(bed: Bed, s: Array, *, residence: Residence = vessel) -> tuple[Contents, Ledger]:
     """Transfer functions of the bed at the points s (f,) [1/s]: from the inlet's plasma concentration to contents.
 
@@ -64,14 +92,7 @@ def transfer(bed: Bed, s: Array, *, residence: Residence = vessel) -> tuple[Cont
     """
     vessels, flow, tissue = bed.vessels, bed.flow, bed.tissue
     arteries, veins = vessels.arteries, vessels.veins
-    h, phi = _filters(arteries, flow.arteries, s, residence)
-    reached = multiply_along_paths(arteries, h)
-    in_arteries = phi * reached[arteries.parent]
-
-    at_terminal = reached[arteries.terminals]
-    lag = jnp.exp(-s * bed.feed_delay[:, None])
-    spread = 1 / (1 + s * bed.feed_dispersion[:, None])
-    supplied = (at_terminal * lag * spread)[bed.owner] * jnp.exp(-s * bed.local_delay[:, None])
+    in_arteries, at_terminal, lag, spread, supplied = _feed(bed, s, residence)
 
     Fp, PS, vp, ve = (jnp.asarray(a)[:, None] for a in (tissue.Fp, tissue.PS, tissue.vp, tissue.ve))
     alive = Fp > 0
@@ -124,17 +145,22 @@ def _filters(tree: Any, flow: Any, s: Array, residence: Residence) -> tuple[Arra
 @partial(jax.jit, static_argnames=("block", "residence"))
 def transport(bed: Bed, out: Readout, *, block: int = _BLOCK, residence: Residence = vessel) -> tuple[Contents, Ledger]:
     """Curves of the whole bed as `out` (see `readout`) reads them: contents (.., t) and the mass ledger (t,)."""
+    return _summed(lambda s: transfer(bed, s, residence=residence), out, block)
+
+
+def _summed(transfers: Callable[[Array], Any], out: Readout, block: int) -> Any:
+    """What `out` reads of transfer functions (a PyTree of (.., f)), a block of frequencies at a time."""
     missing = -out.s.shape[0] % block
     s = jnp.pad(out.s, (0, missing), constant_values=1.0)
     matrix = jnp.pad(out.matrix, ((0, missing), (0, 0)))
 
     def one(total, part):
-        found = jax.tree.map(lambda a: read(a, part[1]), transfer(bed, part[0], residence=residence))
+        found = jax.tree.map(lambda a: read(a, part[1]), transfers(part[0]))
         return jax.tree.map(jnp.add, total, found), None
 
     parts = (s.reshape(-1, block), matrix.reshape(-1, block, matrix.shape[1]))
     first = jax.tree.map(lambda part: part[0], parts)
-    shapes = jax.eval_shape(lambda: jax.tree.map(lambda a: read(a, first[1]), transfer(bed, first[0])))
+    shapes = jax.eval_shape(lambda: jax.tree.map(lambda a: read(a, first[1]), transfers(first[0])))
     nothing = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes)
     return jax.lax.scan(one, nothing, parts)[0]
 

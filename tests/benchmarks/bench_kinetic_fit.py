@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from estimate.kinetic_fit import fit_kinetics
+from estimate.linear_least_squares import linear_2cxm
 from simulate.aif import parker_aif
 from simulate.base.selfcheck import environment
 from simulate.base.types import Tissue
@@ -126,19 +127,9 @@ def curve_fit_from(problem: Problem, count: int, start: dict[str, np.ndarray] | 
 
 
 def linear_least_squares(problem: Problem, count: int) -> np.ndarray:
-    """Flouri's linear 2CXM (MRM 2016 76:998): C = -al iint C - be int C + ga int ca + Fp int ca, (v, 4)."""
-    from scipy.integrate import cumulative_trapezoid
-
-    def integral(y):
-        return cumulative_trapezoid(y, problem.times, initial=0, axis=-1)
-
-    curves = problem.curves[:count]
-    ca = np.broadcast_to(problem.aif, curves.shape)
-    A = np.stack([-integral(integral(curves)), -integral(curves), integral(integral(ca)), integral(ca)], axis=-1)
-    al, be, ga, Fp = np.stack([np.linalg.lstsq(a, c, rcond=None)[0] for a, c in zip(A, curves, strict=True)]).T
-    vp = Fp**2 / (be * Fp - ga)
-    ve = ga / al - vp
-    return np.stack([Fp, ve * al * vp / Fp, vp, ve], axis=1)
+    """Flouri's linear 2CXM, (v, 4)."""
+    found = linear_2cxm(problem.curves[:count], problem.times, problem.aif)
+    return np.stack([found.Fp, found.PS, found.vp, found.ve], axis=1)
 
 
 def residuals(problem: Problem, values: np.ndarray) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""QTMnet against 2CXM and other estimators, on phantoms whose truth is known."""

@@ -1,0 +1,168 @@
+"""The estimators of the comparison: each takes an examination and gives parameters of its scored voxels.
+
+What each is told of the input is in its name. QTMnet has no absolute scale of its own; it is given the input's area,
+which the fits are given with their input (`experiments.comparison.scores` also compares after one common factor).
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from scipy.ndimage import uniform_filter
+
+from estimate.arterial import find_aif
+from estimate.compressed_model import FitModel
+from estimate.kinetic_fit import fit_kinetics
+from estimate.linear_least_squares import linear_2cxm
+from estimate.qtmnet.inference import answer
+from estimate.qtmnet.maps import MAPS, parameters
+from estimate.qtmnet.scale import InputScale, population_scale
+from estimate.qtmnet.weights import Trained
+from experiments.comparison.local_fit import local_fit
+from experiments.comparison.scans import HAEMATOCRIT, Examination
+from simulate.base.errors import InputError
+
+Found = dict[str, np.ndarray]
+Estimator = Callable[[Examination], Found]
+
+PARAMETERS = ("Fp", "PS", "vp", "ve", "Ktrans", "MTT", "kep", "E")
+
+
+def derived(found: Found) -> Found:
+    """MTT, kep and E beside what an estimator gives; each model's own Ktrans is kept."""
+    found = dict(found)
+    with np.errstate(all="ignore"):
+        if "Fp" in found:
+            found.setdefault("MTT", (found["vp"] + found["ve"]) / found["Fp"])
+            found.setdefault("E", found["Ktrans"] / found["Fp"])
+        found.setdefault("kep", found["Ktrans"] / found["ve"])
+    return found
+
+
+def _named(fit: Any) -> Found:
+    names = ("Fp", "PS", "vp", "ve")
+    found = {n: np.asarray(getattr(fit.tissue, n), float) for n in names} | {"Ktrans": np.asarray(fit.Ktrans, float)}
+    return found | {f"{n}_stderr": np.asarray(fit.stderr[n], float) for n in (*names, "Ktrans")}
+
+
+def _nothing(exam: Examination) -> Found:
+    return {name: np.full(len(exam.scored), np.nan) for name in PARAMETERS}
+
+
+Input = Callable[[Examination], tuple[np.ndarray, np.ndarray]]
+
+
+def exact_input(exam: Examination) -> tuple[np.ndarray, np.ndarray]:
+    """Where it was measured: that of the block, but for conditions that delay or disperse it."""
+    return exam.aif_times, exam.aif
+
+
+def automatic_input(exam: Examination) -> tuple[np.ndarray, np.ndarray]:
+    """The picker's, from the block and the slices beside it; NaN where it finds none."""
+    block = exam.curves.reshape(exam.side, exam.side, exam.side, -1)
+    try:
+        found = find_aif(np.concatenate([block, exam.artery], axis=2), exam.centres, haematocrit=HAEMATOCRIT)
+    except InputError:
+        return exam.centres, np.full(exam.centres.shape, np.nan)
+    return np.asarray(found.times), np.asarray(found.curve)
+
+
+def kinetic(given: Input, exam: Examination, **options: Any) -> Found:
+    """A fit of `fit_kinetics` with one input for all voxels."""
+    knots, curve = given(exam)
+    if not np.isfinite(curve).all():
+        return _nothing(exam)
+    return derived(_named(fit_kinetics(exam.curves[exam.scored], exam.centres, curve, aif_times=knots, **options)))
+
+
+def pooled_choice(given: Input, exam: Examination) -> Found:
+    """2CXM or DP with delay, whichever leaves less over the 3^3 voxels around (residuals pooled among the scored)."""
+    knots, curve = given(exam)
+    both = [
+        fit_kinetics(exam.curves[exam.scored], exam.centres, curve, aif_times=knots, model=model, fit_delay=True)
+        for model in ("2cxm", "dp")
+    ]
+    rss = np.stack([np.asarray(fit.rss, float) for fit in both])
+    around = np.stack([_pooled(exam, r) for r in rss])
+    first = around[0] <= around[1]
+    named = [_named(fit) for fit in both]
+    return derived({name: np.where(first, named[0][name], named[1][name]) for name in named[0]})
+
+
+def _pooled(exam: Examination, values: np.ndarray) -> np.ndarray:
+    """Mean over the scored voxels within one voxel of each."""
+    total, count = np.zeros((2, exam.side**3))
+    np.add.at(total, exam.scored, values * (exam.region > 0))
+    np.add.at(count, exam.scored, exam.region > 0)
+    shape = (exam.side,) * 3
+    total, count = (uniform_filter(a.reshape(shape), 3, mode="constant").ravel() for a in (total, count))
+    return total[exam.scored] / np.maximum(count[exam.scored], 1e-9)
+
+
+def with_local_input(model: FitModel, exam: Examination) -> Found:
+    """A fit that knows what truly feeds each voxel, begun at the truth."""
+    curves = exam.curves[exam.scored]
+    return derived(local_fit(model, curves, exam.centres, exam.supply, exam.supply_times, exam.tissue))
+
+
+def linear(given: Input, exam: Examination) -> Found:
+    """2CXM by linear least squares with the input at the frames."""
+    knots, curve = given(exam)
+    tissue = linear_2cxm(exam.curves[exam.scored].astype(float), exam.centres, np.interp(exam.centres, knots, curve))
+    found = {n: np.asarray(getattr(tissue, n)) for n in ("Fp", "PS", "vp", "ve")}
+    return derived(found | {"Ktrans": np.asarray(tissue.Ktrans)})
+
+
+def etm_or_patlak(given: Input, exam: Examination) -> Found:
+    """Extended Tofts or Patlak, by AICc; neither has a flow."""
+    knots, curve = given(exam)
+    etm, patlak = (
+        fit_kinetics(exam.curves[exam.scored], exam.centres, curve, aif_times=knots, model=model, fit_delay=True)
+        for model in ("etm", "patlak")
+    )
+    etm_better = np.asarray(etm.aicc) <= np.asarray(patlak.aicc)
+    found = {
+        "vp": np.where(etm_better, etm.tissue.vp, patlak.tissue.vp),
+        "ve": np.where(etm_better, etm.tissue.ve, np.nan),
+        "Ktrans": np.where(etm_better, etm.Ktrans, patlak.Ktrans),
+    }
+    return derived({name: np.asarray(values, float) for name, values in found.items()})
+
+
+def qtmnet(trained: Trained, exam: Examination, *, known_area: bool = True) -> Found:
+    """The network, given the input's area or the population's."""
+    shape = (exam.side,) * 3
+    where = np.unravel_index(np.arange(len(exam.curves)), shape)
+    found = answer(trained, lambda: [(where, exam.curves)], shape, exam.start, exam.spacing)
+    scale = InputScale(exam.area, 0.0, "known") if known_area else population_scale()
+    values = parameters(found, scale, trained.widening)
+    return {f"{n}{s}": values[f"{n}{s}"][exam.scored] for n in MAPS for s in ("", "_stderr")}
+
+
+def constant(centre: dict[str, float], exam: Examination) -> Found:
+    """The same answer everywhere."""
+    return {name: np.full(len(exam.scored), centre[name]) for name in PARAMETERS}
+
+
+def estimators(mixing: float, centre: dict[str, float], networks: dict[str, Trained]) -> dict[str, Estimator]:
+    """All of them by name. mixing : of the truth, known to the floor alone.      centre : the constant's answer."""
+    matched = "2cxm" if mixing == 1 else "dp"
+    found: dict[str, Estimator] = {name: partial(qtmnet, trained) for name, trained in networks.items()}
+    if "QTMnet" in networks:
+        found["QTMnet, population scale"] = partial(qtmnet, networks["QTMnet"], known_area=False)
+    return found | {
+        "2CXM, automatic AIF": partial(kinetic, automatic_input),
+        "2CXM, automatic AIF, delay": partial(kinetic, automatic_input, fit_delay=True),
+        "2CXM, exact AIF": partial(kinetic, exact_input),
+        "2CXM, exact AIF, delay": partial(kinetic, exact_input, fit_delay=True),
+        "{2CXM, DP}, exact AIF, delay": partial(pooled_choice, exact_input),
+        "ETM/Patlak, automatic AIF, delay": partial(etm_or_patlak, automatic_input),
+        "linear 2CXM, exact AIF": partial(linear, exact_input),
+        "2CXM, true local input": partial(with_local_input, FitModel("2cxm")),
+        "2CXM, true local input, arterial volume": partial(with_local_input, FitModel("2cxm", arterial_volume=True)),
+        "matched model, true local input, arterial volume": partial(
+            with_local_input, FitModel(matched, arterial_volume=True)
+        ),
+        "constant": partial(constant, centre),
+    }

@@ -1,0 +1,208 @@
+"""What the comparison found, as tables, sentences and pictures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from experiments.comparison.estimators import PARAMETERS
+from experiments.comparison.records import BASE, Comparison
+from experiments.comparison.scans import REGIONS
+from experiments.comparison.scores import MEASURES, macro, ratio
+from experiments.tables import write_table
+from simulate.base.files import prepare_output_folder, temporary_sibling
+
+RIM = "tumour rim"
+MAIN = ("Fp", "PS", "vp", "ve")
+ERROR, COMMON = "median |log error|", "after one factor"
+RIVALS = ("2CXM, automatic AIF, delay", "2CXM, exact AIF, delay", "matched model, true local input, arterial volume")
+SCALE_FREE = ("MTT", "kep", "E")
+
+
+def write_comparison(out: Path, found: Comparison) -> None:
+    """table.csv (everything), table.md (the rim, with the findings), repeatability, inputs and figures."""
+    folder = prepare_output_folder(out)
+    rng = np.random.default_rng(0)
+    head = [
+        "generator",
+        "sweep",
+        "value",
+        "region",
+        "estimator",
+        "parameter",
+        "measure",
+        "mean",
+        "low 95 %",
+        "high 95 %",
+        "phantoms",
+    ]
+    write_table(folder, head, list(_every_row(found, rng)), findings(found))
+    for name, rows in (
+        ("rim", _rim_rows(found, rng)),
+        ("ratios", _ratio_rows(found, rng)),
+        ("inputs", _input_rows(found)),
+    ):
+        place = prepare_output_folder(folder / name)
+        write_table(place, rows[0], rows[1:], [])
+    for name, figure in (("base", base_figure(found)), ("sweeps", sweeps_figure(found))):
+        with temporary_sibling(folder / f"{name}.png") as path:
+            figure.savefig(path, dpi=110)
+
+
+def _cell(text: Any) -> str:
+    text = str(text)
+    return f'"{text}"' if "," in text else text
+
+
+def _every_row(found: Comparison, rng: np.random.Generator) -> Any:
+    for generator, sweep, label in found.cases():
+        records = found.of(generator, sweep, label)
+        for region in REGIONS:
+            for estimator in found.estimators():
+                for parameter in PARAMETERS:
+                    for measure in MEASURES:
+                        values = found.values(records, estimator, region, parameter, measure)
+                        sound = np.isfinite(values)
+                        if not np.any(sound):
+                            continue
+                        numbers = [f"{x:.4f}" for x in macro(values, rng)]
+                        names = [generator, sweep, label, region, estimator, parameter, measure]
+                        yield [*(_cell(n) for n in names), *numbers, str(int(np.sum(sound)))]
+
+
+def _rim_rows(found: Comparison, rng: np.random.Generator) -> list[list[str]]:
+    """The rim in the base condition, one row for each generator and estimator."""
+    head = [
+        "generator",
+        "estimator",
+        *(f"{p} {ERROR}" for p in PARAMETERS),
+        "Fp after one factor",
+        "PS after one factor",
+    ]
+    rows = [
+        [*head, *(f"{p} coverage" for p in MAIN), *(f"{p} repeatability" for p in MAIN), "failures of Fp", "ms/voxel"]
+    ]
+    for generator in found.generators():
+        records = found.of(generator)
+        for estimator in found.estimators():
+
+            def mean(parameter: str, measure: str, e: str = estimator, r: Any = records) -> str:
+                value = macro(found.values(r, e, RIM, parameter, measure), rng)[0]
+                return f"{value:.3f}" if np.isfinite(value) else ""
+
+            errors = [mean(p, ERROR) for p in PARAMETERS] + [mean(p, COMMON) for p in ("Fp", "PS")]
+            again = [found.repeatability(records, estimator, RIM, p) for p in MAIN]
+            rest = [f"{x:.3f}" if np.isfinite(x) else "" for x in again]
+            seconds = found.seconds_per_voxel(records, estimator)
+            rows.append(
+                [_cell(generator), _cell(estimator), *errors, *(mean(p, "coverage") for p in MAIN), *rest]
+                + [mean("Fp", "failures"), f"{1e3 * seconds:.3f}"]
+            )
+    return rows
+
+
+def _ratio_rows(found: Comparison, rng: np.random.Generator) -> list[list[str]]:
+    """QTMnet's errors over each rival's, in the rim, on the same phantoms."""
+    rows = [["generator", "rival", "parameter", "measure", "ratio", "low 95 %", "high 95 %"]]
+    for generator in found.generators():
+        records = found.of(generator)
+        for rival in RIVALS:
+            for parameter, measure in [*((p, ERROR) for p in PARAMETERS), ("Fp", COMMON), ("PS", COMMON)]:
+                ours, theirs = (
+                    found.values(records, e, RIM, parameter, measure, keep_gaps=True) for e in ("QTMnet", rival)
+                )
+                numbers = [f"{x:.3f}" for x in ratio(ours, theirs, rng)]
+                rows.append([_cell(generator), _cell(rival), parameter, measure, *numbers])
+    return rows
+
+
+def _input_rows(found: Comparison) -> list[list[str]]:
+    """The automatic input against the exact one."""
+    rows = [["generator", "sweep", "value", "peak", "area", "arrival [s]", "found in"]]
+    for generator, sweep, label in found.cases():
+        inputs = [r["automatic input"] for r in found.of(generator, sweep, label) if r["scores"]]
+        sound = [i for i in inputs if i]
+        if not inputs:
+            continue
+        numbers = [f"{np.median([i[n] for i in sound]):.3f}" if sound else "" for n in ("peak", "area", "arrival")]
+        rows.append([_cell(generator), sweep, label, *numbers, f"{len(sound)} of {len(inputs)}"])
+    return rows
+
+
+def findings(found: Comparison) -> list[str]:
+    """A sentence for each finding, written from the numbers."""
+    rng = np.random.default_rng(1)
+    sentences = []
+    for generator in found.generators():
+        records = found.of(generator)
+
+        def errors(estimator: str, names: Sequence[str], measure: str = ERROR, r: Any = records) -> str:
+            means = [macro(found.values(r, estimator, RIM, p, measure), rng)[0] for p in names]
+            return ", ".join(f"{p} {m:.3f}" for p, m in zip(names, means, strict=True))
+
+        rims = sum(np.isfinite(found.values(records, "QTMnet", RIM, "Fp", ERROR)))
+        sentences.append(
+            f"On {generator} truth ({rims} tumour rims), median |log error|: QTMnet {errors('QTMnet', MAIN)}; 2CXM with the "
+            f"exact AIF and delay {errors(RIVALS[1], MAIN)}; the floor (matched model, true local input) "
+            f"{errors(RIVALS[2], MAIN)}; a constant {errors('constant', MAIN)}."
+        )
+        better, worse = [], []
+        for name, measure in [*((p, ERROR) for p in SCALE_FREE), ("Fp", COMMON), ("PS", COMMON)]:
+            pair = [found.values(records, e, RIM, name, measure, keep_gaps=True) for e in ("QTMnet", RIVALS[0])]
+            value, low, high = ratio(pair[0], pair[1], rng)
+            words = f"{name} {value:.2f} [{low:.2f}, {high:.2f}]"
+            (better if high < 1 else worse).append(words)
+        sentences.append(
+            f"On {generator} truth QTMnet's error over that of 2CXM with automatic AIF and delay (Fp and PS after one factor): "
+            f"lower in {', '.join(better) or 'nothing'}; not lower in {', '.join(worse) or 'nothing'}."
+        )
+    return sentences
+
+
+def base_figure(found: Comparison) -> Figure:
+    """Errors of the main parameters in the rim, every estimator, both generators."""
+    generators, names = found.generators(), found.estimators()
+    figure = Figure(figsize=(15, 0.36 * len(names) + 1.6), layout="constrained")
+    rng = np.random.default_rng(2)
+    panels = figure.subplots(1, len(MAIN), sharey=True)
+    for axes, parameter in zip(panels, MAIN, strict=True):
+        for k, generator in enumerate(generators):
+            values = [macro(found.values(found.of(generator), e, RIM, parameter, ERROR), rng) for e in names]
+            mean, low, high = np.array(values).T
+            at = np.arange(len(names)) + 0.3 * (k - 0.5)
+            axes.errorbar(mean, at, xerr=[mean - low, high - mean], fmt="os"[k], ms=4, label=generator)
+        axes.set(title=parameter, xlabel="median |log error| in the rim", xscale="log")
+        axes.grid(axis="x", alpha=0.3)
+    panels[0].set_yticks(range(len(names)), names)
+    panels[0].invert_yaxis()
+    panels[-1].legend(fontsize=8)
+    return figure
+
+
+def sweeps_figure(found: Comparison) -> Figure:
+    """Errors over every sweep, for QTMnet and its main rivals."""
+    sweeps = [s for s in found.sweeps() if s != BASE]
+    figure = Figure(figsize=(13, 2.3 * max(len(sweeps), 1)), layout="constrained")
+    rng = np.random.default_rng(3)
+    panels = figure.subplots(max(len(sweeps), 1), len(MAIN), squeeze=False)
+    for row, sweep in zip(panels, sweeps, strict=False):
+        labels = found.labels(sweep)
+        for axes, parameter in zip(row, MAIN, strict=True):
+            for k, estimator in enumerate(("QTMnet", *RIVALS[:2])):
+                for line, generator in zip("-:", found.generators(), strict=False):
+                    means = [
+                        macro(found.values(found.of(generator, sweep, x), estimator, RIM, parameter, ERROR), rng)[0]
+                        for x in labels
+                    ]
+                    axes.plot(
+                        range(len(labels)), means, f"o{line}", ms=3, color=f"C{k}", label=f"{estimator}; {generator}"
+                    )
+            axes.set_xticks(range(len(labels)), labels, fontsize=8)
+            axes.set(title=f"{parameter}: {sweep}", ylim=(0, None))
+            axes.title.set_fontsize(9)
+    if sweeps:
+        panels[0, 0].legend(fontsize=6)
+        panels[0, 0].set_ylabel("median |log error|")
+    return figure

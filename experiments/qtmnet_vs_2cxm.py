@@ -1,0 +1,145 @@
+"""When does estimation without an arterial input win? QTMnet against 2CXM, and against what frames both.
+
+Estimators x generators (stirred capillaries, which 2CXM assumes, and plug flow) x conditions, on phantoms that no
+network was trained on. Every examination's scores are kept as one piece, so a killed run goes on where it stopped.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from estimate.qtmnet.weights import SHIPPED, Trained, load_trained
+from experiments.comparison.estimators import PARAMETERS, automatic_input, derived, estimators
+from experiments.comparison.records import BASE, Comparison
+from experiments.comparison.scans import LEAKY, Condition, Examination, examine
+from experiments.comparison.scores import input_errors, score
+from simulate.base.files import prepare_output_folder, sha256_of, write_atomically
+from simulate.base.pieces import run_pieces
+from simulate.phantom import Region
+from simulate.phantom_bank import BankConfig, read_bank, write_bank
+from simulate.responses import TRUTHS
+
+Progress = Callable[[str, int, int], None]
+
+GENERATORS = {"stirred (2CXM)": 1.0, "plug flow": 0.0}
+
+SWEEPS: dict[str, dict[str, Condition]] = {
+    "SNR": {f"{s:g}": Condition(snr=(s, s)) for s in (10.0, 20.0, 50.0, 100.0)},
+    "frame spacing [s]": {f"{s:g}": Condition(spacing=s) for s in (1.5, 3.0, 4.5, 6.0)},
+    "duration [s]": {f"{s:g}": Condition(duration=s) for s in (120.0, 180.0, 300.0)},
+    "AIF amplitude": {f"{a:g}": Condition(amplitude=(a, a)) for a in (0.5, 0.7, 1.0, 1.4, 2.0)},
+    "delay of the input [s]": {f"{s:g}": Condition(delay=s) for s in (2.0, 5.0, 8.0)},
+    "dispersion of the input [s]": {f"{s:g}": Condition(dispersion=s) for s in (1.0, 2.0, 4.0)},
+    "T10 error": {f"{s:g}": Condition(t10_error=s) for s in (0.05, 0.1)},
+    "B1": {f"{b:g}": Condition(b1=b) for b in (0.8, 0.9, 1.1, 1.2)},
+    "voxel size [mm]": {f"{c:g}": Condition(cell=c) for c in (1.5, 2.0, 3.0)},
+    "motion step [voxels]": {"1": Condition(shift=1)},
+    "inlet family": {"unseen": Condition(family="unseen")},
+}
+"""Sweep -> label -> condition, each away from the base in one thing."""
+
+SIZES: dict[str, dict[str, Any]] = {
+    # phantoms of each generator and inlets of each phantom, in the base and in every sweep
+    "small": {"phantoms": 4, "inlets": 1, "sweep_phantoms": 2, "sweeps": ("SNR", "dispersion of the input [s]")},
+    "paper": {"phantoms": 110, "inlets": 3, "sweep_phantoms": 40, "sweeps": tuple(SWEEPS)},
+}
+
+
+def run_qtmnet_vs_2cxm(
+    out: Path, *, size: str = "small", seed: int = 0, networks: dict[str, Path] | None = None,
+    progress: Progress | None = None,
+) -> Comparison:  # fmt: skip
+    """Run the comparison into `out`, or go on with it.
+
+    networks : further networks by name, as `tracerflow train qtmnet` writes them (ablations).
+    """
+    plan, folder = SIZES[size], prepare_output_folder(out)
+    report = progress or (lambda *_: None)
+    paths = {"QTMnet": SHIPPED, **(networks or {})}
+    trained = {name: load_trained(path) for name, path in paths.items()}
+    jobs = list(_jobs(plan))
+    banks: dict[str, Any] = {}
+    for name, mixing in GENERATORS.items():
+        config = BankConfig(seed=seed, split="test", mixing=mixing, supply=True)
+        files = write_bank(
+            folder / "phantoms" / f"mixing-{mixing:g}", config, plan["phantoms"],
+            progress=lambda done, total, name=name: report(f"phantoms, {name}", done, total),
+        )  # fmt: skip
+        banks[name] = read_bank(files)
+    centre = _centre(banks)
+
+    def work(index: int, path: Path) -> None:
+        record = _examine_one(jobs[index], banks, centre, trained, seed)
+        write_atomically(path, json.dumps(record) + "\n")
+
+    config = {"size": size, "seed": seed, "networks": {name: sha256_of(path) for name, path in paths.items()}}
+    names = [_piece(job) for job in jobs]
+    files = run_pieces(
+        folder / "scores", names, work, config=config, progress=lambda done, total: report("examinations", done, total)
+    )
+    records = [json.loads(path.read_text()) for path in files]
+    return Comparison(records)
+
+
+def _jobs(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for generator in GENERATORS:
+        for phantom in range(plan["phantoms"]):
+            for inlet in range(plan["inlets"]):
+                yield {"generator": generator, "sweep": BASE, "label": "", "phantom": phantom, "inlet": inlet}
+        for sweep in plan["sweeps"]:
+            for label in SWEEPS[sweep]:
+                for phantom in range(plan["sweep_phantoms"]):
+                    yield {"generator": generator, "sweep": sweep, "label": label, "phantom": phantom, "inlet": 0}
+
+
+def _piece(job: dict[str, Any]) -> str:
+    parts = [_slug(job[name]) for name in ("generator", "sweep", "label")]
+    return "-".join([*parts, f"{job['phantom']:03d}", str(job["inlet"])]) + ".json"
+
+
+def _slug(text: str) -> str:
+    return "".join(c if c.isalnum() or c == "." else "_" for c in text).strip("_") or "all"
+
+
+def _centre(banks: dict[str, Any]) -> dict[str, float]:
+    """What the constant answers: medians of the leaky rims of all test phantoms, better than any prior could know."""
+    parts = []
+    for bank in banks.values():
+        truth, region = np.asarray(bank.truth), np.asarray(bank.region)
+        parts.append(truth[(region == int(Region.RIM)) & (truth[..., TRUTHS.index("PS")] > LEAKY)])
+    rims = np.concatenate(parts)
+    truth = derived({name: rims[:, i] for i, name in enumerate(TRUTHS)})
+    return {name: float(np.median(truth[name])) if len(rims) else 1.0 for name in PARAMETERS}
+
+
+def _examine_one(
+    job: dict[str, Any], banks: dict[str, Any], centre: dict[str, float], trained: dict[str, Trained], seed: int
+) -> dict[str, Any]:
+    """All estimators on one examination."""
+    bank, mixing = banks[job["generator"]], GENERATORS[job["generator"]]
+    condition = Condition() if job["sweep"] == BASE else SWEEPS[job["sweep"]][job["label"]]
+    scores: dict[str, Any] = {}
+    seconds: dict[str, float] = {}
+    voxels: dict[str, int] = {}
+    errors: dict[str, float] = {}
+    if condition.cell in (0.0, float(bank.cell[job["phantom"]])):
+        exam = _examination(job, bank, condition, seed)
+        errors = input_errors(automatic_input(exam), exam)
+        for name, estimator in estimators(mixing, centre, trained).items():
+            begun = time.perf_counter()
+            found = estimator(exam)
+            seconds[name] = time.perf_counter() - begun
+            voxels[name] = len(exam.curves) if name.split(",")[0] in trained else len(exam.scored)
+            scores[name] = score(found, exam)
+    return {**job, "scores": scores, "seconds": seconds, "voxels": voxels, "automatic input": errors}
+
+
+def _examination(job: dict[str, Any], bank: Any, condition: Condition, seed: int) -> Examination:
+    """The same input and noise for both generators and all conditions, so that only what is asked about differs."""
+    key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed + 1), job["phantom"]), job["inlet"])
+    return examine(key, bank, job["phantom"], condition)
