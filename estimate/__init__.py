@@ -11,9 +11,10 @@ from estimate.arterial import (
 from estimate.baseline import detect_baseline, estimate_onset
 from estimate.bounds import BOUNDS
 from estimate.kinetic_fit import FIT_MODELS, MODEL_CODES, KineticFit, fit_kinetics
-from estimate.pipeline import VFA, Estimate, estimate_maps
+from estimate.pipeline import estimate_maps
 from estimate.relaxometry import VFAResult, concentration_from_signal, vfa_t1
 from estimate.semiquantitative import SemiQuantitative, semiquantitative
+from estimate.voxels import VFA, Estimate
 
 __all__ = [
     # curves to parameters

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from estimate.arterial import ArterialInput, write_aif_csv
-from estimate.pipeline import Estimate, Progress
+from estimate.voxels import Estimate, Progress
 from experiments.estimate_dce import DCEOptions, estimate_dce
 from experiments.figures.scales import identified
 from simulate.aif import parker_aif

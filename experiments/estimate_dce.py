@@ -10,8 +10,10 @@ import numpy as np
 from estimate.arterial import ArterialInput, read_aif_csv, write_aif_csv
 from estimate.capillary_fit import CAPILLARY_MODELS
 from estimate.kinetic_fit import MODEL_CODES
-from estimate.pipeline import METHODS, VFA, Estimate, Progress, estimate_maps
+from estimate.pipeline import METHODS, estimate_maps
 from estimate.qtmnet.maps import MAPS
+from estimate.voxels import VFA, Estimate, Progress
+from estimate.without_input import METHODS as WITHOUT_INPUT
 from experiments.figures.motion import frame_correlation
 from experiments.report import Report, summary_rows, write_report
 from experiments.typical import typical_voxels
@@ -139,24 +141,23 @@ _GIVE_HAEMATOCRIT = "give --haematocrit, e.g. 0.42"
 
 
 def _needs_aif(options: DCEOptions) -> bool:
-    return options.method != "qtmnet" or options.scale == "vessels"
+    return options.method not in WITHOUT_INPUT or options.scale == "vessels"
 
 
 def _check_scale(options: DCEOptions) -> None:
     """Options of QTMnet that do not go together, or do not go with a fit."""
-    scaled = options.scale != "population"
-    given = {"--scale": scaled, "--cbf": options.cbf is not None, "--weights": options.weights is not None}
-    wrong = [name for name, is_given in given.items() if is_given]
-    if options.method != "qtmnet" and wrong:
-        raise InputError(wrong[0], options.method, "belongs to qtmnet alone", "leave it out, or use --method qtmnet")
+    if options.method not in WITHOUT_INPUT and options.scale != "population":
+        cure = "leave it out, or use --method qtmnet"
+        raise InputError("--scale", options.method, "belongs to methods without an arterial input", cure)
+    if options.method != "qtmnet" and options.weights is not None:
+        raise InputError("--weights", options.method, "belongs to qtmnet", "leave it out, or use --method qtmnet")
     if options.scale != "asl" and options.cbf is not None:
         raise InputError("--cbf", options.scale, "is used with --scale asl alone", "add --scale asl")
     if options.scale == "asl" and options.cbf is None:
         raise InputError("--scale", "asl", "needs a map of CBF [mL/100 g/min]", "give --cbf cbf.nii.gz")
-    if options.method == "qtmnet" and (options.fit_delay or options.arterial_volume):
-        raise InputError(
-            "--method", "qtmnet", "has no --fit-delay or --arterial-volume", "leave them out: it always tells the delay"
-        )
+    if options.method in WITHOUT_INPUT and (options.fit_delay or options.arterial_volume):
+        problem = "has no --fit-delay or --arterial-volume"
+        raise InputError("--method", options.method, problem, "leave them out, or fit a model")
 
 
 def _read_map(path: Path, image: Image, what: str, files: list[Path]) -> np.ndarray:
@@ -272,9 +273,12 @@ REPORTS = ("maps.json", "maps.png", "report.html")
 CRONE = "Fp (1-exp(-PS/Fp))"
 KTRANS = dict.fromkeys(CAPILLARY_MODELS, CRONE) | {"qtmnet": "E Fp, E of the capillary model that fits best unasked"}
 COMPARTMENTS = "Fp PS/(Fp+PS); PS itself for etm, tofts, patlak"
+QTM_MAPS = (
+    "velocity_x", "velocity_y", "velocity_z", "residual", "speed_one_compartment", "residual_one_compartment",
+)  # fmt: skip
 OPTIONAL_MAPS = (
     "aif.csv", "rss.nii.gz", "aicc.nii.gz", "model.nii.gz",
-    *(f"{n}{s}.nii.gz" for n in ("va", *MAPS) for s in ("", "_stderr")),
+    *(f"{n}{s}.nii.gz" for n in ("va", *MAPS, *QTM_MAPS) for s in ("", "_stderr")),
 )  # fmt: skip
 """Of some methods alone."""
 

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from estimate.kinetic_fit import MODEL_CODES
-from estimate.pipeline import Estimate, concentration_at
+from estimate.voxels import Estimate, concentration_at
 from experiments.figures.curves import TypicalVoxel, significant
 from simulate.base.status import NO_ESTIMATE
 from simulate.base.types import Series, Tissue
@@ -18,14 +18,17 @@ _LIMITS = {"Fp": np.inf, "PS": 0.0, "vp": 0.0, "ve": np.inf, "va": 0.0, "delay":
 
 
 def typical_voxels(series: Series, estimate: Estimate, t10: Any, b1: Any) -> list[TypicalVoxel]:
-    """Measured and fitted curves at the 10th, 50th and 90th percentile of Ktrans, and the largest misfit."""
-    sound = ((estimate.status & int(NO_ESTIMATE)) == 0) & np.isfinite(estimate.maps["Ktrans"])
+    """Measured and fitted curves at the 10th, 50th and 90th percentile of Ktrans, and the largest misfit.
+
+    Of PS where there is no Ktrans; without a model there is no fitted curve and no misfit.
+    """
+    by = next(name for name in ("Ktrans", "PS") if name in estimate.maps.values)
+    sound = ((estimate.status & int(NO_ESTIMATE)) == 0) & np.isfinite(estimate.maps[by])
     if not sound.any():
         return []
     places = np.argwhere(sound)
-    Ktrans = estimate.maps["Ktrans"][sound]
-    order = np.argsort(Ktrans)
-    chosen = [(f"{p}th percentile of Ktrans", order[int(p / 100 * (order.size - 1))]) for p in (10, 50, 90)]
+    order = np.argsort(estimate.maps[by][sound])
+    chosen = [(f"{p}th percentile of {by}", order[int(p / 100 * (order.size - 1))]) for p in (10, 50, 90)]
     if "rss" in estimate.maps.values:
         misfit = estimate.maps["rss"][sound] / np.maximum(estimate.maps["peak"][sound], 1e-6) ** 2
         chosen.append(("largest misfit", int(np.argmax(misfit))))
@@ -52,10 +55,12 @@ def _voxel(
     for name in _LIMITS:
         if name not in estimate.maps.values or not np.isfinite(estimate.maps[name][index]):
             continue
-        shown, error = estimate.maps[name][index], estimate.maps[f"{name}_stderr"][index]
+        shown = float(estimate.maps[name][index])
         values[name] = float(from_clinical(name, shown))
+        error = estimate.maps.values.get(f"{name}_stderr")
+        spread = "" if error is None else f" ± {significant(float(error[index]))}"
         unit = clinical_unit(name).replace("fraction", "")
-        lines.append(f"{name} {significant(float(shown))} ± {significant(float(error))} {unit}".strip())
+        lines.append(f"{name} {significant(shown)}{spread} {unit}".strip())
     fitted = None
     if model in MODEL_CODES:
         assert estimate.aif is not None

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from estimate.input_scale import InputScale
 from estimate.kinetic_fit import IDENTIFIABLE
 from estimate.qtmnet.calibration import COVERAGE
 from estimate.qtmnet.inference import Answer
-from estimate.qtmnet.scale import InputScale
 from estimate.qtmnet.stream import TRAINING
 from estimate.qtmnet.targets import SCALED, SCORED, VESSEL_FLOOR
 from simulate.base.status import Status

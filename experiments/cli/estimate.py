@@ -7,7 +7,7 @@ from cyclopts import App, Parameter
 from rich.console import Console
 from rich.table import Table
 
-from estimate.pipeline import Estimate
+from estimate.voxels import Estimate
 from experiments.cli.progress import progress_bar
 from experiments.estimate_dce import DCEOptions, estimate_dce, estimated_names
 from experiments.report import summary_rows
@@ -25,7 +25,7 @@ def dce(
     /,
     *,
     out: Path,
-    method: Literal["2cxm", "2cum", "etm", "tofts", "patlak", "auto", "dp", "aath", "qtmnet"] = "2cxm",
+    method: Literal["2cxm", "2cum", "etm", "tofts", "patlak", "auto", "dp", "aath", "qtmnet", "qtm"] = "2cxm",
     quantity: Literal["signal", "concentration"] = "signal",
     aif: str = "auto",
     aif_is: Literal["blood", "plasma"] | None = None,
@@ -51,7 +51,7 @@ def dce(
     out
         Folder for the results.
     method
-        Kinetic model; auto chooses by AICc voxel by voxel, dp and aath are slower; qtmnet needs no AIF.
+        Kinetic model; auto chooses by AICc voxel by voxel, dp and aath are slower; qtmnet and qtm need no AIF.
     quantity
         What the series holds: signal, or concentration in mmol/L.
     aif
@@ -75,7 +75,7 @@ def dce(
     relaxivity
         Longitudinal relaxivity [1/(s mmol/L)], over the sidecar's.
     scale
-        Of qtmnet: where absolute values come from; vessels takes the area of --aif, asl that of --cbf.
+        Of qtmnet and qtm: where absolute values come from; vessels takes the area of --aif, asl that of --cbf.
     cbf
         Map of CBF [mL/100 g/min] on the series' grid, for --scale asl.
     weights

@@ -13,11 +13,11 @@ from scipy.ndimage import uniform_filter
 
 from estimate.arterial import find_aif
 from estimate.compressed_model import FitModel
+from estimate.input_scale import InputScale, population_scale
 from estimate.kinetic_fit import fit_kinetics
 from estimate.linear_least_squares import linear_2cxm
 from estimate.qtmnet.inference import answer
 from estimate.qtmnet.maps import MAPS, parameters
-from estimate.qtmnet.scale import InputScale, population_scale
 from estimate.qtmnet.weights import Trained
 from experiments.comparison.local_fit import local_fit
 from experiments.comparison.scans import HAEMATOCRIT, Examination

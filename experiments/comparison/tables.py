@@ -22,30 +22,15 @@ SCALE_FREE = ("MTT", "kep", "E")
 
 
 def write_comparison(out: Path, found: Comparison) -> None:
-    """table.csv (everything), table.md (the rim, with the findings), repeatability, inputs and figures."""
+    """table.csv (everything), table.md (with the findings), tables of the rim, of ratios and of inputs, and figures."""
     folder = prepare_output_folder(out)
     rng = np.random.default_rng(0)
-    head = [
-        "generator",
-        "sweep",
-        "value",
-        "region",
-        "estimator",
-        "parameter",
-        "measure",
-        "mean",
-        "low 95 %",
-        "high 95 %",
-        "phantoms",
-    ]
+    what = ["generator", "sweep", "value", "region", "estimator", "parameter", "measure"]
+    head = [*what, "mean", "low 95 %", "high 95 %", "phantoms"]
     write_table(folder, head, list(_every_row(found, rng)), findings(found))
-    for name, rows in (
-        ("rim", _rim_rows(found, rng)),
-        ("ratios", _ratio_rows(found, rng)),
-        ("inputs", _input_rows(found)),
-    ):
-        place = prepare_output_folder(folder / name)
-        write_table(place, rows[0], rows[1:], [])
+    tables = {"rim": _rim_rows(found, rng), "ratios": _ratio_rows(found, rng), "inputs": _input_rows(found)}
+    for name, rows in tables.items():
+        write_table(prepare_output_folder(folder / name), rows[0], rows[1:], [])
     for name, figure in (("base", base_figure(found)), ("sweeps", sweeps_figure(found))):
         with temporary_sibling(folder / f"{name}.png") as path:
             figure.savefig(path, dpi=110)
@@ -74,32 +59,23 @@ def _every_row(found: Comparison, rng: np.random.Generator) -> Any:
 
 def _rim_rows(found: Comparison, rng: np.random.Generator) -> list[list[str]]:
     """The rim in the base condition, one row for each generator and estimator."""
-    head = [
-        "generator",
-        "estimator",
-        *(f"{p} {ERROR}" for p in PARAMETERS),
-        "Fp after one factor",
-        "PS after one factor",
-    ]
-    rows = [
-        [*head, *(f"{p} coverage" for p in MAIN), *(f"{p} repeatability" for p in MAIN), "failures of Fp", "ms/voxel"]
-    ]
+    more = [f"{p} {what}" for what in ("coverage", "repeatability") for p in MAIN]
+    common = [f"{p} {COMMON}" for p in ("Fp", "PS")]
+    head = ["generator", "estimator", *(f"{p} {ERROR}" for p in PARAMETERS), *common]
+    rows = [[*head, *more, "failures of Fp", "ms/voxel"]]
     for generator in found.generators():
         records = found.of(generator)
         for estimator in found.estimators():
 
-            def mean(parameter: str, measure: str, e: str = estimator, r: Any = records) -> str:
-                value = macro(found.values(r, e, RIM, parameter, measure), rng)[0]
-                return f"{value:.3f}" if np.isfinite(value) else ""
+            def mean(parameter: str, measure: str, e: str = estimator, r: Any = records) -> float:
+                return macro(found.values(r, e, RIM, parameter, measure), rng)[0]
 
-            errors = [mean(p, ERROR) for p in PARAMETERS] + [mean(p, COMMON) for p in ("Fp", "PS")]
-            again = [found.repeatability(records, estimator, RIM, p) for p in MAIN]
-            rest = [f"{x:.3f}" if np.isfinite(x) else "" for x in again]
-            seconds = found.seconds_per_voxel(records, estimator)
-            rows.append(
-                [_cell(generator), _cell(estimator), *errors, *(mean(p, "coverage") for p in MAIN), *rest]
-                + [mean("Fp", "failures"), f"{1e3 * seconds:.3f}"]
-            )
+            numbers = [mean(p, ERROR) for p in PARAMETERS] + [mean(p, COMMON) for p in ("Fp", "PS")]
+            numbers += [mean(p, "coverage") for p in MAIN]
+            numbers += [found.repeatability(records, estimator, RIM, p) for p in MAIN]
+            numbers += [mean("Fp", "failures"), 1e3 * found.seconds_per_voxel(records, estimator)]
+            cells = [f"{x:.3f}" if np.isfinite(x) else "" for x in numbers]
+            rows.append([_cell(generator), _cell(estimator), *cells])
     return rows
 
 
@@ -144,8 +120,8 @@ def findings(found: Comparison) -> list[str]:
 
         rims = sum(np.isfinite(found.values(records, "QTMnet", RIM, "Fp", ERROR)))
         sentences.append(
-            f"On {generator} truth ({rims} tumour rims), median |log error|: QTMnet {errors('QTMnet', MAIN)}; 2CXM with the "
-            f"exact AIF and delay {errors(RIVALS[1], MAIN)}; the floor (matched model, true local input) "
+            f"On {generator} truth ({rims} tumour rims), median |log error|: QTMnet {errors('QTMnet', MAIN)}; "
+            f"2CXM with the exact AIF and delay {errors(RIVALS[1], MAIN)}; the floor (matched model, true local input) "
             f"{errors(RIVALS[2], MAIN)}; a constant {errors('constant', MAIN)}."
         )
         better, worse = [], []
@@ -155,7 +131,8 @@ def findings(found: Comparison) -> list[str]:
             words = f"{name} {value:.2f} [{low:.2f}, {high:.2f}]"
             (better if high < 1 else worse).append(words)
         sentences.append(
-            f"On {generator} truth QTMnet's error over that of 2CXM with automatic AIF and delay (Fp and PS after one factor): "
+            f"On {generator} truth QTMnet's error over that of 2CXM with automatic AIF and delay (Fp and PS after one "
+            f"factor): "
             f"lower in {', '.join(better) or 'nothing'}; not lower in {', '.join(worse) or 'nothing'}."
         )
     return sentences

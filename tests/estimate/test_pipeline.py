@@ -8,7 +8,8 @@ import pytest
 
 import estimate.pipeline
 from estimate.arterial import ArterialInput
-from estimate.pipeline import VFA, estimate_maps
+from estimate.pipeline import estimate_maps
+from estimate.voxels import VFA
 from simulate.base.errors import InputError
 from simulate.base.status import NO_ESTIMATE, Status
 from simulate.base.types import Series
