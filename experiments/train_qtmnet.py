@@ -8,13 +8,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 
 from estimate.qtmnet.calibration import calibrate
 from estimate.qtmnet.network import Architecture
 from estimate.qtmnet.training import new_network, patches_loss, sets_loss, validation
 from estimate.qtmnet.weights import Trained, save_trained
+from estimate.training.devices import copy
 from estimate.training.loop import CHECKPOINT, LOG, Rhythm, Stage, read_log, train
 from experiments.figures.training import training_figure
 from simulate.base.errors import InputError
@@ -55,7 +55,7 @@ def train_qtmnet(
             progress(f"training, loss {line['loss']:.3f}", done, total)
 
     average = train(
-        out, weights, stages, _on_devices(banks["train"])[:-1], seed=seed, config=config,
+        out, copy(weights), stages, copy(tuple(banks["train"][:-1])), seed=seed, config=config,
         validate=validation(graph, banks["validate"], seed=seed + 1, cube=cube if branch else None),
         rhythm=rhythm, resume=resume, report=report,
     )  # fmt: skip
@@ -102,13 +102,3 @@ def _bank(options: dict[str, Any], split: str, out: Path, progress: Progress | N
     paths = write_bank(out / "phantoms" / split, config, options[split], progress=report)
     found = read_bank(paths)
     return found.map(jnp.asarray)
-
-
-def _on_devices(bank: Bank) -> Bank:
-    """The bank on every device: batches are drawn where they are used."""
-    devices = jax.devices()
-    if len(devices) == 1:
-        return bank
-    mesh = jax.sharding.Mesh(np.asarray(devices), ("scans",))
-    everywhere = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
-    return bank.map(lambda a: jax.device_put(a, everywhere))

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int, Key
 from estimate.qtmnet.features import Features, Frames, features, scan_facts
 from estimate.qtmnet.targets import target
 from estimate.qtmnet.time_basis import NODES
+from estimate.training.devices import split
 from simulate.base.types import DCEProtocol
 from simulate.inlets import Inlet, draw_inlet
 from simulate.phantom import Region
@@ -178,7 +179,7 @@ def sets(key: Key[Array, ""], bank: Bank, *, scans: int, voxels: int) -> Example
         chosen = voxels_of(bank, phantom, draw_voxels(place, bank, phantom, voxels))
         return example(noise, chosen, draw_scan(draw))
 
-    return jax.vmap(one)(jax.random.split(key, scans))
+    return jax.vmap(one)(split(jax.random.split(key, scans)))
 
 
 def patches(key: Key[Array, ""], bank: Bank, *, scans: int, side: int, beside: int) -> Example:
@@ -191,7 +192,7 @@ def patches(key: Key[Array, ""], bank: Bank, *, scans: int, side: int, beside: i
         index = jnp.concatenate([cube, draw_voxels(place, bank, phantom, beside)])
         return example(noise, voxels_of(bank, phantom, index), draw_scan(draw))
 
-    return jax.vmap(one)(jax.random.split(key, scans))
+    return jax.vmap(one)(split(jax.random.split(key, scans)))
 
 
 def _cube(corner: Array, turn: Array, whole: int, side: int) -> Int[Array, " v"]:

@@ -16,6 +16,7 @@ import numpy as np
 import optax
 import optax.contrib
 from jax import Array
+from jaxtyping import ArrayLike
 from optax.contrib import MuonDimensionNumbers
 
 from estimate.training.checkpoint import load_tree, read_facts, save_tree
@@ -148,11 +149,11 @@ def _advance(stage: Stage, optimiser: optax.GradientTransformation, decay: float
     """One compiled step: draw, differentiate, update, average."""
 
     @jax.jit
-    def advance(state: State, key: Array, data: Any, since: int) -> tuple[State, dict[str, Array]]:
+    def advance(state: State, key: Array, data: Any, since: ArrayLike) -> tuple[State, dict[str, Array]]:
         (loss, facts), slope = jax.value_and_grad(stage.loss, has_aux=True)(state.weights, key, data)
         change, memory = optimiser.update(slope, state.optimiser, state.weights)
         weights = optax.apply_updates(state.weights, change)
-        keep = jnp.minimum(decay, (1.0 + since) / (10.0 + since))
+        keep = jnp.minimum(decay, (1.0 + jnp.asarray(since)) / (10.0 + jnp.asarray(since)))
         average = jax.tree.map(lambda a, w: keep * a + (1 - keep) * w, state.average, weights)
         return State(weights, average, memory), {"loss": loss, **facts}
 
