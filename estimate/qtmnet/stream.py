@@ -45,12 +45,23 @@ class Acquisition(NamedTuple):
     t10_error: float = 0.08
 
 
+DILATION = (0.7, 1.4)
+"""Factor (log-uniform) by which everything in a phantom happens more slowly: exact, and as good as another phantom.
+
+With time stretched by x, Fp and PS fall to 1/x, delays grow to x, volumes stay; the curve is that of the unstretched
+phantom for an input that is x times as fast."""
+
+STRENGTH = 0.25
+"""Standard deviation of the logarithm of a factor on all of Fp, PS, vp, ve of a region: exact, by the scale law."""
+
+
 class Scan(NamedTuple):
     """How one examination is made.
 
     frames : where they lie.      matrix : (m, t), see `frame_matrix`.      inlet : see there.
     onset : of the inlet [s].      baseline : (t,) 1 for frames before it.      snr, flip_angle, repetition_time,
     t10_error : see `Acquisition`.      b1 : true over nominal flip angle, which nobody corrects.
+    dilation : see `DILATION`; matrix belongs to it.
     """
 
     frames: Frames
@@ -63,6 +74,7 @@ class Scan(NamedTuple):
     repetition_time: Array
     t10_error: Array
     b1: Array
+    dilation: Array
 
 
 class Voxels(NamedTuple):
@@ -78,9 +90,15 @@ TRAINING = Acquisition()
 """The ranges of the training."""
 
 
-def draw_scan(key: Key[Array, ""], ranges: Acquisition = TRAINING, inlet: Any = draw_inlet) -> Scan:
-    """A random protocol and input. inlet : function of (key, times) that draws the input."""
-    keys = jax.random.split(key, 10)
+def draw_scan(
+    key: Key[Array, ""], ranges: Acquisition = TRAINING, inlet: Any = draw_inlet,
+    dilation: tuple[float, float] = (1.0, 1.0),
+) -> Scan:  # fmt: skip
+    """A random protocol and input.
+
+    inlet : function of (key, times) that draws the input.      dilation : range of the phantom's, see `DILATION`.
+    """
+    keys = jax.random.split(key, 11)
 
     def uniform(k: Array, low: float, high: float) -> Array:
         return jax.random.uniform(k, minval=low, maxval=high)
@@ -91,11 +109,13 @@ def draw_scan(key: Key[Array, ""], ranges: Acquisition = TRAINING, inlet: Any = 
     before = jax.random.randint(keys[2], (), ranges.baseline[0], ranges.baseline[1] + 1)
     onset = spacing * (before + uniform(keys[3], 0.0, 1.0))
     start = spacing * jnp.arange(FRAMES)
-    drawn = inlet(keys[4], SPACING * jnp.arange(LONGEST + 1))
+    slow = jnp.exp(uniform(keys[10], *np.log(dilation)))
+    drawn = inlet(keys[4], slow * SPACING * jnp.arange(LONGEST + 1))
+    known = jnp.minimum(NODES[-1], slow * LONGEST)
     erring = jax.random.bernoulli(keys[5])
     return Scan(
-        frames=Frames(start, spacing, ((jnp.arange(FRAMES) < count) & (start < onset + NODES[-1])).astype(start.dtype)),
-        matrix=frame_matrix(drawn.curve, spacing * jnp.arange(FRAMES + 1) - onset),
+        frames=Frames(start, spacing, ((jnp.arange(FRAMES) < count) & (start < onset + known)).astype(start.dtype)),
+        matrix=frame_matrix(drawn.curve, (spacing * jnp.arange(FRAMES + 1) - onset) / slow),
         inlet=drawn,
         onset=onset,
         baseline=(jnp.arange(FRAMES) < before).astype(start.dtype),
@@ -104,6 +124,7 @@ def draw_scan(key: Key[Array, ""], ranges: Acquisition = TRAINING, inlet: Any = 
         repetition_time=uniform(keys[8], *ranges.repetition_time),
         t10_error=jnp.where(erring, uniform(keys[9], 0.0, ranges.t10_error), 0.0),
         b1=jnp.ones(()),
+        dilation=slow,
     )
 
 
@@ -170,14 +191,33 @@ def draw_voxels(key: Key[Array, ""], bank: Bank, phantom: Int[Array, ""], count:
     return jnp.searchsorted(total, total[-1] * jax.random.uniform(choose, (count,)))
 
 
+def varied(key: Key[Array, ""], voxels: Voxels, scan: Scan) -> Voxels:
+    """The voxels as of another phantom: slower by the scan's dilation, every region weaker or stronger."""
+    regions = jnp.exp(STRENGTH * jax.random.normal(key, (len(Region),)))
+    volumes = sum(voxels.truth[:, TRUTHS.index(name)] for name in ("vp", "ve", "vp_vessels"))
+    factor = jnp.minimum(regions[voxels.region], 0.95 / jnp.maximum(volumes, 1e-6))
+    by = {
+        "Fp": factor / scan.dilation, "PS": factor / scan.dilation, "Ktrans": factor / scan.dilation, "vp": factor,
+        "ve": factor, "vp_vessels": factor, "delay": scan.dilation, "speed": 1 / scan.dilation,
+    }  # fmt: skip
+    change = jnp.stack([jnp.broadcast_to(by.get(name, 1.0), factor.shape) for name in TRUTHS], axis=-1)
+    return voxels._replace(peak=voxels.peak * factor, truth=voxels.truth * change)
+
+
+def _examination(keys: Array, bank: Bank, phantom: Array, index: Array) -> Example:
+    """Some voxels of a phantom, varied, in a random scan."""
+    draw, noise, vary = keys
+    scan = draw_scan(draw, dilation=DILATION)
+    return example(noise, varied(vary, voxels_of(bank, phantom, index), scan), scan)
+
+
 def sets(key: Key[Array, ""], bank: Bank, *, scans: int, voxels: int) -> Example:
     """`scans` examinations of `voxels` random voxels each, stacked."""
 
     def one(key: Array) -> Example:
-        which, place, draw, noise = jax.random.split(key, 4)
+        which, place, *rest = jax.random.split(key, 5)
         phantom = jax.random.randint(which, (), 0, bank.peak.shape[0])
-        chosen = voxels_of(bank, phantom, draw_voxels(place, bank, phantom, voxels))
-        return example(noise, chosen, draw_scan(draw))
+        return _examination(jnp.stack(rest), bank, phantom, draw_voxels(place, bank, phantom, voxels))
 
     return jax.vmap(one)(split(jax.random.split(key, scans)))
 
@@ -186,11 +226,11 @@ def patches(key: Key[Array, ""], bank: Bank, *, scans: int, side: int, beside: i
     """Examinations of a cube of `side` voxels, turned and mirrored at random, and `beside` random voxels after it."""
 
     def one(key: Array) -> Example:
-        which, place, draw, noise, corner, turn = jax.random.split(key, 6)
+        which, place, corner, turn, *rest = jax.random.split(key, 7)
         phantom = jax.random.randint(which, (), 0, bank.peak.shape[0])
         cube = _cube(corner, turn, bank.side, side)
         index = jnp.concatenate([cube, draw_voxels(place, bank, phantom, beside)])
-        return example(noise, voxels_of(bank, phantom, index), draw_scan(draw))
+        return _examination(jnp.stack(rest), bank, phantom, index)
 
     return jax.vmap(one)(split(jax.random.split(key, scans)))
 

@@ -11,7 +11,7 @@ from estimate.training.checkpoint import load_tree, read_facts, save_tree
 from estimate.training.loop import LOG, Rhythm, Stage, train
 from simulate.base.errors import InputError
 
-TRUE = np.array([[1.0, -2.0], [0.5, 3.0], [0.0, 1.0]])
+TRUE = np.array([[1.0, -1.0], [0.5, 1.5], [0.0, 1.0]])
 
 
 def loss(weights, key, data):
