@@ -1,0 +1,85 @@
+"""Intervals that cover what they promise, and curves that are not like the training's."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from estimate.input_scale import InputScale
+from estimate.qtmnet.calibration import COVERAGE, weighted_quantile
+from estimate.qtmnet.familiarity import ODD, distance, learn
+from estimate.qtmnet.features import ScanFacts
+from estimate.qtmnet.inference import Answer
+from estimate.qtmnet.maps import MAPS, parameters, status_of, warnings_of
+from estimate.qtmnet.targets import SCORED
+from simulate.base.status import Status
+
+
+def test_a_quantile_of_ratios_covers_new_ones_of_the_same_kind():
+    rng = np.random.default_rng(0)
+    old, new = np.abs(rng.standard_t(3, (2, 20000)))
+    q = weighted_quantile(old, np.ones(old.size), COVERAGE)
+    assert np.mean(new <= q) == pytest.approx(COVERAGE, abs=0.01)
+    weights = np.where(old < 1, 3.0, 1.0)
+    q = weighted_quantile(old, weights, 0.5)
+    assert weights[old <= q].sum() / weights.sum() == pytest.approx(0.5, abs=1e-3)
+
+
+def test_distance_is_one_for_the_familiar_and_grows_with_strangeness_not_with_noise():
+    rng = np.random.default_rng(1)
+    mixing = rng.standard_normal((35, 35)) / 6
+    shapes = rng.standard_normal((5000, 35)) @ mixing + 1.0
+    known = learn(shapes)
+    gram = jnp.eye(35)
+    near = distance(known, jnp.asarray(shapes), jnp.zeros(5000), gram)
+    assert float(jnp.mean(near)) == pytest.approx(1.0, abs=0.1)
+    noisy = distance(known, jnp.asarray(shapes + 0.5 * rng.standard_normal(shapes.shape)), jnp.full(5000, 0.5), gram)
+    assert float(jnp.mean(noisy)) == pytest.approx(1.0, abs=0.1)
+    limit = np.quantile(near, 1 - ODD)
+    strange = distance(known, jnp.asarray(shapes + 4.0), jnp.zeros(5000), gram)
+    assert np.mean(np.asarray(strange) > limit) > 0.99
+
+
+def answer(spread=0.1, enhanced=True, odd=False, level=0.3, arrival=20.0):
+    count = 8
+    facts = ScanFacts(jnp.asarray(arrival), jnp.asarray(level), jnp.asarray((level / 30) ** 2))
+    return Answer(
+        np.zeros((count, len(SCORED)), np.float32), np.full((count, len(SCORED)), spread, np.float32),
+        np.full(count, level), np.full(count, enhanced), np.full(count, odd), facts, np.zeros(3),
+    )  # fmt: skip
+
+
+def test_errors_hold_calibration_and_scale():
+    widening = dict.fromkeys(SCORED, 2 * 1.6449)
+    found = parameters(answer(), InputScale(150.0, 0.3, ""), widening)
+    assert set(found) == {f"{n}{s}" for n in MAPS for s in ("", "_stderr")}
+    assert found["Fp"] == pytest.approx(0.3 / 150)
+    np.testing.assert_allclose(found["Fp_stderr"] / found["Fp"], np.hypot(0.2, 0.3), rtol=1e-3)
+    np.testing.assert_allclose(found["MTT_stderr"] / found["MTT"], 0.2, rtol=1e-3)  # free of the scale
+    np.testing.assert_allclose(found["delay_stderr"], 0.2, rtol=1e-3)
+    double = parameters(answer(), InputScale(300.0, 0.3, ""), widening)
+    for name in ("Fp", "PS", "vp", "ve", "Ktrans", "vp_vessels"):
+        np.testing.assert_allclose(double[name], found[name] / 2)
+    for name in ("MTT", "kep", "E", "vp_ve_ratio", "speed", "delay"):
+        np.testing.assert_allclose(double[name], found[name])
+
+
+def test_status_says_what_is_not_to_be_believed():
+    widening = dict.fromkeys(SCORED, 1.6449)
+
+    def status(**options):
+        given = answer(**options)
+        return status_of(given, parameters(given, InputScale(150.0, 0.0, ""), widening), np.zeros(8, np.int32))[0]
+
+    assert status() == Status.OK
+    assert status(spread=0.5) & Status.NOT_IDENTIFIABLE
+    assert status(spread=0.5) & Status.PS_NOT_IDENTIFIABLE
+    assert status(odd=True) & Status.UNFAMILIAR
+    assert status(enhanced=False) & Status.NO_SIGNAL
+
+
+def test_warnings_name_what_lies_outside_the_training():
+    assert warnings_of(answer(), 2.0 * np.arange(120)) == []
+    assert "frame spacing is 10" in " ".join(warnings_of(answer(), 10.0 * np.arange(60)))
+    assert "25 frames" in " ".join(warnings_of(answer(), 4.0 * np.arange(25)))
+    assert "after contrast arrived" in " ".join(warnings_of(answer(arrival=200.0), 2.0 * np.arange(120)))
+    assert "100 % of the enhancing voxels" in " ".join(warnings_of(answer(odd=True), 2.0 * np.arange(120)))

@@ -1,0 +1,52 @@
+"""Where absolute values come from: each source's area, against the input that made it."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from estimate.arterial import ArterialInput
+from estimate.input_scale import BRAIN_DENSITY, asl_scale, population_scale, vessel_scale
+from simulate.aif import parker_aif
+from simulate.base.errors import InputError
+from simulate.inlets import AMPLITUDE, POPULATION_AREA, draw_inlet
+
+
+def curve(spacing, duration=200.0, onset=20.0):
+    times = spacing * np.arange(int(duration / spacing))
+    return ArterialInput(jnp.asarray(times), parker_aif(times, haematocrit=0.42, onset=onset), "a vessel")
+
+
+def test_the_population_is_the_middle_of_what_training_draws():
+    scale = population_scale()
+    drawn = jax.vmap(lambda k: draw_inlet(k, jnp.arange(0.0, 321.0)).area)(jax.random.split(jax.random.key(0), 4000))
+    assert scale.area == pytest.approx(float(jnp.median(drawn)), rel=0.03)
+    assert scale.spread == pytest.approx(float(jnp.std(jnp.log(drawn))), rel=0.05)
+    # PHYSICS: no absolute value can be better than this under a uniform amplitude
+    error = np.abs(np.log(np.asarray(drawn) / scale.area))
+    assert np.median(error) > 0.19
+    assert AMPLITUDE == (0.5, 1.5)
+
+
+@pytest.mark.parametrize("spacing", [1.0, 2.0, 5.0])
+def test_a_vessels_area_does_not_depend_on_its_frames(spacing):
+    scale = vessel_scale(curve(spacing))
+    assert scale.area == pytest.approx(POPULATION_AREA, rel=0.02)
+    assert "a vessel" in scale.source
+
+
+def test_a_curve_that_ends_early_is_refused_or_drawn_on():
+    with pytest.raises(InputError, match="ends"):
+        vessel_scale(curve(1.0, duration=55.0))
+    assert vessel_scale(curve(1.0, duration=90.0)).area == pytest.approx(POPULATION_AREA, rel=0.35)
+
+
+def test_asl_makes_flows_agree():
+    rng = np.random.default_rng(0)
+    cbf = rng.uniform(20, 80, 500)
+    Fp = cbf * BRAIN_DENSITY * (1 - 0.42) / 6000
+    scale = asl_scale(Fp * 150.0 * np.exp(0.2 * rng.standard_normal(500)), cbf, haematocrit=0.42)
+    assert scale.area == pytest.approx(150.0, rel=0.03)
+    assert scale.spread == pytest.approx(0.2 * 1.25 / np.sqrt(500), rel=0.2)
+    with pytest.raises(InputError, match="only 0 voxels"):
+        asl_scale(Fp, np.full(500, np.nan), haematocrit=0.42)

@@ -1,0 +1,115 @@
+"""The comparison's machinery: scores with known answers, examinations that are what they say."""
+
+import jax
+import numpy as np
+import pytest
+
+from experiments.comparison.estimators import automatic_input, derived, exact_input, kinetic
+from experiments.comparison.records import Comparison
+from experiments.comparison.scans import Condition, examine
+from experiments.comparison.scores import macro, ratio, score
+from experiments.comparison.tables import findings, write_comparison
+from simulate.phantom import Region
+from simulate.phantom_bank import BankConfig, read_bank, write_bank
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory):
+    config = BankConfig(split="test", mixing=1.0, cell=2.0, grade=4, supply=True, side=12, terminals=200)
+    return read_bank(write_bank(tmp_path_factory.mktemp("bank"), config, 1))
+
+
+@pytest.fixture(scope="module")
+def exam(bank):
+    return examine(jax.random.key(0), bank, 0, Condition(snr=(200.0, 200.0)))
+
+
+def test_an_examination_is_what_it_says(exam, bank):
+    assert exam.curves.shape == (12**3, 120)
+    assert np.all(np.isfinite(exam.curves))
+    rim = exam.region == int(Region.RIM)
+    assert rim.sum() > 20
+    np.testing.assert_array_equal(np.asarray(bank.region[0])[exam.scored[rim]], exam.region[rim])
+    # what truly feeds a voxel is late and spread, and has the input's area
+    exact = np.trapezoid(exam.aif[: len(exam.supply_times)], exam.supply_times)
+    fed = np.trapezoid(exam.supply[rim], exam.supply_times, axis=1)
+    np.testing.assert_allclose(fed, exact, rtol=0.05)
+    later = exam.supply_times[exam.supply[rim].argmax(1)]
+    assert np.all(later >= exam.aif_times[exam.aif.argmax()])
+
+
+def test_the_automatic_input_finds_the_artery_beside_the_block(exam):
+    times, curve = automatic_input(exam)
+    exact = np.interp(times, exam.aif_times, exam.aif)
+    assert curve.max() == pytest.approx(exact.max(), rel=0.15)
+    assert np.trapezoid(curve, times) == pytest.approx(np.trapezoid(exact, times), rel=0.15)
+
+
+def test_a_fit_scores_as_well_as_it_is(exam):
+    found = score(kinetic(exact_input, exam, fit_delay=True), exam)["tumour rim"]
+    assert found["Ktrans"]["median |log error|"] < 0.1
+    assert found["Fp"]["failures"] == 0
+    truth = score(derived(exam.truth), exam)["tumour rim"]
+    assert truth["PS"]["median |log error|"] == 0
+    assert truth["PS"]["CCC"] == pytest.approx(1.0)
+    double = score(derived({n: 2 * v for n, v in exam.truth.items()}), exam)["tumour rim"]
+    assert double["vp"]["bias"] == pytest.approx(np.log(2))
+    assert double["vp"]["after one factor"] == pytest.approx(0.0, abs=1e-12)
+    lost = score(derived({n: np.where(np.arange(len(v)) % 2, v, np.nan) for n, v in exam.truth.items()}), exam)
+    assert lost["tumour rim"]["vp"]["failures"] == pytest.approx(0.5, abs=0.1)
+
+
+def test_averages_are_over_phantoms_and_ratios_keep_pairs():
+    mean, low, high = macro([0.1, 0.2, 0.3, float("nan")], np.random.default_rng(0))
+    assert mean == pytest.approx(0.2)
+    assert 0.1 <= low < mean < high <= 0.3
+    first, second = [0.1, 0.4, float("nan")], [0.2, 0.8, 0.5]
+    assert ratio(first, second, np.random.default_rng(0)) == pytest.approx((0.5, 0.5, 0.5))
+
+
+def records():
+    """Two phantoms, two inlets: made-up errors."""
+    names = ("QTMnet", "2CXM, automatic AIF, delay", "2CXM, exact AIF, delay", "constant")
+    names += ("matched model, true local input, arterial volume",)
+    measures = ("median |log error|", "after one factor", "bias", "coverage", "failures")
+    parameters = ("Fp", "PS", "vp", "ve", "Ktrans", "MTT", "kep", "E")
+    found = []
+    for sweep, label in (("base", ""), ("SNR", "10"), ("SNR", "100")):
+        for phantom in range(2):
+            for inlet in range(2):
+                small = 0.01 * phantom + 0.02 * inlet
+                scores = {
+                    name: {"tumour rim": {p: dict.fromkeys(measures, 0.1 * (k + 1) + small) for p in parameters}}
+                    for k, name in enumerate(names)
+                }
+                found.append(
+                    {"generator": "stirred (2CXM)", "sweep": sweep, "label": label, "phantom": phantom, "inlet": inlet,
+                     "scores": scores, "seconds": dict.fromkeys(names, 1.0), "voxels": dict.fromkeys(names, 100),
+                     "automatic input": {"peak": 0.9, "area": 1.0, "arrival": 0.1}}
+                )  # fmt: skip
+    return Comparison(found)
+
+
+def test_tables_figures_and_sentences_follow_from_the_records(tmp_path):
+    found = records()
+    assert found.values(found.of("stirred (2CXM)"), "QTMnet", "tumour rim", "Fp", "bias") == pytest.approx([0.11, 0.12])
+    assert found.repeatability(found.of("stirred (2CXM)"), "QTMnet", "tumour rim", "Fp") == pytest.approx(
+        0.02 / np.sqrt(2)
+    )
+    sentences = findings(found)
+    assert "QTMnet Fp 0.115" in sentences[0]
+    assert "lower in MTT 0.5" in sentences[1]
+    assert "not lower in nothing" in sentences[1]
+    write_comparison(tmp_path, found)
+    for name in (
+        "table.csv",
+        "table.md",
+        "base.png",
+        "sweeps.png",
+        "rim/table.csv",
+        "ratios/table.csv",
+        "inputs/table.csv",
+    ):
+        assert (tmp_path / name).stat().st_size > 0
