@@ -16,7 +16,7 @@ from estimate.kinetic_fit import FIT_MODELS, fit_kinetics
 from estimate.qtmnet.weights import SHIPPED
 from estimate.voxels import VFA, Estimate, Progress, Voxels, plain_maps, scatter, whole_mask
 from estimate.without_input import METHODS as WITHOUT_INPUT
-from estimate.without_input import check_series, estimate_by_qtm, estimate_by_qtmnet
+from estimate.without_input import check_request, estimate_by_qtm, estimate_by_qtmnet
 from simulate.base.errors import InputError
 from simulate.base.status import Status
 from simulate.base.types import Maps, Series
@@ -73,7 +73,8 @@ def estimate_maps(
         return aif if isinstance(aif, ArterialInput) else _arterial_input(voxels, aif, times, haematocrit, report)
 
     if method in WITHOUT_INPUT:
-        check_series(voxels, method, scale, cbf)
+        shape, baseline = series.data.shape, voxels.protocol.baseline
+        check_request(method, scale, with_cbf=cbf is not None, shape=shape, baseline=baseline)
         found = arterial_input() if scale == "vessels" else None
         if method == "qtm":
             x, y, z = (float(edge) for edge in np.linalg.norm(np.asarray(series.affine)[:3, :3], axis=0))

@@ -8,12 +8,15 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from estimate.arterial import ArterialInput, read_aif_csv, write_aif_csv
+from estimate.baseline import detect_baseline
 from estimate.capillary_fit import CAPILLARY_MODELS
 from estimate.kinetic_fit import MODEL_CODES
 from estimate.pipeline import METHODS, estimate_maps
 from estimate.qtmnet.maps import MAPS
+from estimate.training.checkpoint import read_facts
 from estimate.voxels import VFA, Estimate, Progress
 from estimate.without_input import METHODS as WITHOUT_INPUT
+from estimate.without_input import check_request
 from experiments.figures.motion import frame_correlation
 from experiments.report import Report, summary_rows, write_report
 from experiments.typical import typical_voxels
@@ -124,6 +127,14 @@ def _read(options: DCEOptions) -> _Examination:
         options.series, frames=image.data.shape[3], quantity=options.quantity, overrides=overrides
     )
     series = Series(image.data, sidecar.protocol, image.affine, options.quantity)
+    if options.method in WITHOUT_INPUT:
+        series = _with_baseline(series)
+        check_request(
+            options.method, options.scale, with_cbf=options.cbf is not None, shape=image.data.shape,
+            baseline=series.protocol.baseline,
+        )  # fmt: skip
+    if options.weights is not None:
+        read_facts(options.weights)
     files = [options.series, *_sidecar_of(options.series)]
     mask = _read_mask(options.mask, image, files)
     t10 = _read_t10(options, image, files) if options.quantity == "signal" else None
@@ -135,6 +146,14 @@ def _read(options: DCEOptions) -> _Examination:
     cbf = None if options.cbf is None else _read_map(options.cbf, image, "CBF map", files)
     files += [] if options.weights is None else [options.weights]
     return _Examination(series, sidecar, haematocrit or 0.0, t10, b1, mask, aif, cbf, files)
+
+
+def _with_baseline(series: Series) -> Series:
+    """The number of frames before contrast, found in the images where the sidecar does not say."""
+    if series.protocol.baseline:
+        return series
+    found = detect_baseline(np.asarray(series.data))
+    return replace(series, protocol=replace(series.protocol, baseline=found))
 
 
 _GIVE_HAEMATOCRIT = "give --haematocrit, e.g. 0.42"
@@ -153,8 +172,6 @@ def _check_scale(options: DCEOptions) -> None:
         raise InputError("--weights", options.method, "belongs to qtmnet", "leave it out, or use --method qtmnet")
     if options.scale != "asl" and options.cbf is not None:
         raise InputError("--cbf", options.scale, "is used with --scale asl alone", "add --scale asl")
-    if options.scale == "asl" and options.cbf is None:
-        raise InputError("--scale", "asl", "needs a map of CBF [mL/100 g/min]", "give --cbf cbf.nii.gz")
     if options.method in WITHOUT_INPUT and (options.fit_delay or options.arterial_volume):
         problem = "has no --fit-delay or --arterial-volume"
         raise InputError("--method", options.method, problem, "leave them out, or fit a model")

@@ -50,7 +50,7 @@ def train_qtmnet(
     rhythm = Rhythm(**config["rhythm"])
     begun = time.monotonic()
 
-    def report(done: int, total: int, line: dict[str, float]) -> None:
+    def report(done: int, total: int, line: dict[str, Any]) -> None:
         if progress is not None:
             progress(f"training, loss {line['loss']:.3f}", done, total)
 

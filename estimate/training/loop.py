@@ -75,7 +75,7 @@ class Rhythm:
     average: float = 0.999
 
 
-Report = Callable[[int, int, dict[str, float]], None]
+Report = Callable[[int, int, dict[str, Any]], None]
 """Called at every line of the log with steps done, steps in all, and the line."""
 
 
