@@ -16,12 +16,15 @@ from estimate.compressed_model import FitModel
 from estimate.input_scale import InputScale, population_scale
 from estimate.kinetic_fit import fit_kinetics
 from estimate.linear_least_squares import linear_2cxm
+from estimate.qtm import two_compartments
+from estimate.qtm.inversion import plasma_volume
 from estimate.qtmnet.inference import answer
 from estimate.qtmnet.maps import MAPS, parameters
 from estimate.qtmnet.weights import Trained
 from experiments.comparison.local_fit import local_fit
 from experiments.comparison.scans import HAEMATOCRIT, Examination
 from simulate.base.errors import InputError
+from simulate.inlets import AREA_WINDOW
 
 Found = dict[str, np.ndarray]
 Estimator = Callable[[Examination], Found]
@@ -49,6 +52,8 @@ def _named(fit: Any) -> Found:
 def _nothing(exam: Examination) -> Found:
     return {name: np.full(len(exam.scored), np.nan) for name in PARAMETERS}
 
+
+QTM_STEPS = 30
 
 Input = Callable[[Examination], tuple[np.ndarray, np.ndarray]]
 
@@ -140,13 +145,29 @@ def qtmnet(trained: Trained, exam: Examination, *, known_area: bool = True) -> F
     return {f"{n}{s}": values[f"{n}{s}"][exam.scored] for n in MAPS for s in ("", "_stderr")}
 
 
+def qtm(cell: float, exam: Examination) -> Found:
+    """QTM with two compartments, given the input's area; it has no flow and no transfer constant."""
+    volume = exam.curves.reshape(exam.side, exam.side, exam.side, -1)
+    solved = two_compartments(volume, exam.centres, (cell, cell, cell), steps=QTM_STEPS)
+    vp = plasma_volume(solved, exam.centres, exam.onset, AREA_WINDOW, exam.area)
+    found = {"vp": vp, "PS": vp * solved.PS_over_vp, "ve": vp * solved.PS_over_vp / solved.PS_over_ve}
+    found["kep"] = solved.PS_over_ve
+    return {name: np.asarray(values, float).ravel()[exam.scored] for name, values in found.items()}
+
+
 def constant(centre: dict[str, float], exam: Examination) -> Found:
     """The same answer everywhere."""
     return {name: np.full(len(exam.scored), centre[name]) for name in PARAMETERS}
 
 
-def estimators(mixing: float, centre: dict[str, float], networks: dict[str, Trained]) -> dict[str, Estimator]:
-    """All of them by name. mixing : of the truth, known to the floor alone.      centre : the constant's answer."""
+def estimators(
+    mixing: float, centre: dict[str, float], networks: dict[str, Trained], qtm_cell: float = 0.0
+) -> dict[str, Estimator]:
+    """All of them by name.
+
+    mixing : of the truth, known to the floor alone.      centre : the constant's answer.
+    qtm_cell : edge of a voxel [mm] for QTM, which takes a minute; 0 leaves it out.
+    """
     matched = "2cxm" if mixing == 1 else "dp"
     found: dict[str, Estimator] = {name: partial(qtmnet, trained) for name, trained in networks.items()}
     if "QTMnet" in networks:
@@ -165,4 +186,5 @@ def estimators(mixing: float, centre: dict[str, float], networks: dict[str, Trai
             with_local_input, FitModel(matched, arterial_volume=True)
         ),
         "constant": partial(constant, centre),
+        **({"QTM": partial(qtm, qtm_cell)} if qtm_cell else {}),
     }
