@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 from estimate.qtmnet.familiarity import Familiarity, unfamiliar
 from estimate.qtmnet.features import Features, Frames, ScanFacts, arrival_time, facts_from, features, levels
 from estimate.qtmnet.network import QTMnet
-from estimate.qtmnet.targets import predicted
+from estimate.qtmnet.targets import SCORED, predicted
 from estimate.qtmnet.tiles import CORE, cut, tiles
 from estimate.qtmnet.time_basis import projection
 from estimate.qtmnet.weights import Trained
@@ -78,25 +78,19 @@ def answer(
     graph, weights = nnx.split(trained.network)
     weights = jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), weights)
     contexts = _contexts(graph, weights, seen)
-    found = [np.empty(0)] * 2
-    parts = (
-        _by_tiles(graph, weights, seen, contexts, where, shape, core)
-        if trained.uses_branch
-        else _by_voxels(graph, weights, seen, contexts)
-    )
-    found = [np.empty((len(seen.level), 0), np.float32)] * 2
+    if trained.uses_branch:
+        parts = _by_tiles(graph, weights, seen, contexts, where, shape, core)
+    else:
+        parts = _by_voxels(graph, weights, seen, contexts)
+    values, spreads = (np.full((len(seen.level), len(SCORED)), np.nan, np.float32) for _ in range(2))
     done = 0
     for rows, value, spread in parts:
-        if done == 0:
-            found = [np.full((len(seen.level), value.shape[1]), np.nan, np.float32) for _ in range(2)]
-        found[0][rows], found[1][rows] = value, spread
+        values[rows], spreads[rows] = value, spread
         done += len(rows)
         if progress is not None:
             progress(done, len(seen.level))
     odd = _odd(trained.familiarity, seen, frames, facts)
-    return Answer(
-        found[0], found[1], np.asarray(seen.level), np.asarray(seen.enhanced), odd, facts, np.asarray(seen.scan)
-    )
+    return Answer(values, spreads, np.asarray(seen.level), np.asarray(seen.enhanced), odd, facts, np.asarray(seen.scan))
 
 
 # -- once over the scan ---------------------------------------------------------------------------------
