@@ -16,6 +16,7 @@ CONFIG: Sections = {
         "validate": Key(32, *number(1, 100_000, "", whole=True)),
         "calibrate": Key(128, *number(1, 100_000, "", whole=True)),
         "side": Key(16, *number(8, 64, "voxels", whole=True)),
+        "rough": Key(3.0, *number(1, 10, "times the texture of tissue in training, at most")),
         "terminals": Key(2000, *number(8, 1_000_000, "", whole=True)),
     },
     "network": {

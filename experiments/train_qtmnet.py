@@ -93,7 +93,8 @@ def _stages(config: dict[str, dict[str, Any]], graph: Any, side: int) -> list[St
 
 
 def _bank(options: dict[str, Any], split: str, out: Path, progress: Progress | None) -> Bank:
-    config = BankConfig(options["seed"], split, options["side"], options["terminals"])
+    rough = options["rough"] if split == "train" else 1.0
+    config = BankConfig(options["seed"], split, options["side"], options["terminals"], rough=rough)
 
     def report(done: int, total: int) -> None:
         if progress is not None:

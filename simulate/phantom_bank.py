@@ -34,6 +34,8 @@ class BankConfig(NamedTuple):
     """What makes a bank; chosen. None draws from the module's lists.
 
     side : voxels along an edge of a phantom.      terminals : of each of its two trees.
+    rough : largest factor on the texture of tissue; each phantom draws one from 1 to this. Above 1 no two voxels are of
+    the same tissue, so that a network cannot learn a bank's few tissues by heart.
     supply : keep what feeds every voxel as well, for estimators that are told.
     """
 
@@ -44,6 +46,7 @@ class BankConfig(NamedTuple):
     mixing: float | None = None
     cell: float | None = None
     grade: int | None = None
+    rough: float = 1.0
     supply: bool = False
 
 
@@ -73,11 +76,12 @@ def bank_phantom(config: BankConfig, index: int) -> Responses:
     grade, cell, mixing, late = (
         rng.choice(GRADES, p=GRADE_SHARES), rng.choice(CELLS), rng.choice(MIXINGS), rng.uniform(2.0, 6.0)
     )  # fmt: skip
+    texture = float(rng.uniform(1.0, config.rough))
     edge = float(cell if config.cell is None else config.cell)
     phantom = tumour_phantom(
         draw, shape=(config.side, config.side, config.side), cell=(edge, edge, edge),
         grade=int(grade if config.grade is None else config.grade),
-        mixing=float(mixing if config.mixing is None else config.mixing), late_feed=float(late),
+        mixing=float(mixing if config.mixing is None else config.mixing), late_feed=float(late), texture=texture,
     )  # fmt: skip
     perfused = vascularise(grow, phantom, terminals=config.terminals)
     return phantom_responses(perfused, with_supply=config.supply)

@@ -79,6 +79,7 @@ def tumour_phantom(
     mixing: float = 1.0,
     morphology: Morphology = Morphology(),
     late_feed: float = 4.0,
+    texture: float = 1.0,
 ) -> Phantom:
     """Draw a tumour of this grade in grey and white matter with CSF between.
 
@@ -92,6 +93,7 @@ def tumour_phantom(
     grade : 2, 3 or 4; 0 draws no tumour.
     mixing : 1 for 2CXM capillaries, 1/N for N tanks, 0 for plug flow.
     late_feed : largest additional delay [s] of a territory.
+    texture : factor on how much tissue varies within a region, over the priors' own.
 
     Raises
     ------
@@ -105,7 +107,7 @@ def tumour_phantom(
         raise InputError("tumour_phantom", "shape", f"is {shape} cells of {cell} mm", "give 8 or more along each axis")
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
     region, depth = _regions(rng, shape, cell, grade, morphology)
-    tissue, t10 = _tissue(rng, region, depth, cell, grade, morphology)
+    tissue, t10 = _tissue(rng, region, depth, cell, grade, morphology, texture)
     in_tumour = np.isin(region, (Region.RIM, Region.CORE))
     delay, dispersion = _feed(rng, in_tumour, cell, late_feed)
     irregular = np.where(in_tumour, {0: 0.0, 2: 0.3, 3: 0.6, 4: 1.0}[grade], 0.0)
@@ -155,8 +157,9 @@ def _connected(region: Int[np.ndarray, "*space"]) -> Int[np.ndarray, "*space"]:
 
 
 def _tissue(
-    rng: np.random.Generator, region: Any, depth: Any, cell: tuple[float, float, float], grade: int, form: Morphology
-) -> tuple[Tissue, Any]:
+    rng: np.random.Generator, region: Any, depth: Any, cell: tuple[float, float, float], grade: int, form: Morphology,
+    texture: float,
+) -> tuple[Tissue, Any]:  # fmt: skip
     """Parameters and T10 of every cell: what its region's prior draws, times a smooth texture."""
     solid = SOLID_PART.get(grade, WHITE_MATTER)
     priors: dict[int, Prior] = {
@@ -171,7 +174,7 @@ def _tissue(
     grain = {name: smooth_field(rng, region.shape, cell, 5.0) for name in ("Fp", "PS", "vp", "ve", "t10")}
     for name, field_ in values.items():
         for which, prior in priors.items():
-            strength = prior.texture * (0.25 if name == "t10" else 1.0)
+            strength = texture * prior.texture if name != "t10" else 0.25 * prior.texture
             textured = drawn[which][name] * np.exp(strength * grain[name] - strength**2 / 2)
             field_[region == which] = textured[region == which]
         # tumour cells among white matter, ever fewer with the distance
