@@ -43,7 +43,8 @@ class Condition(NamedTuple):
     delay, dispersion : of the input between where rivals measure it and the block [s].
     t10_error : of each voxel, standard deviation of its logarithm.      b1 : true over nominal flip angle.
     shift : voxels by which everything moves after half of the frames.      family : of the input, "seen" in training
-    or "unseen".      cell : edge of the voxels [mm], 0 for any.
+    or "unseen".      cell : edge of the voxels [mm], 0 for any.      scale : factor on everything that is measured, as of
+    a wrong relaxivity; the area that is known stays.
     """
 
     spacing: float = 2.0
@@ -57,6 +58,7 @@ class Condition(NamedTuple):
     shift: int = 0
     family: str = "seen"
     cell: float = 0.0
+    scale: float = 1.0
 
     @property
     def frames(self) -> int:
@@ -105,7 +107,7 @@ def examine(key: Key[Array, ""], bank: Bank, index: int, condition: Condition) -
     voxels = Voxels(*(jnp.asarray(a[index]) for a in (bank.shape, bank.peak, bank.truth, bank.region)))
     blood = _artery(rng, bank.side)
     measured = np.asarray(_measured(noise, voxels, jnp.asarray(blood.ravel()), scan))[:, : condition.frames]
-    volume = measured.reshape(bank.side, bank.side, bank.side + ARTERY_SLICES, condition.frames)
+    volume = condition.scale * measured.reshape(bank.side, bank.side, bank.side + ARTERY_SLICES, condition.frames)
     if condition.shift:
         volume = volume.copy()
         late = volume[..., condition.frames // 2 :]
