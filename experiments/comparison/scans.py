@@ -43,8 +43,8 @@ class Condition(NamedTuple):
     delay, dispersion : of the input between where rivals measure it and the block [s].
     t10_error : of each voxel, standard deviation of its logarithm.      b1 : true over nominal flip angle.
     shift : voxels by which everything moves after half of the frames.      family : of the input, "seen" in training
-    or "unseen".      cell : edge of the voxels [mm], 0 for any.      scale : factor on everything that is measured, as of
-    a wrong relaxivity; the area that is known stays.
+    or "unseen".      cell : edge of the voxels [mm], 0 for any.
+    scale : factor on everything that is measured, as of a wrong relaxivity; the area that is known stays.
     """
 
     spacing: float = 2.0
