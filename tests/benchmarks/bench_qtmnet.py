@@ -87,6 +87,7 @@ def main() -> None:
         answer(trained, lambda: [(where, curves)], shape, start, options.spacing)
         times.append(time.perf_counter() - begun)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    speed = len(curves) / times[1]
     rate = flops_per_voxel(trained) * speed
     print(
         f"QTMnet: {times[0]:.1f} s with compilation, {times[1]:.1f} s without; {len(curves) / times[1]:,.0f} voxels/s"
