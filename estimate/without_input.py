@@ -95,7 +95,7 @@ def estimate_by_qtmnet(
     status = arrays.pop("status").astype(np.int32)
     facts = {"scale": describe(chosen), "weights": _weights_facts(weights, trained.facts)}
     return Estimate(
-        Maps(arrays, voxels.series.affine), status, aif, protocol, "qtmnet", facts, warnings_of(found, times)
+        Maps(arrays, voxels.series.affine), status, aif, protocol, "qtmnet", facts, warnings_of(found, values, times)
     )
 
 

@@ -48,18 +48,23 @@ def parameters(answer: Answer, scale: InputScale, widening: dict[str, float]) ->
     return found
 
 
+def unphysical(found: dict[str, np.ndarray]) -> np.ndarray:
+    """Voxels whose volumes exceed the voxel: the tissue is none of the training's, or the scale is wrong."""
+    return found["vp"] + found["ve"] > 1
+
+
 def status_of(answer: Answer, found: dict[str, np.ndarray], before: np.ndarray) -> np.ndarray:
     """Bits of every voxel: `before` the network, without enhancement, unlike the training, not identifiable."""
     status = before.astype(np.int32)
     status |= np.where(answer.enhanced, 0, int(Status.NO_SIGNAL)).astype(np.int32)
-    status |= np.where(answer.odd, int(Status.UNFAMILIAR), 0).astype(np.int32)
+    status |= np.where(answer.odd | unphysical(found), int(Status.UNFAMILIAR), 0).astype(np.int32)
     for name, flag in _FLAGS.items():
         vague = found[f"{name}_stderr"] > IDENTIFIABLE * found[name]
         status |= np.where(vague, int(flag | Status.NOT_IDENTIFIABLE), 0).astype(np.int32)
     return status
 
 
-def warnings_of(answer: Answer, times: np.ndarray) -> list[str]:
+def warnings_of(answer: Answer, found: dict[str, np.ndarray], times: np.ndarray) -> list[str]:
     """What the reader must know before believing the maps."""
     spacing = float(np.median(np.diff(times)))
     after = float(times[-1] - answer.facts.arrival)
@@ -71,7 +76,7 @@ def warnings_of(answer: Answer, times: np.ndarray) -> list[str]:
         (f"{after:.0f} s were measured after contrast arrived", after, (60.0, 1e9), "s and more"),
         (f"the mean enhancement is {snr:.2g} times the noise", snr, (1.0, 100.0), "times"),
     ]
-    found = [
+    sentences = [
         f"Outside QTMnet's training: {words}, it was trained with {low:g} to {high:g} {unit}."
         if high < 1e9
         else f"Outside QTMnet's training: {words}, it was trained with {low:g} {unit}."
@@ -80,8 +85,14 @@ def warnings_of(answer: Answer, times: np.ndarray) -> list[str]:
     ]
     odd = float(np.mean(answer.odd[answer.enhanced])) if answer.enhanced.any() else 0.0
     if odd > ODD_SHARE:
-        found.append(
+        sentences.append(
             f"{100 * odd:.0f} % of the enhancing voxels have curves unlike any that QTMnet was trained with "
             "(status: unfamiliar): the input or the tissue is of another kind, and its intervals do not hold there."
         )
-    return found
+    impossible = float(np.mean(unphysical(found)[answer.enhanced])) if answer.enhanced.any() else 0.0
+    if impossible > ODD_SHARE:
+        sentences.append(
+            f"{100 * impossible:.0f} % of the enhancing voxels would have vp + ve above 1 (status: unfamiliar): the "
+            "scale is wrong, or the tissue is of a kind that QTMnet was not trained with."
+        )
+    return sentences

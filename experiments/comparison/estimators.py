@@ -161,12 +161,13 @@ def constant(centre: dict[str, float], exam: Examination) -> Found:
 
 
 def estimators(
-    mixing: float, centre: dict[str, float], networks: dict[str, Trained], qtm_cell: float = 0.0
+    mixing: float, centre: dict[str, float], networks: dict[str, Trained], *, slow: bool = True, qtm_cell: float = 0.0
 ) -> dict[str, Estimator]:
     """All of them by name.
 
     mixing : of the truth, known to the floor alone.      centre : the constant's answer.
-    qtm_cell : edge of a voxel [mm] for QTM, which takes a minute; 0 leaves it out.
+    slow : whether those are among them that take ten seconds and more.
+    qtm_cell : edge of a voxel [mm] for QTM, which takes half a minute; 0 leaves it out.
     """
     matched = "2cxm" if mixing == 1 else "dp"
     found: dict[str, Estimator] = {name: partial(qtmnet, trained) for name, trained in networks.items()}
@@ -177,7 +178,7 @@ def estimators(
         "2CXM, automatic AIF, delay": partial(kinetic, automatic_input, fit_delay=True),
         "2CXM, exact AIF": partial(kinetic, exact_input),
         "2CXM, exact AIF, delay": partial(kinetic, exact_input, fit_delay=True),
-        "{2CXM, DP}, exact AIF, delay": partial(pooled_choice, exact_input),
+        **({"{2CXM, DP}, exact AIF, delay": partial(pooled_choice, exact_input)} if slow else {}),
         "ETM/Patlak, automatic AIF, delay": partial(etm_or_patlak, automatic_input),
         "linear 2CXM, exact AIF": partial(linear, exact_input),
         "2CXM, true local input": partial(with_local_input, FitModel("2cxm")),

@@ -77,9 +77,20 @@ def test_status_says_what_is_not_to_be_believed():
     assert status(enhanced=False) & Status.NO_SIGNAL
 
 
+def warnings(given, times, area=150.0):
+    return warnings_of(given, parameters(given, InputScale(area, 0.0, ""), dict.fromkeys(SCORED, 1.6449)), times)
+
+
+def test_volumes_above_one_are_not_believed():
+    """Whatever the network thinks of the curves: 0.3/0.4 + 0.3/0.4 of a voxel."""
+    found = parameters(answer(), InputScale(0.4, 0.0, ""), dict.fromkeys(SCORED, 1.6449))
+    assert np.all(status_of(answer(), found, np.zeros(8, np.int32)) & Status.UNFAMILIAR)
+    assert "vp + ve above 1" in " ".join(warnings(answer(), 2.0 * np.arange(120), area=0.4))
+
+
 def test_warnings_name_what_lies_outside_the_training():
-    assert warnings_of(answer(), 2.0 * np.arange(120)) == []
-    assert "frame spacing is 10" in " ".join(warnings_of(answer(), 10.0 * np.arange(60)))
-    assert "25 frames" in " ".join(warnings_of(answer(), 4.0 * np.arange(25)))
-    assert "after contrast arrived" in " ".join(warnings_of(answer(arrival=200.0), 2.0 * np.arange(120)))
-    assert "100 % of the enhancing voxels" in " ".join(warnings_of(answer(odd=True), 2.0 * np.arange(120)))
+    assert warnings(answer(), 2.0 * np.arange(120)) == []
+    assert "frame spacing is 10" in " ".join(warnings(answer(), 10.0 * np.arange(60)))
+    assert "25 frames" in " ".join(warnings(answer(), 4.0 * np.arange(25)))
+    assert "after contrast arrived" in " ".join(warnings(answer(arrival=200.0), 2.0 * np.arange(120)))
+    assert "100 % of the enhancing voxels" in " ".join(warnings(answer(odd=True), 2.0 * np.arange(120)))
