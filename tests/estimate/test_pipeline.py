@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import estimate.pipeline
+import estimate.voxels
 from estimate.arterial import ArterialInput
 from estimate.pipeline import estimate_maps
 from estimate.voxels import VFA
@@ -176,7 +176,7 @@ def test_outside_the_mask_nothing_is_estimated_and_inside_nothing_changes(phanto
 
 def test_a_streamed_series_gives_the_same_maps(phantom, found, monkeypatch):
     """Blocks of 100 voxels, the last one shorter, with the input found in the images block by block."""
-    monkeypatch.setattr(estimate.pipeline, "CHUNK", 100)
+    monkeypatch.setattr(estimate.voxels, "CHUNK", 100)
     seen = []
     streamed = estimate_maps(
         phantom.signal(), haematocrit=HAEMATOCRIT, t10=phantom.t10, progress=lambda *step: seen.append(step)

@@ -1,0 +1,94 @@
+"""The weights that ship: small, documented, and right on a phantom of which no training knew."""
+
+import json
+from itertools import product
+
+import jax
+import numpy as np
+import pytest
+
+from estimate.qtmnet.inference import answer
+from estimate.qtmnet.targets import SCORED
+from estimate.qtmnet.weights import SHIPPED, load_trained
+from experiments.comparison.estimators import derived, qtmnet
+from experiments.comparison.scans import Condition, examine
+from simulate.phantom import Region
+from simulate.phantom_bank import BankConfig, read_bank, write_bank
+
+pytestmark = pytest.mark.float32
+
+
+@pytest.fixture(scope="module")
+def exams(tmp_path_factory):
+    """A glioblastoma with stirred capillaries, and the same with plug flow, from the test split."""
+    found = []
+    for mixing in (1.0, 0.0):
+        config = BankConfig(split="test", mixing=mixing, cell=2.0, grade=4, supply=True)
+        bank = read_bank(write_bank(tmp_path_factory.mktemp("bank"), config, 1))
+        found.append(examine(jax.random.key(5), bank, 0, Condition(snr=(50.0, 50.0))))
+    return found
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return load_trained()
+
+
+def test_they_are_small_and_say_where_they_come_from(trained):
+    assert SHIPPED.stat().st_size <= 10e6
+    facts = json.loads((SHIPPED.parent / "config.json").read_text())
+    assert facts["provenance"]["command"] == "tracerflow train qtmnet"
+    assert isinstance(facts["provenance"]["seed"], int)
+    log = [json.loads(line) for line in (SHIPPED.parent / "log.jsonl").read_text().splitlines()]
+    steps = facts["config"]["sets"]["steps"] + facts["config"]["patches"]["steps"]
+    assert log[-1]["step"] == steps
+    assert trained.facts["config"] == facts["config"]
+
+
+def test_they_beat_any_constant_on_both_kinds_of_capillaries(exams, trained):
+    """Median |log error| in the rim, against that of the best possible constant, the truth's own median."""
+    for exam in exams:
+        rim = exam.region == int(Region.RIM)
+        found, truth = qtmnet(trained, exam), derived(exam.truth)
+        for name, share in (("Fp", 0.8), ("PS", 0.5), ("vp", 0.5)):
+            error = np.median(np.abs(np.log(found[name] / truth[name])[rim]))
+            spread = np.median(np.abs(np.log(truth[name][rim] / np.median(truth[name][rim]))))
+            assert error < max(share * spread, 0.25), name
+        half = 1.645 * found["PS_stderr"] / found["PS"]
+        inside = np.abs(np.log(found["PS"] / truth["PS"])) < half
+        assert 0.5 < inside[rim].mean() <= 1
+
+
+def volume(exam, trained, turn):
+    """(side, side, side, q) of the scan after a turn of the block, turned back; turn maps volumes to volumes."""
+    back = np.argsort(turn(np.arange(exam.side**3).reshape((exam.side,) * 3)).ravel())
+    curves = turn(exam.curves.reshape(exam.side, exam.side, exam.side, -1))
+    where = np.unravel_index(np.arange(exam.side**3), (exam.side,) * 3)
+    found = answer(
+        trained, lambda: [(where, curves.reshape(-1, curves.shape[-1]))], (exam.side,) * 3, exam.start, exam.spacing
+    )
+    return found.value[back]
+
+
+def test_turning_the_patient_hardly_changes_the_flow(exams, trained):
+    """The 8 rotations and flips in plane: Fp by 5 % at most, in the median."""
+    exam, Fp = exams[0], SCORED.index("Fp")
+    plain = volume(exam, trained, lambda v: v)[:, Fp]
+    for quarter, flip in list(product(range(4), (False, True)))[1:]:
+
+        def turn(v, quarter=quarter, flip=flip):
+            v = np.rot90(v, quarter, axes=(0, 1))
+            return np.flip(v, 0) if flip else v
+
+        assert np.nanmedian(np.abs(volume(exam, trained, turn)[:, Fp] - plain)) < 0.05, (quarter, flip)
+
+
+def test_scale_is_exact(exams, trained):
+    exam = exams[0]
+    plain = qtmnet(trained, exam)
+    for factor in (0.5, 0.7, 1.4, 2.0):
+        scaled = qtmnet(trained, exam._replace(curves=(factor * exam.curves).astype(np.float32)))
+        for name in ("Fp", "PS", "vp", "ve"):
+            np.testing.assert_allclose(scaled[name], factor * plain[name], rtol=2e-4)
+        for name in ("MTT", "kep", "E"):
+            np.testing.assert_allclose(scaled[name], plain[name], rtol=2e-4)
