@@ -89,6 +89,6 @@ def test_scale_is_exact(exams, trained):
     for factor in (0.5, 0.7, 1.4, 2.0):
         scaled = qtmnet(trained, exam._replace(curves=(factor * exam.curves).astype(np.float32)))
         for name in ("Fp", "PS", "vp", "ve"):
-            np.testing.assert_allclose(scaled[name], factor * plain[name], rtol=2e-4)
+            np.testing.assert_allclose(scaled[name], factor * plain[name], rtol=1e-5)
         for name in ("MTT", "kep", "E"):
-            np.testing.assert_allclose(scaled[name], plain[name], rtol=2e-4)
+            np.testing.assert_allclose(scaled[name], plain[name], rtol=1e-5)
