@@ -7,8 +7,8 @@ output) and with another ratio of tail to first pass:
     georgiou  exponentials times a train of gamma densities (Georgiou 2019)
     gamma     gamma-variate first pass, a wider second one, and biexponential washout
 
-A draw mixes two of them, passes a stirred volume (heart, lungs, vein), and is scaled to an area over the first
-`AREA_WINDOW` seconds. The ranges follow PARKER's and GEORGIOU's constants; their widths are chosen.
+A draw mixes them, passes a stirred volume (heart, lungs, vein), and is scaled to an area over the first
+`AREA_WINDOW` seconds. The ranges are chosen.
 """
 
 from typing import NamedTuple
@@ -111,7 +111,7 @@ def on_its_way(inlet: Inlet, times: Float[Array, " k"], *, delay: float, dispers
 
 
 def _area(curves: Array, times: Array) -> Array:
-    """Area over the first `AREA_WINDOW`, by the trapezoid rule."""
+    """Area over the first `AREA_WINDOW`: the sum of the samples, which are splines' weights."""
     step = times[1] - times[0]
     inside = (times - times[0] < AREA_WINDOW).astype(curves.dtype)
     return step * jnp.sum(curves * inside, axis=-1)

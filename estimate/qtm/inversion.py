@@ -242,7 +242,7 @@ def _result(
     u: tuple, D: tuple | None, a: Any, back: Any, plasma: Any, C: Any, left: Any, faces: Faces, done: bool, steps: int
 ) -> Transported:
     velocity = np.asarray(at_centres(u, faces))
-    change = np.sum(np.diff(np.asarray(C), axis=-1) ** 2, axis=-1)
+    change = np.sum(np.square(np.diff(np.asarray(C), axis=-1)), axis=-1)
     share = np.sqrt(np.sum(np.asarray(left) ** 2, axis=-1) / np.maximum(change, 1e-30))
     return Transported(
         velocity=velocity,

@@ -31,7 +31,7 @@ class Answer(NamedTuple):
 
     value, spread : (v, q) of `targets.SCORED`, scale-free.      level : (v,) b [mmol/L].
     enhanced, odd : (v,) whether contrast is seen, whether the curve is unlike the training's.
-    facts : of the scan.      scan : (g,) its channels.
+    facts : of the scan.
     """
 
     value: np.ndarray
@@ -40,7 +40,6 @@ class Answer(NamedTuple):
     enhanced: Bool[np.ndarray, " v"]
     odd: Bool[np.ndarray, " v"]
     facts: ScanFacts
-    scan: np.ndarray
 
 
 def padded_frames(start: Float[np.ndarray, " t"], duration: float) -> Frames:
@@ -90,7 +89,7 @@ def answer(
         if progress is not None:
             progress(done, len(seen.level))
     odd = _odd(trained.familiarity, seen, frames, facts)
-    return Answer(values, spreads, np.asarray(seen.level), np.asarray(seen.enhanced), odd, facts, np.asarray(seen.scan))
+    return Answer(values, spreads, np.asarray(seen.level), np.asarray(seen.enhanced), odd, facts)
 
 
 # -- once over the scan ---------------------------------------------------------------------------------

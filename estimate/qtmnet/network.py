@@ -13,7 +13,6 @@ tiling nor on padding.
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array
@@ -227,7 +226,3 @@ class QTMnet(nnx.Module):
             context = context[..., 0, :] if number + 1 < len(self.contexts) else context
         beside = None if neighbourhood is None else neighbourhood(x)
         return self.decode(x, context, beside)
-
-
-def parameter_count(net: nnx.Module) -> int:
-    return sum(leaf.size for leaf in jax.tree.leaves(nnx.state(net, nnx.Param)))

@@ -29,7 +29,7 @@ def qtmnet(
     Parameters
     ----------
     config
-        TOML file; without one the network that ships is trained (hours on a CPU; see --print-config).
+        TOML file; without one, the defaults that --print-config prints (hours on a CPU).
     out
         Folder for phantoms, checkpoint, log and weights.
     resume

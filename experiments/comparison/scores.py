@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from estimate.qtmnet.maps import TO_ONE_SIGMA
 from experiments.comparison.estimators import PARAMETERS, Found, derived
 from experiments.comparison.scans import REGIONS, Examination
 
@@ -10,7 +11,6 @@ FEWEST = 15
 
 BOOTSTRAPS = 1000
 NOTHING = (float("nan"), float("nan"), float("nan"))
-Z90 = 1.6449
 
 MEASURES = {
     "median |log error|": "median |ln(estimate/truth)|",
@@ -56,7 +56,7 @@ def _measures(estimate: np.ndarray, truth: np.ndarray, stderr: np.ndarray | None
         "failures": failures,
     }
     if stderr is not None:
-        half = Z90 * stderr[sound] / estimate[sound]
+        half = TO_ONE_SIGMA * stderr[sound] / estimate[sound]
         found["coverage"] = float(np.mean(np.abs(error) <= half))
     return {name: value for name, value in found.items() if np.isfinite(value)}
 

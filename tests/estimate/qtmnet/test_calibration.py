@@ -44,7 +44,7 @@ def answer(spread=0.1, enhanced=True, odd=False, level=0.3, arrival=20.0):
     facts = ScanFacts(jnp.asarray(arrival), jnp.asarray(level), jnp.asarray((level / 30) ** 2))
     return Answer(
         np.zeros((count, len(SCORED)), np.float32), np.full((count, len(SCORED)), spread, np.float32),
-        np.full(count, level), np.full(count, enhanced), np.full(count, odd), facts, np.zeros(3),
+        np.full(count, level), np.full(count, enhanced), np.full(count, odd), facts,
     )  # fmt: skip
 
 
