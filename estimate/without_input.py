@@ -61,6 +61,8 @@ def estimate_by_qtmnet(
 ) -> Estimate:  # fmt: skip
     """The whole image through the network; voxels that have no curve are left out of it."""
     trained, protocol = load_trained(weights), voxels.protocol
+    if trained.network.shape.told:
+        raise InputError(weights, "told", "was trained with the input given, for comparison", "give other weights")
     times = np.asarray(protocol.frame_centres, dtype=float)
     arrays: dict[str, np.ndarray] = {}
     for where, concentration, before, t10_here in voxels.blocks():

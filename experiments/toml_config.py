@@ -1,5 +1,6 @@
 """Configurations in TOML: tables of keys with default, unit and range; read strictly, printed with their words."""
 
+import json
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +41,10 @@ def several(
 
     length = "" if count is None else f" of {'two' if count == 2 else 'three'}"
     return holds, f"a list{length}, each {words}"
+
+
+def switch(words: str) -> Rule:
+    return (lambda value: isinstance(value, bool)), f"true to {words}, or false"
 
 
 def one_of(*names: Any) -> Rule:
@@ -92,7 +97,7 @@ def toml_help(sections: Sections) -> str:
     for section, keys in sections.items():
         lines += [f"[{section}]"] if section else []
         for name, key in keys.items():
-            value = f'"{key.default}"' if isinstance(key.default, str) else key.default
+            value = json.dumps(key.default)
             lines.append(f"{name} = {value}  # {key.words}")
         lines.append("")
     return "\n".join(lines)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from experiments.toml_config import Key, Sections, number, read_toml, several, toml_help
+from experiments.toml_config import Key, Sections, number, read_toml, several, switch, toml_help
 from simulate.base.errors import InputError
 
 CONFIG: Sections = {
@@ -12,7 +12,7 @@ CONFIG: Sections = {
     },
     "phantoms": {
         "seed": Key(0, *number(0, 2**31 - 1, "", whole=True)),
-        "train": Key(640, *number(1, 1_000_000, "", whole=True)),
+        "train": Key(2000, *number(1, 1_000_000, "", whole=True)),
         "validate": Key(32, *number(1, 100_000, "", whole=True)),
         "calibrate": Key(128, *number(1, 100_000, "", whole=True)),
         "side": Key(16, *number(8, 64, "voxels", whole=True)),
@@ -27,15 +27,16 @@ CONFIG: Sections = {
         "rounds": Key(2, *number(0, 4, "of context; 0 sees single voxels only", whole=True)),
         "decoder": Key(128, *number(8, 1024, "channels", whole=True)),
         "branch": Key([24, 48, 64], *several(4, 512, "channels", whole=True, count=None)),
+        "told": Key(False, *switch("give it the arterial input, for comparison")),
     },
     "sets": {
-        "steps": Key(5600, *number(1, 100_000_000, "", whole=True)),
+        "steps": Key(6000, *number(1, 100_000_000, "", whole=True)),
         "scans": Key(64, *number(1, 4096, "a step", whole=True)),
         "voxels": Key(160, *number(16, 1_000_000, "a scan", whole=True)),
         "learning_rate": Key(0.015, *number(1e-6, 1, "")),
     },
     "patches": {
-        "steps": Key(2200, *number(0, 100_000_000, "; 0 leaves the branch untrained and unused", whole=True)),
+        "steps": Key(4000, *number(0, 100_000_000, "; 0 leaves the branch untrained and unused", whole=True)),
         "scans": Key(24, *number(1, 4096, "a step", whole=True)),
         "side": Key(8, *number(4, 64, "voxels", whole=True)),
         "beside": Key(128, *number(0, 1_000_000, "voxels from elsewhere", whole=True)),

@@ -15,8 +15,8 @@ from simulate.base.errors import InputError
 from simulate.base.files import AnyPath
 from simulate.base.hdf5 import read_hdf5, write_hdf5
 from simulate.base.pieces import run_pieces
-from simulate.dce import vascularise
-from simulate.phantom import tumour_phantom
+from simulate.dce import PerfusedPhantom, vascularise
+from simulate.phantom import Phantom, tumour_phantom
 from simulate.responses import KNOTS, TRUTHS, Responses, phantom_responses
 
 SPLITS = ("train", "calibrate", "validate", "test")
@@ -26,6 +26,9 @@ MIXINGS = (1.0, 0.5, 0.25, 0.0)
 
 CELLS = (1.5, 2.0, 3.0)
 """Edges of a voxel [mm]."""
+
+_ATTEMPTS = 5
+"""Sets of vessels to try."""
 
 GRADES, GRADE_SHARES = (0, 2, 3, 4), (0.08, 0.22, 0.25, 0.45)
 
@@ -83,8 +86,17 @@ def bank_phantom(config: BankConfig, index: int) -> Responses:
         grade=int(grade if config.grade is None else config.grade),
         mixing=float(mixing if config.mixing is None else config.mixing), late_feed=float(late), texture=texture,
     )  # fmt: skip
-    perfused = vascularise(grow, phantom, terminals=config.terminals)
-    return phantom_responses(perfused, with_supply=config.supply)
+    return phantom_responses(_perfused(grow, phantom, config.terminals), with_supply=config.supply)
+
+
+def _perfused(key: jax.Array, phantom: Phantom, terminals: int) -> PerfusedPhantom:
+    """The phantom with vessels; where a tree has a branch too narrow for blood (one in a hundred), with other ones."""
+    for attempt in range(_ATTEMPTS - 1):
+        try:
+            return vascularise(jax.random.fold_in(key, attempt) if attempt else key, phantom, terminals=terminals)
+        except InputError:
+            continue
+    return vascularise(jax.random.fold_in(key, _ATTEMPTS - 1), phantom, terminals=terminals)
 
 
 def write_bank(

@@ -57,6 +57,12 @@ class Features(NamedTuple):
     frames: Frames
 
 
+def told_input(values: Float[Array, " n"], area: Float[Array, ""]) -> Float[Array, " n"]:
+    """Scan channels for a network that is told its input: ca at the nodes after the scan's arrival [mmol/L], over its
+    mean in the window, so that the scale law holds for it too."""
+    return jnp.clip(values * AREA_WINDOW / area, 0.0, _LARGEST)
+
+
 class ScanFacts(NamedTuple):
     """What is taken once per scan, so that tiles of it agree: arrival [s], median level, median noise variance."""
 

@@ -11,11 +11,11 @@ from flax import nnx
 from jaxtyping import Bool, Float
 
 from estimate.qtmnet.familiarity import Familiarity, unfamiliar
-from estimate.qtmnet.features import Features, Frames, ScanFacts, arrival_time, facts_from, features, levels
+from estimate.qtmnet.features import Features, Frames, ScanFacts, arrival_time, facts_from, features, levels, told_input
 from estimate.qtmnet.network import QTMnet
 from estimate.qtmnet.targets import SCORED, predicted
 from estimate.qtmnet.tiles import CORE, cut, tiles
-from estimate.qtmnet.time_basis import projection
+from estimate.qtmnet.time_basis import NODES, projection
 from estimate.qtmnet.weights import Trained
 
 _CHUNK = 16384
@@ -64,16 +64,20 @@ def answer(
     duration: float,
     *,
     core: tuple[int, ...] = CORE,
+    aif: tuple[np.ndarray, np.ndarray, float] | None = None,
     progress: Progress | None = None,
 ) -> Answer:
     """Put a scan through the network.
 
     shape : of the volume that the blocks' indices belong to.      start, duration : of its frames [s].
     core : extent of a tile; it changes nothing but memory.
+    aif : (times [s], plasma [mmol/L], area over `AREA_WINDOW`) for a network that was trained with it.
     """
     frames = padded_frames(start, duration)
     facts = _facts(blocks, frames)
     seen, where = _features(blocks, frames, facts)
+    if trained.network.shape.told:
+        seen = seen._replace(scan=jnp.concatenate([seen.scan, _told(aif, facts)]))
     graph, weights = nnx.split(trained.network)
     weights = jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), weights)
     contexts = _contexts(graph, weights, seen)
@@ -143,6 +147,13 @@ def _features(blocks: Blocks, frames: Frames, facts: ScanFacts) -> tuple[Feature
 def _odd(known: Familiarity, seen: Features, frames: Frames, facts: ScanFacts) -> np.ndarray:
     P = projection(frames.start - facts.arrival, frames.duration, seen.frames.weight)
     return np.asarray(unfamiliar(known, jax.tree.map(jnp.asarray, seen), P.T @ P))
+
+
+def _told(aif: tuple[np.ndarray, np.ndarray, float] | None, facts: ScanFacts) -> jax.Array:
+    assert aif is not None
+    times, curve, area = aif
+    ca = np.interp(NODES + float(facts.arrival), times, curve, left=0.0)
+    return told_input(jnp.asarray(ca, jnp.float32), jnp.asarray(area, jnp.float32))
 
 
 # -- context --------------------------------------------------------------------------------------------

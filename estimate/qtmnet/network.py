@@ -21,6 +21,7 @@ from jaxtyping import Bool, Float
 from estimate.conv3d import conv3d
 from estimate.qtmnet.features import SCAN_CHANNELS, VOXEL_CHANNELS
 from estimate.qtmnet.targets import OUTPUTS
+from estimate.qtmnet.time_basis import NODES
 
 LEVELS = 3
 """Scales of the U-Net: 1, 2 and 4 voxels."""
@@ -30,7 +31,8 @@ LEVELS = 3
 class Architecture:
     """Widths. encoder, blocks : channels and residual blocks before and after the first context.
     heads, context : of the attention, and channels of what it gives.      decoder : channels.
-    branch : channels of the U-Net at its `LEVELS`; empty without it.      rounds : contexts, one after the other."""
+    branch : channels of the U-Net at its `LEVELS`; empty without it.      rounds : contexts, one after the other.
+    told : whether it is given the arterial input, which QTMnet is not: for comparison (`told_input`)."""
 
     encoder: int = 96
     blocks: int = 2
@@ -39,6 +41,12 @@ class Architecture:
     decoder: int = 128
     branch: tuple[int, ...] = (24, 48, 64)
     rounds: int = 2
+    told: bool = False
+
+    @property
+    def scan_channels(self) -> int:
+        """What is said of the scan as a whole."""
+        return SCAN_CHANNELS + (len(NODES) if self.told else 0)
 
     @staticmethod
     def of(described: dict[str, Any]) -> "Architecture":
@@ -76,7 +84,7 @@ class Context(nnx.Module):
         self.heads = shape.heads
         self.norm = nnx.RMSNorm(channels, rngs=rngs)
         self.score = nnx.Linear(channels, shape.heads, rngs=rngs)
-        pooled = (shape.heads + 1) * channels + SCAN_CHANNELS + previous
+        pooled = (shape.heads + 1) * channels + shape.scan_channels + previous
         self.hidden = nnx.Linear(pooled, shape.context, rngs=rngs)
         self.out = nnx.Linear(shape.context, shape.context, rngs=rngs)
 
@@ -168,7 +176,7 @@ class QTMnet(nnx.Module):
     def __init__(self, shape: Architecture = Architecture(), *, rngs: nnx.Rngs):
         self.shape = shape
         width = shape.encoder
-        self.enter = nnx.Linear(VOXEL_CHANNELS + SCAN_CHANNELS, width, rngs=rngs)
+        self.enter = nnx.Linear(VOXEL_CHANNELS + shape.scan_channels, width, rngs=rngs)
         self.encoder = nnx.List(
             [
                 nnx.List([Residual(width, shape.context if r else 0, rngs=rngs) for _ in range(shape.blocks)])

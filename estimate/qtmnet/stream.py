@@ -8,7 +8,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Int, Key
 
-from estimate.qtmnet.features import Features, Frames, features, scan_facts
+from estimate.qtmnet.features import Features, Frames, features, scan_facts, told_input
 from estimate.qtmnet.targets import target
 from estimate.qtmnet.time_basis import NODES
 from estimate.training.devices import split
@@ -16,7 +16,7 @@ from simulate.base.types import DCEProtocol
 from simulate.inlets import Inlet, draw_inlet
 from simulate.phantom import Region
 from simulate.phantom_bank import Bank
-from simulate.responses import LONGEST, SPACING, TRUTHS, frame_matrix
+from simulate.responses import LONGEST, SPACING, TRUTHS, frame_matrix, inlet_curve
 from simulate.signal import spgr_concentration, spgr_signal
 
 FRAMES = 150
@@ -39,7 +39,7 @@ class Acquisition(NamedTuple):
     frames: tuple[int, int] = (40, 150)
     longest: float = 400.0
     baseline: tuple[int, int] = (3, 12)
-    snr: tuple[float, float] = (20.0, 100.0)
+    snr: tuple[float, float] = (12.0, 100.0)
     flip_angle: tuple[float, float] = (10.0, 30.0)
     repetition_time: tuple[float, float] = (0.003, 0.006)
     t10_error: float = 0.08
@@ -155,12 +155,14 @@ def acquire(
 
 
 class Example(NamedTuple):
-    """Of one examination: features, target (v, q), weight (v, q), and which voxels the context may use (v,)."""
+    """Of one examination: features, target (v, q), weight (v, q), which voxels the context may use (v,), and the input
+    (n,) for a network that is told."""
 
     features: Features
     target: Array
     weight: Array
     inside: Array
+    told: Array
 
 
 def example(key: Key[Array, ""], voxels: Voxels, scan: Scan) -> Example:
@@ -173,7 +175,9 @@ def example(key: Key[Array, ""], voxels: Voxels, scan: Scan) -> Example:
     wanted, weight = target(truth, seen.level, scan.inlet.area, seen.enhanced)
     # scans are larger and smaller than a training block: contexts of many sizes
     kept = jax.random.uniform(keep, everywhere.shape) < jax.random.uniform(share, (), minval=0.2, maxval=1.0)
-    return Example(seen, wanted, weight * seen.enhanced[:, None], seen.enhanced & kept)
+    ca = inlet_curve(scan.inlet.curve, (jnp.asarray(NODES, curves.dtype) + seen.arrival - scan.onset) / scan.dilation)
+    told = told_input(ca, scan.inlet.area)
+    return Example(seen, wanted, weight * seen.enhanced[:, None], seen.enhanced & kept, told)
 
 
 def voxels_of(bank: Bank, phantom: Int[Array, ""], index: Int[Array, " v"]) -> Voxels:

@@ -45,14 +45,18 @@ def patches_loss(graph: Any, *, scans: int, cube: int, beside: int, side: int) -
 
 def of_sets(graph: Any, weights: Any, batch: Example) -> tuple[Array, dict[str, Array]]:
     net = nnx.merge(graph, weights)
-    seen = batch.features
-    outputs = net(seen.voxel, seen.scan, batch.inside)
+    outputs = net(batch.features.voxel, scan_channels(net, batch), batch.inside)
     return negative_log_likelihood(outputs, batch.target, batch.weight)
 
 
 def of_patches(graph: Any, weights: Any, batch: Example, cube: int) -> tuple[Array, dict[str, Array]]:
     outputs = patch_outputs(nnx.merge(graph, weights), batch, cube)
     return negative_log_likelihood(outputs, batch.target, batch.weight)
+
+
+def scan_channels(net: QTMnet, batch: Example) -> Float[Array, "b g"]:
+    """What the network is told of every scan."""
+    return jnp.concatenate([batch.features.scan, batch.told], -1) if net.shape.told else batch.features.scan
 
 
 def patch_outputs(net: QTMnet, batch: Example, cube: int) -> Float[Array, "b v o"]:
@@ -67,7 +71,7 @@ def patch_outputs(net: QTMnet, batch: Example, cube: int) -> Float[Array, "b v o
         found = branch(x[:, :count].reshape(*volume, -1), inside).reshape(x.shape[0], count, -1)
         return jnp.pad(found, ((0, 0), (0, x.shape[1] - count), (0, 0)))
 
-    return net(seen.voxel, seen.scan, batch.inside, neighbourhood=neighbourhood)
+    return net(seen.voxel, scan_channels(net, batch), batch.inside, neighbourhood=neighbourhood)
 
 
 def validation(graph: Any, bank: Bank, *, seed: int, cube: int | None, scans: int = 64, voxels: int = 512) -> Any:

@@ -136,10 +136,11 @@ def etm_or_patlak(given: Input, exam: Examination) -> Found:
 
 
 def qtmnet(trained: Trained, exam: Examination, *, known_area: bool = True) -> Found:
-    """The network, given the input's area or the population's."""
+    """The network, given the input's area or the population's; one that is told the input gets the exact one."""
     shape = (exam.side,) * 3
     where = np.unravel_index(np.arange(len(exam.curves)), shape)
-    found = answer(trained, lambda: [(where, exam.curves)], shape, exam.start, exam.spacing)
+    aif = (*exact_input(exam), exam.area)
+    found = answer(trained, lambda: [(where, exam.curves)], shape, exam.start, exam.spacing, aif=aif)
     scale = InputScale(exam.area, 0.0, "known") if known_area else population_scale()
     values = parameters(found, scale, trained.widening)
     return {f"{n}{s}": values[f"{n}{s}"][exam.scored] for n in MAPS for s in ("", "_stderr")}

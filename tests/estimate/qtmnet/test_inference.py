@@ -8,9 +8,12 @@ from flax import nnx
 
 from estimate.qtmnet import inference, tiles
 from estimate.qtmnet.familiarity import Familiarity
+from estimate.qtmnet.features import ScanFacts
 from estimate.qtmnet.network import Architecture, QTMnet
+from estimate.qtmnet.stream import Voxels, draw_scan, example
 from estimate.qtmnet.targets import SCORED
 from estimate.qtmnet.weights import Trained, load_trained, save_trained
+from simulate.responses import KNOTS, TRUTHS, inlet_curve
 
 SHAPE = (18, 15, 11)
 SPACING = 2.5
@@ -100,6 +103,23 @@ def test_the_order_of_voxels_and_the_size_of_blocks_do_not_matter(network, scan,
     jax.clear_caches()
     pieces, _ = ask(network, curves, mask, pieces=5)
     assert relative(pieces, plain) < 1e-4
+
+
+def test_a_told_network_hears_at_work_what_it_heard_in_training():
+    """The same input by its splines, dilated, and as a sampled curve on the scan's clock."""
+    scan = draw_scan(jax.random.key(3), dilation=(1.2, 1.2))
+    fine = np.arange(0.0, 400.0, 0.1)
+    curve = np.asarray(inlet_curve(scan.inlet.curve, jnp.asarray(fine / 1.2)))
+    truth = jnp.ones((1, len(TRUTHS)))
+    trained = example(
+        jax.random.key(0), Voxels(jnp.zeros((1, len(KNOTS))), jnp.ones(1), truth, jnp.zeros(1, int)), scan
+    )  # fmt: skip
+    arrival = trained.features.arrival
+    heard = inference._told(
+        (fine + float(scan.onset), curve, float(scan.inlet.area)), ScanFacts(arrival, jnp.ones(()), jnp.ones(()))
+    )
+    np.testing.assert_allclose(heard, trained.told, atol=2e-3 * float(heard.max()))
+    assert float(heard.max()) > 3 * float(heard[-1])  # a bolus, not a constant
 
 
 def test_weights_survive_their_file(network, scan, tmp_path):
