@@ -15,7 +15,7 @@ import numpy as np
 
 from estimate.qtmnet.weights import SHIPPED, Trained, load_trained
 from experiments.comparison.estimators import PARAMETERS, automatic_input, derived, estimators
-from experiments.comparison.records import BASE, Comparison
+from experiments.comparison.records import BASE, UNSEEN, Comparison
 from experiments.comparison.scans import LEAKY, Condition, Examination, examine
 from experiments.comparison.scores import input_errors, score
 from simulate.base.files import prepare_output_folder, sha256_of, write_atomically
@@ -40,20 +40,22 @@ SWEEPS: dict[str, dict[str, Condition]] = {
     "voxel size [mm]": {f"{c:g}": Condition(cell=c) for c in (1.5, 2.0, 3.0)},
     "motion step [voxels]": {"1": Condition(shift=1)},
     "scale of the contrast": {f"{a:g}": Condition(scale=a) for a in (0.5, 0.7, 1.4, 2.0)},
-    "inlet family": {"unseen": Condition(family="unseen")},
+    UNSEEN: {"unseen": Condition(family="unseen")},
 }
 """Sweep -> label -> condition, each away from the base in one thing."""
 
 SIZES: dict[str, dict[str, Any]] = {
-    # phantoms of each generator and inlets of each, in the base; phantoms for QTM (half a minute each), in every sweep
+    # of each generator: phantoms and inlets of each, in the base; phantoms for what takes ten seconds and more (fits of
+    # DP or with the true local input), for QTM (half a minute each), and in every sweep
     "small": {
         "phantoms": 4,
         "inlets": 1,
+        "slow": 4,
         "qtm": 1,
         "sweep_phantoms": 2,
         "sweeps": ("SNR", "dispersion of the input [s]"),
     },
-    "paper": {"phantoms": 110, "inlets": 3, "qtm": 20, "sweep_phantoms": 40, "sweeps": tuple(SWEEPS)},
+    "paper": {"phantoms": 110, "inlets": 3, "slow": 40, "qtm": 10, "sweep_phantoms": 20, "sweeps": tuple(SWEEPS)},
 }
 
 
@@ -98,12 +100,12 @@ def _jobs(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         for phantom in range(plan["phantoms"]):
             for inlet in range(plan["inlets"]):
                 job = {"generator": generator, "sweep": BASE, "label": "", "phantom": phantom, "inlet": inlet}
-                yield job | {"qtm": inlet == 0 and phantom < plan["qtm"]}
+                yield job | {kind: inlet == 0 and phantom < plan[kind] for kind in ("slow", "qtm")}
         for sweep in plan["sweeps"]:
             for label in SWEEPS[sweep]:
                 for phantom in range(plan["sweep_phantoms"]):
                     job = {"generator": generator, "sweep": sweep, "label": label, "phantom": phantom, "inlet": 0}
-                    yield job | {"qtm": False}
+                    yield job | {"slow": False, "qtm": False}
 
 
 def _piece(job: dict[str, Any]) -> str:
@@ -140,7 +142,7 @@ def _examine_one(
         exam = _examination(job, bank, condition, seed)
         errors = input_errors(automatic_input(exam), exam)
         cell = float(bank.cell[job["phantom"]]) if job["qtm"] else 0.0
-        chosen = estimators(mixing, centre, trained, slow=job["sweep"] == BASE, qtm_cell=cell)
+        chosen = estimators(mixing, centre, trained, slow=job["slow"], qtm_cell=cell)
         for name, estimator in chosen.items():
             begun = time.perf_counter()
             found = estimator(exam)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import uniform_filter
 
-from estimate.arterial import find_aif
+from estimate.arterial import ArterialInput, find_aif
 from estimate.compressed_model import FitModel
-from estimate.input_scale import InputScale, population_scale
+from estimate.input_scale import InputScale, population_scale, vessel_scale
 from estimate.kinetic_fit import fit_kinetics
 from estimate.linear_least_squares import linear_2cxm
 from estimate.qtm import two_compartments
@@ -65,12 +65,18 @@ def exact_input(exam: Examination) -> tuple[np.ndarray, np.ndarray]:
 
 def automatic_input(exam: Examination) -> tuple[np.ndarray, np.ndarray]:
     """The picker's, from the block and the slices beside it; NaN where it finds none."""
-    block = exam.curves.reshape(exam.side, exam.side, exam.side, -1)
-    try:
-        found = find_aif(np.concatenate([block, exam.artery], axis=2), exam.centres, haematocrit=HAEMATOCRIT)
-    except InputError:
+    found = _picked(exam)
+    if found is None:
         return exam.centres, np.full(exam.centres.shape, np.nan)
     return np.asarray(found.times), np.asarray(found.curve)
+
+
+def _picked(exam: Examination) -> ArterialInput | None:
+    block = exam.curves.reshape(exam.side, exam.side, exam.side, -1)
+    try:
+        return find_aif(np.concatenate([block, exam.artery], axis=2), exam.centres, haematocrit=HAEMATOCRIT)
+    except InputError:
+        return None
 
 
 def kinetic(given: Input, exam: Examination, **options: Any) -> Found:
@@ -135,15 +141,32 @@ def etm_or_patlak(given: Input, exam: Examination) -> Found:
     return derived({name: np.asarray(values, float) for name, values in found.items()})
 
 
-def qtmnet(trained: Trained, exam: Examination, *, known_area: bool = True) -> Found:
-    """The network, given the input's area or the population's; one that is told the input gets the exact one."""
+def qtmnet(trained: Trained, exam: Examination, *, scale: str = "known") -> Found:
+    """The network, given the input's area (`known`), that of the picker's vessels, or the population's.
+
+    One that is told the input gets the exact one.
+    """
     shape = (exam.side,) * 3
     where = np.unravel_index(np.arange(len(exam.curves)), shape)
     aif = (*exact_input(exam), exam.area)
     found = answer(trained, lambda: [(where, exam.curves)], shape, exam.start, exam.spacing, aif=aif)
-    scale = InputScale(exam.area, 0.0, "known") if known_area else population_scale()
-    values = parameters(found, scale, trained.widening)
+    chosen = InputScale(exam.area, 0.0, "known") if scale == "known" else population_scale()
+    if scale == "vessels":
+        aif_found = _picked(exam)
+        if aif_found is None:
+            return _nothing(exam)
+        chosen = vessel_scale(aif_found)
+    values = parameters(found, chosen, trained.widening)
     return {f"{n}{s}": values[f"{n}{s}"][exam.scored] for n in MAPS for s in ("", "_stderr")}
+
+
+POPULATION_FLOOR = "truth, population scale"
+
+
+def truth_at_population_scale(exam: Examination) -> Found:
+    """The truth, but for the input's area: nothing without another source of the scale can be nearer."""
+    factor = exam.area / population_scale().area
+    return derived({name: factor * exam.truth[name] for name in ("Fp", "PS", "vp", "ve", "Ktrans")})
 
 
 def qtm(cell: float, exam: Examination) -> Found:
@@ -161,6 +184,17 @@ def constant(centre: dict[str, float], exam: Examination) -> Found:
     return {name: np.full(len(exam.scored), centre[name]) for name in PARAMETERS}
 
 
+def _slow(mixing: float) -> dict[str, Estimator]:
+    """Plug flow's model has no fast fit, nor has an input of each voxel's own."""
+    matched = FitModel("2cxm" if mixing == 1 else "dp", arterial_volume=True)
+    return {
+        "{2CXM, DP}, exact AIF, delay": partial(pooled_choice, exact_input),
+        "2CXM, true local input": partial(with_local_input, FitModel("2cxm")),
+        "2CXM, true local input, arterial volume": partial(with_local_input, FitModel("2cxm", arterial_volume=True)),
+        "matched model, true local input, arterial volume": partial(with_local_input, matched),
+    }
+
+
 def estimators(
     mixing: float, centre: dict[str, float], networks: dict[str, Trained], *, slow: bool = True, qtm_cell: float = 0.0
 ) -> dict[str, Estimator]:
@@ -170,23 +204,19 @@ def estimators(
     slow : whether those are among them that take ten seconds and more.
     qtm_cell : edge of a voxel [mm] for QTM, which takes half a minute; 0 leaves it out.
     """
-    matched = "2cxm" if mixing == 1 else "dp"
     found: dict[str, Estimator] = {name: partial(qtmnet, trained) for name, trained in networks.items()}
     if "QTMnet" in networks:
-        found["QTMnet, population scale"] = partial(qtmnet, networks["QTMnet"], known_area=False)
+        for scale in ("vessels", "population"):
+            found[f"QTMnet, {scale} scale"] = partial(qtmnet, networks["QTMnet"], scale=scale)
     return found | {
         "2CXM, automatic AIF": partial(kinetic, automatic_input),
         "2CXM, automatic AIF, delay": partial(kinetic, automatic_input, fit_delay=True),
         "2CXM, exact AIF": partial(kinetic, exact_input),
         "2CXM, exact AIF, delay": partial(kinetic, exact_input, fit_delay=True),
-        **({"{2CXM, DP}, exact AIF, delay": partial(pooled_choice, exact_input)} if slow else {}),
         "ETM/Patlak, automatic AIF, delay": partial(etm_or_patlak, automatic_input),
         "linear 2CXM, exact AIF": partial(linear, exact_input),
-        "2CXM, true local input": partial(with_local_input, FitModel("2cxm")),
-        "2CXM, true local input, arterial volume": partial(with_local_input, FitModel("2cxm", arterial_volume=True)),
-        "matched model, true local input, arterial volume": partial(
-            with_local_input, FitModel(matched, arterial_volume=True)
-        ),
         "constant": partial(constant, centre),
+        POPULATION_FLOOR: truth_at_population_scale,
+        **(_slow(mixing) if slow else {}),
         **({"QTM": partial(qtm, qtm_cell)} if qtm_cell else {}),
     }

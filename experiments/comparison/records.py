@@ -7,6 +7,9 @@ import numpy as np
 
 BASE = "base"
 
+UNSEEN = "inlet family"
+"""The sweep to an input of a family that no network was trained with."""
+
 
 @dataclass(frozen=True)
 class Comparison:

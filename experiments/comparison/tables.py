@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.comparison.estimators import PARAMETERS
-from experiments.comparison.records import BASE, Comparison
+from experiments.comparison.estimators import PARAMETERS, POPULATION_FLOOR
+from experiments.comparison.records import BASE, UNSEEN, Comparison
 from experiments.comparison.scans import REGIONS
 from experiments.comparison.scores import MEASURES, macro, ratio
 from experiments.tables import write_table
@@ -22,13 +22,17 @@ SCALE_FREE = ("MTT", "kep", "E")
 
 
 def write_comparison(out: Path, found: Comparison) -> None:
-    """table.csv (everything), table.md (with the findings), tables of the rim, of ratios and of inputs, and figures."""
+    """table.csv (everything), table.md (with the findings), figures, and tables of the rim, of ratios, of intervals'
+    coverage and of the inputs."""
     folder = prepare_output_folder(out)
     rng = np.random.default_rng(0)
     what = ["generator", "sweep", "value", "region", "estimator", "parameter", "measure"]
     head = [*what, "mean", "low 95 %", "high 95 %", "phantoms"]
     write_table(folder, head, list(_every_row(found, rng)), findings(found))
-    tables = {"rim": _rim_rows(found, rng), "ratios": _ratio_rows(found, rng), "inputs": _input_rows(found)}
+    tables = {
+        "rim": _rim_rows(found, rng), "ratios": _ratio_rows(found, rng), "coverage": _coverage_rows(found),
+        "inputs": _input_rows(found),
+    }  # fmt: skip
     for name, rows in tables.items():
         write_table(prepare_output_folder(folder / name), rows[0], rows[1:], [])
     for name, figure in (("base", base_figure(found)), ("sweeps", sweeps_figure(found))):
@@ -94,6 +98,23 @@ def _ratio_rows(found: Comparison, rng: np.random.Generator) -> list[list[str]]:
     return rows
 
 
+def _coverage_rows(found: Comparison) -> list[list[str]]:
+    """Share of truths in QTMnet's 90 % intervals: its mean over phantoms and percentiles of the phantoms'."""
+    rows = [["generator", "sweep", "value", "region", "parameter", "mean", "5 %", "95 %", "phantoms"]]
+    for generator, sweep, label in found.cases():
+        if sweep not in (BASE, UNSEEN):
+            continue
+        records = found.of(generator, sweep, label)
+        for region in REGIONS:
+            for parameter in PARAMETERS:
+                values = found.values(records, "QTMnet", region, parameter, "coverage")
+                if values:
+                    numbers = [np.mean(values), *np.percentile(values, (5, 95))]
+                    cells = [f"{x:.3f}" for x in numbers]
+                    rows.append([_cell(generator), sweep, label, region, parameter, *cells, str(len(values))])
+    return rows
+
+
 def _input_rows(found: Comparison) -> list[list[str]]:
     """The automatic input against the exact one."""
     rows = [["generator", "sweep", "value", "peak", "area", "arrival [s]", "found in"]]
@@ -123,6 +144,10 @@ def findings(found: Comparison) -> list[str]:
             f"On {generator} truth ({rims} tumour rims), median |log error|: QTMnet {errors('QTMnet', MAIN)}; "
             f"2CXM with the exact AIF and delay {errors(RIVALS[1], MAIN)}; the floor (matched model, true local input) "
             f"{errors(RIVALS[2], MAIN)}; a constant {errors('constant', MAIN)}."
+        )
+        sentences.append(
+            f"On {generator} truth with the population's scale: QTMnet {errors('QTMnet, population scale', MAIN)}; the "
+            f"truth itself {errors(POPULATION_FLOOR, MAIN)}."
         )
         better, worse = [], []
         for name, measure in [*((p, ERROR) for p in SCALE_FREE), ("Fp", COMMON), ("PS", COMMON)]:

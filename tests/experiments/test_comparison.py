@@ -4,7 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.comparison.estimators import automatic_input, derived, exact_input, kinetic
+from estimate.input_scale import population_scale
+from experiments.comparison.estimators import automatic_input, derived, exact_input, kinetic, truth_at_population_scale
 from experiments.comparison.records import Comparison
 from experiments.comparison.scans import Condition, examine
 from experiments.comparison.scores import macro, ratio, score
@@ -61,6 +62,15 @@ def test_a_fit_scores_as_well_as_it_is(exam):
     assert lost["tumour rim"]["vp"]["failures"] == pytest.approx(0.5, abs=0.1)
 
 
+def test_without_a_scale_the_truth_is_off_by_the_inputs_area(exam):
+    found = score(truth_at_population_scale(exam), exam)["tumour rim"]
+    for name in ("Fp", "PS", "vp", "ve"):
+        assert found[name]["bias"] == pytest.approx(np.log(exam.area / population_scale().area), abs=1e-6)
+        assert found[name]["after one factor"] == pytest.approx(0.0, abs=1e-6)
+    for name in ("MTT", "kep", "E"):
+        assert found[name]["median |log error|"] == pytest.approx(0.0, abs=1e-6)
+
+
 def test_averages_are_over_phantoms_and_ratios_keep_pairs():
     mean, low, high = macro([0.1, 0.2, 0.3, float("nan")], np.random.default_rng(0))
     assert mean == pytest.approx(0.2)
@@ -100,8 +110,8 @@ def test_tables_figures_and_sentences_follow_from_the_records(tmp_path):
     )
     sentences = findings(found)
     assert "QTMnet Fp 0.115" in sentences[0]
-    assert "lower in MTT 0.5" in sentences[1]
-    assert "not lower in nothing" in sentences[1]
+    assert "lower in MTT 0.5" in sentences[2]
+    assert "not lower in nothing" in sentences[2]
     write_comparison(tmp_path, found)
     for name in (
         "table.csv",
@@ -110,6 +120,9 @@ def test_tables_figures_and_sentences_follow_from_the_records(tmp_path):
         "sweeps.png",
         "rim/table.csv",
         "ratios/table.csv",
+        "coverage/table.csv",
         "inputs/table.csv",
     ):
         assert (tmp_path / name).stat().st_size > 0
+    covered = (tmp_path / "coverage" / "table.csv").read_text()
+    assert "tumour rim,Fp,0.115,0.111,0.119,2" in covered  # means over inlets are .11 and .12
