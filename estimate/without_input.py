@@ -15,7 +15,7 @@ from estimate.qtm import two_compartments
 from estimate.qtm.inversion import one_compartment, plasma_volume
 from estimate.qtmnet.features import ARRIVED
 from estimate.qtmnet.inference import answer
-from estimate.qtmnet.maps import parameters, status_of, warnings_of
+from estimate.qtmnet.maps import parameters, status_of, unphysical, warnings_of
 from estimate.qtmnet.targets import SCORED
 from estimate.qtmnet.weights import load_trained
 from estimate.voxels import Estimate, Progress, Voxels, plain_maps, scatter
@@ -142,7 +142,8 @@ def estimate_by_qtm(
     where = np.nonzero(sound)
     inner = sound[box]
     flat = {name: np.where(np.isfinite(v[inner]), v[inner], np.nan) for name, v in values.items()}
-    status = np.where(second.converged, 0, int(Status.NOT_CONVERGED)) * np.ones(len(where[0]), np.int32)
+    status = np.where(unphysical(flat), int(Status.UNFAMILIAR), 0)
+    status |= 0 if second.converged else int(Status.NOT_CONVERGED)
     scatter(arrays, voxels.mask.shape, where, flat, status.astype(np.int32))
     report("qtm", 2, 2)
     status = arrays.pop("status").astype(np.int32)

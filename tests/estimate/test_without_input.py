@@ -85,6 +85,8 @@ def test_qtm_gives_velocities_and_says_how_well_it_did(phantom, weights):
     left = found.facts["convergence"]
     assert left["median residual, two compartments"] <= left["median residual, one compartment"] + 1e-3
     assert np.all(np.isnan(found.maps["speed"][~phantom.inside]))
+    impossible = found.maps["vp"] + found.maps["ve"] > 1
+    np.testing.assert_array_equal((found.status & int(Status.UNFAMILIAR)) > 0, impossible)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +100,15 @@ def test_qtm_gives_velocities_and_says_how_well_it_did(phantom, weights):
 def test_what_does_not_go_together_is_refused(phantom, weights, options, words):
     with pytest.raises(InputError, match=words):
         ask(phantom, weights, **options)
+
+
+def test_a_network_for_comparison_is_refused(phantom, tmp_path):
+    shape = Architecture(encoder=8, blocks=1, heads=1, context=8, decoder=8, branch=(), told=True)
+    net = QTMnet(shape, rngs=nnx.Rngs(0))
+    path = tmp_path / "told.safetensors"
+    save_trained(path, Trained(net, False, dict.fromkeys(SCORED, 1.645), Familiarity.empty(), {}))
+    with pytest.raises(InputError, match="with the input given"):
+        ask(phantom, path)
 
 
 def test_short_series_and_slices_are_refused(phantom, weights):
