@@ -102,27 +102,41 @@ def frame_matrix(weights: Float[Array, " k"], edges: Float[Array, " j1"]) -> Flo
     weights : of the inlet's splines.      edges : of frames that run back to back [s] after the first spline's centre.
 
     Between fine points half a second apart both r and the comb of the weights are linear, so their sum may be read
-    either way: as the comb's running integral at the frames' edges, shifted by every fine point.
+    either way: as the comb's running integral at the frames' edges, shifted by every fine point. A knot reads several
+    fine points; as all knots but a few do so alike, the comb is smoothed first, once for each of the `_KERNELS`.
     """
-    # the comb at half seconds from 0 on: a_0, 0, a_1, 0, ...; its running integral is quadratic in between
+    # the comb at half seconds: a_0, 0, a_1, 0, ...; its running integral is quadratic in between
     comb = jnp.stack([weights, jnp.zeros_like(weights)], axis=1).ravel()
-    area = jnp.concatenate([jnp.zeros(1), jnp.cumsum((comb[:-1] + comb[1:]) / 2 * _FINE)])
+    comb = jnp.pad(comb, (_KERNELS.shape[1] + 1,) * 2)
+    both = jnp.stack([_FINE * (jnp.cumsum(comb) - comb / 2), comb])
+    length = comb.size
+    smooth: Any = sum(
+        jnp.asarray(_KERNELS[:, w], comb.dtype)[:, None, None]
+        * jnp.pad(both, ((0, 0), (w, 0)), mode="edge")[:, :length]
+        for w in range(_KERNELS.shape[1])
+    )
+    area, left = smooth[:, 0], smooth[:, 1]
+    right = jnp.roll(left, -1, axis=1)
+    table = jnp.stack([area, left, right], axis=-1).reshape(-1, 3)  # what is read together lies together
+    z = (edges - KNOTS[0]) / _FINE + _KERNELS.shape[1] + 1
+    i = jnp.floor(z)
+    f = z - i
+    at = jnp.clip(i.astype(jnp.int32) - _FIRST[:, None], 0, length - 2) + length * _KERNEL_OF[:, None]
+    read = table[at]
+    running = read[..., 0] + _FINE * ((f - f * f / 2) * read[..., 1] + f * f / 2 * read[..., 2])
+    return jnp.diff(running, axis=1) / jnp.diff(edges)
 
-    def running(t: Array) -> Array:
-        z = jnp.clip(t / _FINE, 0.0, comb.size - 1.001)
-        i = z.astype(jnp.int32)
-        f = z - i
-        left, right = comb[i], comb[i + 1]
-        before = jnp.minimum(t / _FINE, 0.0)  # the first tooth rises from half a second before 0
-        rise = comb[0] * _FINE * jnp.where(before > -1, before + before**2 / 2, -0.5)
-        return area[i] + _FINE * (f * left + f * f / 2 * (right - left)) + jnp.where(before < 0, rise, 0.0)
 
-    at = running(edges[None, :] - _FINE_POINTS[:, None])
-    means = jnp.diff(at, axis=1) / jnp.diff(edges)
-    return jnp.asarray(_READING, means.dtype) @ means
+def _reading() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(m,) first fine point that every knot reads, (g, w) the kernels by which they read on, (m,) which of them."""
+    fine = np.arange(KNOTS[0], LONGEST + _FINE, _FINE)
+    weights = np.stack([np.interp(fine, KNOTS, row, right=0.0) for row in np.eye(KNOTS.size)])
+    first = (weights > 0).argmax(axis=1)
+    width = int((weights > 0).sum(axis=1).max())
+    padded = np.pad(weights, ((0, 0), (0, width)))
+    kernels = np.stack([row[a : a + width] for row, a in zip(padded, first, strict=True)]).round(12)
+    unique, which = np.unique(kernels, axis=0, return_inverse=True)
+    return first, unique, which.ravel()
 
 
-_FINE_POINTS = np.arange(KNOTS[0], LONGEST + _FINE, _FINE)
-
-_READING = np.stack([np.interp(_FINE_POINTS, KNOTS, row, right=0.0) for row in np.eye(KNOTS.size)])
-"""(m, n): weight of every knot in the linear reading at the fine points."""
+_FIRST, _KERNELS, _KERNEL_OF = _reading()
