@@ -96,11 +96,13 @@ def run_qtmnet_vs_2cxm(
 
 
 def _jobs(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for generator in GENERATORS:
+    """The base before the sweeps, and of it first one inlet for every phantom: what is there early says most."""
+    for inlet in range(plan["inlets"]):
         for phantom in range(plan["phantoms"]):
-            for inlet in range(plan["inlets"]):
+            for generator in GENERATORS:
                 job = {"generator": generator, "sweep": BASE, "label": "", "phantom": phantom, "inlet": inlet}
                 yield job | {kind: inlet == 0 and phantom < plan[kind] for kind in ("slow", "qtm")}
+    for generator in GENERATORS:
         for sweep in plan["sweeps"]:
             for label in SWEEPS[sweep]:
                 for phantom in range(plan["sweep_phantoms"]):
