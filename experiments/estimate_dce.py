@@ -20,7 +20,7 @@ from estimate.without_input import check_request
 from experiments.figures.motion import frame_correlation
 from experiments.report import Report, summary_rows, write_report
 from experiments.typical import typical_voxels
-from simulate.base.bids import DCESidecar, parse_set, read_dce_sidecar, read_vfa_sidecar
+from simulate.base.bids import DCE_FIELDS, DCESidecar, parse_set, read_dce_sidecar, read_vfa_sidecar
 from simulate.base.errors import InputError
 from simulate.base.files import prepare_output_folder, write_atomically
 from simulate.base.nifti import Image, check_same_grid, read_image, sidecar_path, write_image
@@ -120,7 +120,7 @@ def _read(options: DCEOptions) -> _Examination:
             "leave the option out, or use --method 2cxm",
         )  # fmt: skip
     image = read_image(options.series, dimensions=4)
-    overrides = parse_set(options.set)
+    overrides = parse_set(options.set, known=DCE_FIELDS)
     if options.relaxivity is not None:
         overrides["LongitudinalRelaxivity"] = options.relaxivity
     sidecar = read_dce_sidecar(

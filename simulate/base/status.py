@@ -25,6 +25,8 @@ class Status(IntFlag):
     VE_NOT_IDENTIFIABLE = 1 << 11
     VA_NOT_IDENTIFIABLE = 1 << 12
     DELAY_NOT_IDENTIFIABLE = 1 << 13
+    CBF_NOT_IDENTIFIABLE = 1 << 14
+    ATT_NOT_IDENTIFIABLE = 1 << 15
     NO_FP = 1 << 16  # the model has no such parameter, and its map holds NaN
     NO_VP = 1 << 17
     NO_VE = 1 << 18

@@ -90,6 +90,35 @@ class DCEProtocol:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
+class ASLProtocol:
+    """How an arterial spin labelling series was (or is to be) measured, after BIDS.
+
+    volume_types : (n,) what each volume is: control, label, deltam, m0scan or noRF.
+    labelling : "pcasl", "casl" or "pasl".
+    label_duration : (n,) tau [s] of (p)casl, bolus duration TI1 of pasl; of no meaning for m0scan.
+    post_label_delay : (n,) from the END of labelling to the readout [s]; for pasl the inversion time TI.
+    repetition_time : (n,) from one preparation to the next [s].
+    label_efficiency : alpha, that of background suppression's pulses included.
+    t1_blood : [s].      slice_times : (z,) readout of every slice after the first [s], zeros in 3-D.
+    """
+
+    volume_types: tuple[str, ...] = field(metadata={"static": True})
+    labelling: str = field(metadata={"static": True})
+    label_duration: Any
+    post_label_delay: Any
+    repetition_time: Any
+    label_efficiency: Any
+    t1_blood: Any
+    slice_times: Any
+
+    @property
+    def times(self) -> Any:
+        """(n,) from the START of labelling to the readout of the first slice [s]: the t of every model."""
+        return self.post_label_delay + (0.0 if self.labelling == "pasl" else self.label_duration)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
 class Series:
     """A 4-D measurement: data (*space, t), its protocol, its voxel-to-world affine, and what it holds.
 

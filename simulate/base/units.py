@@ -39,6 +39,8 @@ CLINICAL_UNITS: dict[str, tuple[str, float]] = {
     "residual": ("1", 1.0),
     "residual_one_compartment": ("1", 1.0),
     "CBF": ("mL/100 g/min", ML_PER_100ML_PER_MIN),
+    "CBF_GM": ("mL/100 g/min", ML_PER_100ML_PER_MIN),
+    "CBF_WM": ("mL/100 g/min", ML_PER_100ML_PER_MIN),
     "ATT": ("s", 1.0),
     "aBV": ("fraction", 1.0),
     "aBAT": ("s", 1.0),

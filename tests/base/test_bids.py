@@ -290,19 +290,19 @@ def test_a_wrong_vfa_sidecar_is_refused(image, fields, field, problem):
 
 
 def test_set_takes_json_and_bare_words():
-    assert parse_set(["FlipAngle=15", "VolumeTiming = [0, 5.5]", "Haematocrit=low", "EchoTime="]) == {
+    assert parse_set(["FlipAngle=15", "VolumeTiming = [0, 5.5]", "Haematocrit=low", "EchoTime="], known=DCE_FIELDS) == {
         "FlipAngle": 15,
         "VolumeTiming": [0, 5.5],
         "Haematocrit": "low",
         "EchoTime": "",
     }
     assert parse_set(["LabelingDuration=1.8"], known=["LabelingDuration"]) == {"LabelingDuration": 1.8}
-    assert parse_set([]) == {}
+    assert parse_set([], known=DCE_FIELDS) == {}
 
 
 def test_set_without_equals_or_with_an_unknown_field_is_refused():
     with pytest.raises(InputError, match=r"--set: FlipAngle: has no =; write --set FlipAngle=value"):
-        parse_set(["FlipAngle"])
+        parse_set(["FlipAngle"], known=DCE_FIELDS)
     with pytest.raises(InputError, match=r"--set: FlipAngel: is no known field; choose among") as caught:
-        parse_set(["FlipAngel=15"])
+        parse_set(["FlipAngel=15"], known=DCE_FIELDS)
     assert all(name in caught.value.cure for name in DCE_FIELDS)

@@ -1,0 +1,263 @@
+r"""CBF and arterial transit time from differences at several delays or label durations, voxel by voxel.
+
+Bounded least squares of `simulate.asl.difference.asl_difference`. In CBF the curve is (nearly) a straight line, in ATT
+it has corners and several minima, so first every ATT of a fine grid is tried with the best CBF in closed form, for all
+voxels at once by one matrix product, and from the best of them Levenberg-Marquardt goes on.
+
+With `arterial`, label in arteries is fitted too (aBV, aBAT: Woods et al., MRM 2024 92:469). Between two measured times
+its arrival changes nothing that aBV cannot make up for, so aBAT is one of a few: the middle of its interval.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import ArrayLike, Float, Int
+
+from estimate.kinetic_fit import IDENTIFIABLE
+from estimate.levenberg_marquardt import bounded_least_squares, solve_cholesky
+from simulate.asl.constants import LABEL_EFFICIENCY, PARTITION_COEFFICIENT, T1_BLOOD, T1_TISSUE
+from simulate.asl.difference import asl_difference
+from simulate.base.errors import InputError
+from simulate.base.status import Status
+
+GRID = 256
+"""ATTs that are tried, from 0 to the last time."""
+
+LARGEST_CBF, LARGEST_ABV = 600.0, 0.5
+
+UNSURE = 0.5
+"""s: an ATT with a larger standard error is not determined."""
+
+_UNITS = {"CBF": 30.0, "ATT": 1.0, "aBV": 0.01}
+"""Parameters are fitted in these, so that all are of the order of one."""
+
+_CHUNK = 8192
+
+
+class ASLFit(NamedTuple):
+    """Every field (*s).
+
+    cbf [mL/100 g/min].      att [s].      abv : fraction, and abat [s], where fitted; else 0 and NaN.
+    stderr : by name (CBF, ATT, aBV).      rss : of weighted residuals, in the unit of the differences squared.
+    status : bits of `Status`.
+    """
+
+    cbf: Array
+    att: Array
+    abv: Array
+    abat: Array
+    stderr: dict[str, Array]
+    rss: Array
+    status: Int[np.ndarray, "*s"]
+
+
+class _Setting(NamedTuple):
+    """What is the same for all voxels: times, label durations and roots of weights (g,), constants."""
+
+    times: Array
+    duration: Array
+    weight: Array
+    t1_blood: Array
+    t1_tissue: Array
+    partition: Array
+
+
+def fit_asl(
+    difference: Float[ArrayLike, "*s g"],
+    times: Float[ArrayLike, " g"],
+    *,
+    m0: ArrayLike,
+    labelling: str = "pcasl",
+    label_duration: ArrayLike = 1.8,
+    label_efficiency: float | None = None,
+    partition_coefficient: float = PARTITION_COEFFICIENT,
+    t1_blood: float = T1_BLOOD[3.0],
+    t1_tissue: float = T1_TISSUE,
+    model: str = "recommended",
+    arterial: bool = False,
+    repeats: ArrayLike = 1,
+    sigma: ArrayLike | None = None,
+) -> ASLFit:
+    """Fit CBF and ATT, and with `arterial` aBV and aBAT, to control minus label.
+
+    Parameters
+    ----------
+    difference : (*s, g) in the unit of m0.      times : (g,) [s] since the START of labelling.
+    m0 : (*s) or one number.      label_duration : (g,) or one number [s].
+    labelling, label_efficiency, partition_coefficient, t1_blood, t1_tissue, model : see `asl_difference`.
+    repeats : (g,) how many pairs are behind each difference, its weight.
+    sigma : (*s) standard deviation of a difference of ONE pair, from its repeats; from the residuals by default.
+
+    Raises
+    ------
+    InputError for fewer differences than parameters. What is wrong with single voxels is in `status`.
+    """
+    difference = np.asarray(difference, float)
+    shape, count = difference.shape[:-1], difference.shape[-1]
+    names = ("CBF", "ATT", "aBV") if arterial else ("CBF", "ATT")
+    if count < len(names) + arterial:
+        cure = "give more delays" + (" or leave out the arterial component" if arterial else "")
+        raise InputError("fit_asl", "difference", f"has {count} delays for {len(names) + arterial} parameters", cure)
+    alpha = LABEL_EFFICIENCY[labelling] if label_efficiency is None else label_efficiency
+    dtype = jnp.result_type(float)
+    setting = _Setting(
+        jnp.asarray(times, dtype),
+        jnp.broadcast_to(jnp.asarray(label_duration, dtype), (count,)),
+        jnp.sqrt(jnp.broadcast_to(jnp.asarray(repeats, dtype), (count,))),
+        *(jnp.asarray(a, dtype) for a in (t1_blood, t1_tissue, partition_coefficient)),
+    )
+    m0 = np.broadcast_to(np.asarray(m0, float), shape).ravel()
+    usable = np.isfinite(difference).all(-1).ravel() & np.isfinite(m0) & (m0 > 0)
+    scale = np.where(usable, 2 * alpha * m0, 1.0)
+    scaled = np.where(usable[:, None], difference.reshape(-1, count), 0.0) / scale[:, None]
+    parts = [_fit_chunk(part, setting, labelling, model, arterial) for part in _chunks(scaled.astype(dtype))]
+    u, rss, matrix, converged, abat = (
+        np.concatenate([np.asarray(p[k]) for p in parts], axis=-1)[..., : len(scaled)] for k in range(5)
+    )
+    values = {name: _UNITS[name] * u[k] for k, name in enumerate(names)}
+    freedom = max(count - len(names) - arterial, 1)
+    noise = rss / freedom if sigma is None else (np.broadcast_to(np.asarray(sigma, float), shape).ravel() / scale) ** 2
+    stderr = _standard_errors(names, matrix, noise)
+    status = _status(values, stderr, float(np.max(np.asarray(setting.times))), converged, usable)
+    blank = np.where(usable, 1.0, np.nan)
+
+    def image(x: Any) -> Array:
+        return jnp.asarray((blank * x).reshape(shape))
+
+    return ASLFit(
+        image(values["CBF"]), image(values["ATT"]), image(values.get("aBV", np.zeros_like(rss))), image(abat),
+        {name: image(x) for name, x in stderr.items()}, image(rss * scale**2), status.reshape(shape),
+    )  # fmt: skip
+
+
+def _chunks(curves: np.ndarray) -> list[np.ndarray]:
+    """Of one of three sizes, so that few programs are compiled."""
+    size = next((n for n in (_CHUNK // 16, _CHUNK // 4) if len(curves) <= n), _CHUNK)
+    padded = np.pad(curves, ((0, -len(curves) % size), (0, 0)))
+    return [padded[k : k + size] for k in range(0, len(padded), size)]
+
+
+def _standard_errors(names: tuple[str, ...], matrix: np.ndarray, noise: np.ndarray) -> dict[str, np.ndarray]:
+    """Square roots of the diagonal of sigma^2 (J^T J)^-1; NaN where the data say nothing."""
+    p = len(names)
+    size = np.sqrt(np.maximum(np.stack([matrix[i, i] for i in range(p)]), np.finfo(float).tiny))
+    correlation = matrix / (size[:, None] * size[None])
+    eye = np.broadcast_to(np.eye(p)[..., None], correlation.shape)
+    inverse = np.asarray(solve_cholesky(jnp.asarray(correlation), jnp.asarray(eye)))
+    found = {}
+    for k, name in enumerate(names):
+        spread = np.sqrt(noise * inverse[k, k]) / size[k] * _UNITS[name]
+        found[name] = np.where(np.isfinite(spread) & (spread < 1e6), spread, np.nan)
+    return found
+
+
+def _status(
+    values: dict[str, np.ndarray], stderr: dict[str, np.ndarray], longest: float, converged: np.ndarray,
+    usable: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    def bits(which: np.ndarray, *flags: Status) -> np.ndarray:
+        return np.where(which, int(sum(flags)), 0)
+
+    at_bound = (values["CBF"] <= 0) | (values["CBF"] >= LARGEST_CBF) | (values["ATT"] >= longest)
+    vague = ~(stderr["CBF"] <= IDENTIFIABLE * values["CBF"])
+    unsure = ~(stderr["ATT"] <= UNSURE)
+    status = bits(at_bound, Status.AT_BOUND) | bits(~converged, Status.NOT_CONVERGED)
+    status |= bits(vague, Status.NOT_IDENTIFIABLE, Status.CBF_NOT_IDENTIFIABLE)
+    status |= bits(unsure, Status.NOT_IDENTIFIABLE, Status.ATT_NOT_IDENTIFIABLE)
+    return np.where(usable, status, int(Status.NO_SIGNAL)).astype(np.int32)
+
+
+# -- one chunk ------------------------------------------------------------------------------------------
+
+
+@partial(jax.jit, static_argnames=("labelling", "model", "arterial"))
+def _fit_chunk(curves: Array, setting: _Setting, labelling: str, model: str, arterial: bool) -> tuple:
+    """u (p, v), rss (v,), J^T J (p, p, v), converged (v,), aBAT (v,) of scaled differences (v, g)."""
+
+    def curve(u: Array, abat: Array) -> Array:
+        """(*v, g) weighted and scaled difference; u (p, *v)."""
+        abv = _UNITS["aBV"] * u[2] if arterial else jnp.zeros(u.shape[1:], u.dtype)
+        found = asl_difference(
+            _UNITS["CBF"] * u[0], _UNITS["ATT"] * u[1], setting.times, labelling=labelling,
+            label_duration=setting.duration, m0=0.5, label_efficiency=1.0, partition_coefficient=setting.partition,
+            t1_blood=setting.t1_blood, t1_tissue=setting.t1_tissue, model=model, abv=abv, abat=abat,
+        )  # fmt: skip
+        return found * setting.weight
+
+    weighted = curves * setting.weight
+    longest = jnp.max(setting.times)
+    start, abat = _coarse(curve, weighted, setting, longest, arterial)
+    p = 3 if arterial else 2
+    upper = jnp.asarray([[LARGEST_CBF / _UNITS["CBF"]], [0.0], [LARGEST_ABV / _UNITS["aBV"]]])[:p].at[1].set(longest)
+    data = jnp.concatenate([weighted, abat[:, None]], axis=1)
+
+    def normal(data: Array, u: Array) -> tuple[Array, Array, Array]:
+        def one(u: Array) -> Array:
+            return curve(u, data[:, -1])
+
+        value = one(u)
+        directions = jnp.eye(p, dtype=u.dtype)
+        J = jnp.stack([jax.jvp(one, (u,), (jnp.broadcast_to(d[:, None], u.shape),))[1] for d in directions])
+        residual = data[:, :-1] - value
+        gradient = jnp.sum(J * residual, axis=-1)
+        return jnp.sum(residual**2, axis=-1), gradient, jnp.sum(J[:, None] * J[None], axis=-1)
+
+    energy = jnp.sum(weighted**2, axis=1)
+    end = bounded_least_squares(
+        normal, data, start, jnp.zeros((p, 1), start.dtype), upper.astype(start.dtype),
+        outside=jnp.zeros_like(energy), energy=energy, tolerance=1e-6, chunk=min(1024, len(curves)), most_steps=40,
+    )  # fmt: skip
+    return end.u, end.rss, end.matrix, end.converged, jnp.where(arterial, abat, jnp.nan)
+
+
+def _coarse(curve: Any, weighted: Array, setting: _Setting, longest: Array, arterial: bool) -> tuple[Array, Array]:
+    """The best of all ATTs (and aBATs) with amplitudes in closed form: u (p, v), aBAT (v,)."""
+    att = longest * jnp.arange(GRID) / GRID
+    zero = jnp.zeros_like(att)
+    u = jnp.stack([jnp.ones_like(att), att, zero][: 3 if arterial else 2])
+    tissue = curve(u, zero)  # (a, g) of CBF 30
+    own = jnp.maximum(jnp.sum(tissue**2, axis=1), jnp.finfo(tissue.dtype).tiny)
+    fit = weighted @ tissue.T  # (v, a)
+    alone = jnp.maximum(fit, 0.0) ** 2 / own
+    if not arterial:
+        best = jnp.argmax(alone, axis=1)
+        rows = jnp.arange(len(best))
+        height = jnp.maximum(fit[rows, best] / own[best], 1e-3)
+        return jnp.stack([height, att[best]]), jnp.zeros_like(height)
+    return _with_arteries(curve, weighted, setting, att, tissue, own, fit, alone)
+
+
+def _with_arteries(
+    curve: Any, weighted: Array, setting: _Setting, att: Array, tissue: Array, own: Array, fit: Array, alone: Array
+) -> tuple[Array, Array]:
+    """Every ATT with every interval of aBAT before it; two amplitudes, none negative."""
+    edges = jnp.sort(jnp.concatenate([jnp.zeros(1), setting.times, jnp.maximum(setting.times - setting.duration, 0.0)]))
+    abats = (edges[1:] + edges[:-1]) / 2
+    zero = jnp.zeros_like(abats)
+    through = curve(jnp.stack([zero, zero, jnp.ones_like(abats)]), abats)  # (b, g) of aBV 1 %
+    tiny = jnp.finfo(through.dtype).tiny
+    power = jnp.maximum(jnp.sum(through**2, axis=1), tiny)
+    both = tissue @ through.T  # (a, b)
+    determinant = jnp.maximum(own[:, None] * power - both**2, 1e-6 * own[:, None] * power)
+    fit_b = weighted @ through.T  # (v, b)
+
+    def one(k: Array) -> tuple[Array, Array, Array, Array]:
+        """For one aBAT: gain and amplitudes over all ATTs (v, a)."""
+        c = (fit * power[k] - fit_b[:, k, None] * both[:, k]) / determinant[:, k]
+        a = (fit_b[:, k, None] * own - fit * both[:, k]) / determinant[:, k]
+        inside = (c > 0) & (a > 0) & (abats[k] <= att)
+        gain = jnp.where(inside, c * fit + a * fit_b[:, k, None], alone)
+        best = jnp.argmax(gain, axis=1)
+        rows = jnp.arange(len(best))
+        joint = inside[rows, best]
+        height = jnp.where(joint, c[rows, best], jnp.maximum(fit[rows, best], 0.0) / own[best])
+        return gain[rows, best], att[best], height, jnp.where(joint, a[rows, best], 0.0)
+
+    gain, arrival, height, volume = jax.lax.map(one, jnp.arange(len(abats)))
+    best, rows = jnp.argmax(gain, axis=0), jnp.arange(len(weighted))
+    chosen = jnp.stack([jnp.maximum(height[best, rows], 1e-3), arrival[best, rows], volume[best, rows]])
+    return chosen, abats[best]

@@ -1,0 +1,262 @@
+"""An ASL series to maps: M0, differences, CBF by one delay or CBF and ATT by several. Draws nothing, reads no file."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from estimate.asl.differences import Differences, differences
+from estimate.asl.m0 import LONG, control_as_m0, included_m0, recovered
+from estimate.asl.multi_delay import fit_asl
+from estimate.asl.partial_volume import partial_volume_corrected
+from estimate.asl.white_paper import EQUATIONS, white_paper_cbf
+from estimate.voxels import Progress, scatter
+from simulate.asl.constants import (
+    LABEL_EFFICIENCY,
+    PARTITION_COEFFICIENT,
+    SUPPRESSION_EFFICIENCY,
+    T1_TISSUE,
+    t1_of_blood,
+)
+from simulate.base.bids.asl import ASLSidecar
+from simulate.base.errors import InputError
+from simulate.base.status import Status
+from simulate.base.types import ASLProtocol, Maps
+
+METHODS = ("white_paper", "multi_delay")
+
+MASK_SHARE = 0.25
+"""Of the 99th percentile of M0: voxels below it are taken for air where no mask is given."""
+
+SWAPPED = 0.5
+"""Share of negative voxels from which on control and label are evidently swapped."""
+
+
+class Constant(NamedTuple):
+    """A number in the equation: what it is called there, its value, unit, and where it came from."""
+
+    name: str
+    value: float
+    unit: str
+    origin: str
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """M0: image (*space) or one number, its TR [s] (None for an estimate), and whether it is of blood."""
+
+    image: Any
+    repetition_time: float | None
+    of_blood: bool = False
+
+
+@dataclass(frozen=True)
+class ASLOptions:
+    """How to quantify. None takes the sidecar's or the default constant.
+
+    method : of `METHODS`, or None: by whether there are several delays.      model, arterial : see `fit_asl`.
+    correct_m0 : divide an M0 of short TR by its recovery.
+    grey, white : (*space) shares of tissue, for partial volume correction.
+    """
+
+    method: str | None = None
+    model: str = "recommended"
+    arterial: bool = False
+    correct_m0: bool = True
+    t1_blood: float | None = None
+    t1_tissue: float | None = None
+    partition_coefficient: float | None = None
+    grey: Any = None
+    white: Any = None
+
+
+@dataclass(frozen=True)
+class ASLEstimate:
+    """maps : clinical units, NaN outside the mask.      status : (*space) bits.      protocol : with what was resolved.
+    equation, constants : by which CBF was computed.      negative : share of the mask's voxels with negative CBF.
+    differences : what was fitted.      warnings : sentences that the reader must not miss.
+    """
+
+    maps: Maps
+    status: np.ndarray
+    protocol: ASLProtocol
+    method: str
+    equation: str
+    constants: list[Constant]
+    negative: float
+    differences: Differences
+    warnings: list[str] = field(default_factory=list)
+
+
+def quantify(
+    data: np.ndarray, affine: np.ndarray, sidecar: ASLSidecar, calibration: Calibration | None, mask: np.ndarray | None,
+    options: ASLOptions = ASLOptions(), progress: Progress | None = None,
+) -> ASLEstimate:  # fmt: skip
+    """Maps of an ASL series.
+
+    data : (*space, n).      calibration : M0 where it is not in the series (M0Type Separate or Estimate).
+    mask : (*space); by default M0 above `MASK_SHARE` of its 99th percentile.
+
+    Raises
+    ------
+    InputError where the method does not go with the series, or M0 is nowhere positive.
+    """
+    found = differences(data, sidecar.protocol)
+    method = options.method or ("multi_delay" if len(found.repeats) > 1 else "white_paper")
+    _check(method, found, options)
+    m0, constants = _m0(data, sidecar, calibration, options)
+    protocol, more = _constants(sidecar, options)
+    constants = more + constants
+    mask = _default_mask(m0) if mask is None else mask
+    arrays: dict[str, np.ndarray] = {}
+    negative, inside = 0, int(mask.sum())
+    lam, t1t = _value(constants, "λ"), _value(constants, "T1 tissue")
+    done = 0
+    for late in np.unique(np.asarray(protocol.slice_times)):  # all slices at once in 3-D, one by one in 2-D
+        where = np.nonzero(mask & (np.asarray(protocol.slice_times) == late))
+        if progress is not None:
+            progress("quantifying", done, inside)
+        values, status, below = _voxels(found, where, m0[where], protocol, float(late), method, options, lam, t1t)
+        negative, done = negative + below, done + len(where[0])
+        scatter(arrays, mask.shape, where, values, status)
+    if options.grey is not None:
+        arrays |= partial_volume_corrected(arrays["CBF"], options.grey, options.white, mask)
+    status = arrays.pop("status").astype(np.int32)
+    share = negative / max(inside, 1)
+    warnings = list(sidecar.warnings)
+    if share > SWAPPED:
+        warnings.append(
+            f"{100 * share:.0f} % of the voxels have less signal in control than in label: the two seem to be swapped."
+        )
+    return ASLEstimate(
+        Maps(arrays, affine), status, protocol, method, _equation(method, protocol, options), constants, share, found,
+        warnings,
+    )  # fmt: skip
+
+
+def _check(method: str, found: Differences, options: ASLOptions) -> None:
+    if method not in METHODS:
+        raise InputError("--method", method, "is no method", f"choose one of {', '.join(METHODS)}")
+    if method == "white_paper" and len(found.repeats) > 1:
+        raise InputError(
+            "--method", method, f"takes one delay, and the series has {len(found.repeats)}", "use multi_delay"
+        )
+    if method == "white_paper" and options.arterial:
+        raise InputError("--arterial", method, "needs several delays", "leave it out")
+    if (options.grey is None) != (options.white is None):
+        raise InputError("--grey, --white", "", "go together", "give both maps")
+
+
+def _m0(
+    data: np.ndarray, sidecar: ASLSidecar, calibration: Calibration | None, options: ASLOptions
+) -> tuple[np.ndarray, list[Constant]]:
+    """M0 of tissue (*space), and the constants that went into it."""
+    lam = PARTITION_COEFFICIENT if options.partition_coefficient is None else options.partition_coefficient
+    if sidecar.m0_type == "Included":
+        image, tr = included_m0(data, sidecar.protocol)
+        calibration = Calibration(image, tr)
+    elif sidecar.m0_type == "Absent":
+        image, tr = control_as_m0(data, sidecar.protocol)
+        calibration = Calibration(image, tr)
+    elif sidecar.m0_type == "Estimate" and calibration is None:
+        calibration = Calibration(sidecar.m0_estimate, None, of_blood=True)
+    if calibration is None:
+        raise InputError("M0", "", "is Separate, and no image of it was given", "give --m0 m0scan.nii.gz")
+    m0 = np.broadcast_to(np.asarray(calibration.image, float), data.shape[:3])
+    m0 = lam * m0 if calibration.of_blood else m0
+    tr = calibration.repetition_time
+    constants = []
+    if tr is not None and tr < LONG and options.correct_m0:
+        m0 = recovered(m0, tr, T1_TISSUE)
+        constants = [
+            Constant("TR of M0", tr, "s", sidecar.m0_type), Constant("T1 in M0", T1_TISSUE, "s", "default"),
+        ]  # fmt: skip
+    if not (np.isfinite(m0) & (m0 > 0)).any():
+        raise InputError("M0", "", "is nowhere above zero", "give an M0 image of this series")
+    return m0, constants
+
+
+def _constants(sidecar: ASLSidecar, options: ASLOptions) -> tuple[ASLProtocol, list[Constant]]:
+    """The protocol with its constants resolved, and these with their origin."""
+    own = sidecar.protocol
+    origin = sidecar.origin
+    given = np.isfinite(own.label_efficiency)
+    inversion = float(own.label_efficiency) if given else LABEL_EFFICIENCY[own.labelling]
+    alpha = inversion * SUPPRESSION_EFFICIENCY ** (sidecar.pulses or 0)
+    t1b_origin = "option" if options.t1_blood is not None else f"field ({origin['MagneticFieldStrength']})"
+    if options.t1_blood is None and sidecar.field_strength is None:
+        raise InputError("MagneticFieldStrength", "", "is not given, and T1 of blood depends on it", "give --t1-blood")
+    t1b = options.t1_blood if options.t1_blood is not None else t1_of_blood(float(sidecar.field_strength or 0))
+
+    def chosen(value: float | None, default: float) -> tuple[float, str]:
+        return (default, "default") if value is None else (value, "option")
+
+    lam, lam_origin = chosen(options.partition_coefficient, PARTITION_COEFFICIENT)
+    t1t, t1t_origin = chosen(options.t1_tissue, T1_TISSUE)
+    constants = [
+        Constant("α, inversion", inversion, "1", origin["LabelingEfficiency"] if given else "default"),
+        Constant("α, with suppression", alpha, "1", f"{sidecar.pulses or 0} pulses of {SUPPRESSION_EFFICIENCY:g}"),
+        Constant("T1b", t1b, "s", t1b_origin),
+        Constant("T1 tissue", t1t, "s", t1t_origin),
+        Constant("λ", lam, "mL/g", lam_origin),
+    ]
+    return replace(own, label_efficiency=alpha, t1_blood=t1b), constants
+
+
+def _value(constants: list[Constant], name: str) -> float:
+    return next(c.value for c in constants if c.name == name)
+
+
+def _default_mask(m0: np.ndarray) -> np.ndarray:
+    finite = m0[np.isfinite(m0)]
+    return np.isfinite(m0) & (m0 > MASK_SHARE * np.percentile(finite, 99))
+
+
+def _equation(method: str, protocol: ASLProtocol, options: ASLOptions) -> str:
+    if method == "white_paper":
+        return EQUATIONS[protocol.labelling]
+    arteries = " with label in arteries (aBV, aBAT)" if options.arterial else ""
+    return f"{options.model} model of {protocol.labelling}{arteries}, fitted to all delays (simulate.asl.difference)"
+
+
+def _voxels(
+    found: Differences, where: tuple, m0: np.ndarray, protocol: ASLProtocol, late: float, method: str,
+    options: ASLOptions, lam: float, t1t: float,
+) -> tuple[dict[str, Any], np.ndarray, int]:  # fmt: skip
+    """Maps and status of voxels read out `late` [s] after the first slice; how many have a negative mean difference."""
+    value, variance = found.value[where], found.variance[where]
+    finite, sound = np.isfinite(value).all(-1), np.isfinite(m0) & (m0 > 0)
+    before = np.where(finite, 0, int(Status.NOT_FINITE)) | np.where(sound, 0, int(Status.NO_SIGNAL))
+    m0 = np.where(sound, m0, 1.0)
+    delay = found.post_label_delay + late
+    below = int(np.sum(np.nanmean(value, axis=-1) < 0))
+    pair = np.sqrt(variance * found.repeats)  # of one pair, at every delay
+    if method == "white_paper":
+        cbf, error = (
+            np.asarray(white_paper_cbf(
+                x[:, 0], m0, labelling=protocol.labelling, label_duration=found.label_duration[0],
+                post_label_delay=delay[0], label_efficiency=protocol.label_efficiency, partition_coefficient=lam,
+                t1_blood=protocol.t1_blood,
+            )) for x in (value, np.sqrt(variance))
+        )  # fmt: skip
+        return {"CBF": cbf / 6000, "CBF_stderr": error / 6000}, before.astype(np.int32), below
+    times = delay + (0.0 if protocol.labelling == "pasl" else found.label_duration)
+    fit = fit_asl(
+        np.where(finite[:, None], value, 0.0), times, m0=m0, labelling=protocol.labelling,
+        label_duration=found.label_duration, label_efficiency=float(protocol.label_efficiency),
+        partition_coefficient=lam, t1_blood=float(protocol.t1_blood), t1_tissue=t1t, model=options.model,
+        arterial=options.arterial, repeats=found.repeats, sigma=_pooled(pair, found.repeats),
+    )  # fmt: skip
+    values = {"CBF": fit.cbf / 6000, "CBF_stderr": fit.stderr["CBF"] / 6000, "ATT": fit.att}
+    values["ATT_stderr"] = fit.stderr["ATT"]
+    if options.arterial:
+        values |= {"aBV": fit.abv, "aBV_stderr": fit.stderr["aBV"], "aBAT": fit.abat}
+    return values, before.astype(np.int32) | fit.status, below
+
+
+def _pooled(pair: np.ndarray, repeats: np.ndarray) -> np.ndarray | None:
+    """Noise (v,) of one pair's difference, from the repeats of all delays; None where nothing was repeated."""
+    freedom = repeats - 1
+    if freedom.sum() == 0:
+        return None
+    return np.sqrt(np.nansum(pair**2 * freedom, axis=-1) / freedom.sum())

@@ -1,0 +1,8 @@
+"""Sidecars after BIDS: read strictly, with the user's --set on top."""
+
+from simulate.base.bids.dce import DCE_FIELDS as DCE_FIELDS
+from simulate.base.bids.dce import DCESidecar as DCESidecar
+from simulate.base.bids.dce import read_dce_sidecar as read_dce_sidecar
+from simulate.base.bids.dce import read_vfa_sidecar as read_vfa_sidecar
+from simulate.base.bids.dce import write_sidecar as write_sidecar
+from simulate.base.bids.fields import parse_set as parse_set

@@ -1,0 +1,249 @@
+"""The acquisition of an ASL series from its JSON sidecar and aslcontext.tsv, and of its M0."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from simulate.base.bids.fields import Fields, Rule, read_fields
+from simulate.base.errors import InputError
+from simulate.base.files import AnyPath
+from simulate.base.types import ASLProtocol
+
+LONGEST = 10.0
+"""Label durations and delays [s] that no label survives: from here on they are milliseconds."""
+
+LONGEST_TR = 60.0
+
+VOLUME_TYPES = ("control", "label", "deltam", "m0scan", "noRF", "cbf")
+M0_TYPES = ("Separate", "Included", "Estimate", "Absent")
+LABELLING = {"PCASL": "pcasl", "CASL": "casl", "PASL": "pasl"}
+
+_DELAY = Rule(lambda v: 0 <= v < LONGEST, "seconds from 0 to below 10", LONGEST)
+_DURATION = Rule(lambda v: 0 < v < LONGEST, "seconds above 0 and below 10", LONGEST)
+_ANY_DURATION = Rule(lambda v: 0 <= v < LONGEST, "seconds from 0 to below 10", LONGEST)
+_TR = Rule(lambda v: 0 < v < LONGEST_TR, "seconds above 0 and below 60", LONGEST_TR)
+
+RULES = {
+    "LabelingEfficiency": Rule(lambda v: 0 < v <= 1, "a fraction above 0 and up to 1"),
+    "MagneticFieldStrength": Rule(lambda v: 0 < v <= 30, "tesla above 0 and up to 30"),
+    "M0Estimate": Rule(lambda v: v > 0, "signal above 0"),
+    "BackgroundSuppressionNumberPulses": Rule(lambda v: v >= 0 and v == int(v), "whole numbers from 0"),
+}
+
+ASL_FIELDS = (
+    *RULES, "RepetitionTimePreparation", "ArterialSpinLabelingType", "PostLabelingDelay", "LabelingDuration",
+    "BackgroundSuppression", "M0Type", "BolusCutOffFlag", "BolusCutOffDelayTime", "BolusCutOffTechnique",
+    "MRAcquisitionType", "SliceTiming", "TotalAcquiredPairs", "LookLocker",
+)  # fmt: skip
+"""Every field that --set knows for ASL."""
+
+
+@dataclass(frozen=True)
+class ASLSidecar:
+    """What is known about an ASL series, and from where.
+
+    protocol : its label_efficiency and t1_blood are NaN where the sidecar says nothing.
+    suppressed : whether static tissue was suppressed.      pulses : its inversion pulses, None where not told.
+    m0_type : of `M0_TYPES`.      m0_estimate : of BLOOD, in the unit of the series.
+    field_strength : [T], None where not told.
+    origin : field -> "sidecar", "--set" or "absent".      warnings : sentences for the reader.
+    """
+
+    protocol: ASLProtocol
+    suppressed: bool
+    pulses: int | None
+    m0_type: str
+    m0_estimate: float | None
+    field_strength: float | None
+    origin: dict[str, str]
+    warnings: list[str]
+
+
+def read_asl_sidecar(
+    image_path: AnyPath,
+    *,
+    volumes: int,
+    slices: int,
+    context: AnyPath | None = None,
+    overrides: dict[str, object] | None = None,
+) -> ASLSidecar:
+    """Read and check the sidecar of an ASL series and the table of its volumes.
+
+    volumes, slices : of the image.      context : aslcontext.tsv, beside the image by default.
+    overrides : what the user gave as --set Field=value (see `parse_set`); it wins over the sidecar.
+
+    Raises
+    ------
+    InputError for what is missing, of the wrong length, in milliseconds or contradicts itself.
+    """
+    fields = read_fields(image_path, overrides, RULES)
+    kinds = read_context(context_path(image_path) if context is None else context, volumes)
+    fields.require("ArterialSpinLabelingType", "RepetitionTimePreparation", "PostLabelingDelay", "M0Type")
+    labelling = LABELLING[_choice(fields, "ArterialSpinLabelingType", tuple(LABELLING))]
+    if _flag(fields, "LookLocker", False):
+        raise fields.error("LookLocker", "is true: readouts after one label are not quantified here")
+    labelled = np.isin(kinds, ("control", "label", "deltam"))
+    durations = _bolus(fields, volumes) if labelling == "pasl" else _durations(fields, volumes, labelled)
+    m0_type = _choice(fields, "M0Type", M0_TYPES)
+    suppressed = _suppressed(fields, m0_type)
+    _check_m0(fields, m0_type, kinds, suppressed)
+    numbers = {name: fields.number(name, None) for name in RULES}
+    if m0_type == "Estimate" and numbers["M0Estimate"][0] is None:
+        raise fields.error("M0Estimate", "is missing, and M0Type is Estimate")
+    efficiency = numbers["LabelingEfficiency"][0]
+    pulses = numbers["BackgroundSuppressionNumberPulses"][0]
+    protocol = ASLProtocol(
+        volume_types=tuple(kinds),
+        labelling=labelling,
+        label_duration=durations,
+        post_label_delay=_per_volume(fields, "PostLabelingDelay", volumes, _DELAY),
+        repetition_time=_per_volume(fields, "RepetitionTimePreparation", volumes, _TR),
+        label_efficiency=float("nan") if efficiency is None else efficiency,
+        t1_blood=float("nan"),
+        slice_times=_slice_times(fields, slices),
+    )
+    return ASLSidecar(
+        protocol, suppressed, None if pulses is None else int(pulses), m0_type, numbers["M0Estimate"][0],
+        numbers["MagneticFieldStrength"][0], {name: fields.find(name)[2] for name in ASL_FIELDS},
+        _doubts(fields, kinds, suppressed, pulses),
+    )  # fmt: skip
+
+
+def read_m0_repetition_time(image_path: AnyPath, overrides: dict[str, object] | None = None) -> float:
+    """RepetitionTimePreparation [s] of a separate M0 image."""
+    fields = read_fields(image_path, overrides, RULES)
+    fields.require("RepetitionTimePreparation")
+    name, value, _ = fields.find("RepetitionTimePreparation")
+    return fields.checked(name, value, _TR)
+
+
+def context_path(image_path: AnyPath) -> Path:
+    """The table beside an image: sub-1_asl.nii.gz has sub-1_aslcontext.tsv."""
+    image = Path(image_path)
+    stem = image.name.removesuffix(".gz").removesuffix(".nii").removesuffix("_asl")
+    return image.with_name(f"{stem}_aslcontext.tsv")
+
+
+def read_context(path: AnyPath, volumes: int) -> list[str]:
+    """What every volume is, from aslcontext.tsv: control, label, deltam, m0scan or noRF.
+
+    Raises InputError for another number of rows, an unknown type, CBF, or controls and labels that do not match.
+    """
+    path = Path(path)
+    try:
+        rows = [line.split("\t") for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        cure = "write a table with the column volume_type and a row for each volume, or give --context"
+        raise InputError(path, "", "cannot be read", cure) from error
+    head = [name.strip() for name in rows[0]] if rows else []
+    if "volume_type" not in head:
+        raise InputError(path, "volume_type", "is no column", "name the column of the volumes' types so")
+    column = head.index("volume_type")
+    kinds = [row[column].strip() if column < len(row) else "" for row in rows[1:]]
+    for number, kind in enumerate(kinds, 1):
+        if kind not in VOLUME_TYPES:
+            raise InputError(
+                path, f"row {number}", f"is {kind!r}", f"write one of {', '.join(VOLUME_TYPES)} for each volume"
+            )
+    if len(kinds) != volumes:
+        raise InputError(path, "volume_type", f"has {len(kinds)} rows, and the image {volumes} volumes", "make it fit")
+    count = Counter(kinds)
+    if count["cbf"]:
+        raise InputError(path, "volume_type", "says that the image holds CBF already", "give the series it came from")
+    if count["control"] != count["label"]:
+        raise InputError(
+            path, "volume_type", f"has {count['control']} control and {count['label']} label volumes",
+            "remove those without a partner from image and table",
+        )  # fmt: skip
+    if not count["control"] and not count["deltam"]:
+        raise InputError(path, "volume_type", "has no control, label or deltam", "give a labelled series")
+    return kinds
+
+
+# -- one field after the other --------------------------------------------------------------------------
+
+
+def _choice(fields: Fields, name: str, known: tuple[str, ...]) -> str:
+    name, value, _ = fields.find(name)
+    if value not in known:
+        raise fields.error(name, f"is {value!r}, and must be one of {', '.join(known)}")
+    return str(value)
+
+
+def _flag(fields: Fields, name: str, default: bool) -> bool:
+    name, value, origin = fields.find(name)
+    if origin == "absent":
+        return default
+    if not isinstance(value, bool):
+        raise fields.error(name, f"is {value!r}, and must be true or false")
+    return value
+
+
+def _per_volume(fields: Fields, name: str, volumes: int, rule: Rule) -> np.ndarray:
+    """(volumes,) from one number or a list of them."""
+    value = fields.find(name)[1]
+    if isinstance(value, list | tuple | np.ndarray):
+        return fields.numbers(name, volumes, "volumes", rule)
+    return np.full(volumes, fields.checked(name, value, rule))
+
+
+def _durations(fields: Fields, volumes: int, labelled: np.ndarray) -> np.ndarray:
+    fields.require("LabelingDuration")
+    found = _per_volume(fields, "LabelingDuration", volumes, _ANY_DURATION)
+    for value in found[labelled]:
+        fields.checked("LabelingDuration", float(value), _DURATION)
+    return found
+
+
+def _bolus(fields: Fields, volumes: int) -> np.ndarray:
+    """TI1 of a PASL series: without a cut-off nobody knows how long its bolus is."""
+    name = "BolusCutOffFlag"
+    if not _flag(fields, name, False):
+        raise fields.error(name, "is not true, so the duration of the bolus, and with it CBF, is unknown")
+    fields.require("BolusCutOffDelayTime")
+    value = fields.find("BolusCutOffDelayTime")[1]
+    first = value[0] if isinstance(value, list | tuple) and value else value  # Q2TIPS gives first and last
+    return np.full(volumes, fields.checked("BolusCutOffDelayTime", first, _DURATION))
+
+
+def _suppressed(fields: Fields, m0_type: str) -> bool:
+    if m0_type == "Absent":
+        fields.require("BackgroundSuppression")
+    return _flag(fields, "BackgroundSuppression", False)
+
+
+def _check_m0(fields: Fields, m0_type: str, kinds: list[str], suppressed: bool) -> None:
+    if m0_type == "Included" and "m0scan" not in kinds:
+        raise fields.error("M0Type", "is Included, and no volume is an m0scan")
+    if m0_type == "Absent":
+        if suppressed:
+            raise fields.error(
+                "M0Type",
+                "is Absent, and controls with background suppression cannot stand in; measure M0 or estimate it",
+            )
+        if "control" not in kinds:
+            raise fields.error("M0Type", "is Absent, and there is no control volume to stand in")
+
+
+def _slice_times(fields: Fields, slices: int) -> np.ndarray:
+    """(slices,) [s] after the first readout; zero unless the acquisition is 2-D."""
+    if fields.find("MRAcquisitionType")[1] != "2D":
+        return np.zeros(slices)
+    fields.require("SliceTiming")
+    times = fields.numbers("SliceTiming", slices, "slices", _DELAY)
+    return times - times.min()
+
+
+def _doubts(fields: Fields, kinds: list[str], suppressed: bool, pulses: float | None) -> list[str]:
+    """What contradicts itself without hindering the work."""
+    sentences = []
+    told, pairs = fields.find("TotalAcquiredPairs")[1], kinds.count("control")
+    if isinstance(told, int) and pairs and told != pairs:
+        sentences.append(f"TotalAcquiredPairs is {told}, and the series holds {pairs} pairs.")
+    if suppressed and pulses is None:
+        sentences.append(
+            "BackgroundSuppressionNumberPulses is not given: label lost to its pulses is not corrected for, CBF is low."
+        )
+    return sentences
