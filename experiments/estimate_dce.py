@@ -18,16 +18,17 @@ from estimate.voxels import VFA, Estimate, Progress
 from estimate.without_input import METHODS as WITHOUT_INPUT
 from estimate.without_input import check_request
 from experiments.figures.motion import frame_correlation
+from experiments.inputs import read_map, read_mask, read_region, sidecar_of
+from experiments.outputs import REPORTS, median, number, write_maps
 from experiments.report import Report, summary_rows, write_report
 from experiments.typical import typical_voxels
 from simulate.base.bids import DCE_FIELDS, DCESidecar, parse_set, read_dce_sidecar, read_vfa_sidecar
 from simulate.base.errors import InputError
 from simulate.base.files import prepare_output_folder, write_atomically
-from simulate.base.nifti import Image, check_same_grid, read_image, sidecar_path, write_image
+from simulate.base.nifti import Image, check_same_grid, read_image
 from simulate.base.provenance import provenance
 from simulate.base.status import Status, status_shares
 from simulate.base.types import Maps, Series
-from simulate.base.units import clinical_unit
 
 POPULATION = ("parker", "georgiou")
 
@@ -135,15 +136,15 @@ def _read(options: DCEOptions) -> _Examination:
         )  # fmt: skip
     if options.weights is not None:
         read_facts(options.weights)
-    files = [options.series, *_sidecar_of(options.series)]
-    mask = _read_mask(options.mask, image, files)
+    files = [options.series, *sidecar_of(options.series)]
+    mask = read_mask(options.mask, image, files)
     t10 = _read_t10(options, image, files) if options.quantity == "signal" else None
     b1 = 1.0 if options.b1 is None else _read_b1(options.b1, image, files)
     haematocrit = _haematocrit(options, sidecar)
     aif = _read_aif(options, image, sidecar, haematocrit, files) if _needs_aif(options) else "auto"
     if options.scale == "asl" and haematocrit is None:
         raise InputError(options.series, "Haematocrit", "is needed to turn CBF into plasma flow", _GIVE_HAEMATOCRIT)
-    cbf = None if options.cbf is None else _read_map(options.cbf, image, "CBF map", files)
+    cbf = None if options.cbf is None else read_map(options.cbf, image, "CBF map", files)
     files += [] if options.weights is None else [options.weights]
     return _Examination(series, sidecar, haematocrit or 0.0, t10, b1, mask, aif, cbf, files)
 
@@ -177,34 +178,8 @@ def _check_scale(options: DCEOptions) -> None:
         raise InputError("--method", options.method, problem, "leave them out, or fit a model")
 
 
-def _read_map(path: Path, image: Image, what: str, files: list[Path]) -> np.ndarray:
-    own = read_image(path, dimensions=3)
-    check_same_grid(own, image, what)
-    files.append(path)
-    return own.data
-
-
-def _sidecar_of(path: Path) -> list[Path]:
-    """The sidecar, where there is one: --set can stand in for all of it."""
-    return [sidecar] if (sidecar := sidecar_path(path)).is_file() else []
-
-
-def _read_mask(path: Path | None, image: Image, files: list[Path]) -> np.ndarray | None:
-    if path is None:
-        return None
-    mask = _read_region(path, image, "mask", files)
-    if not mask.any():
-        raise InputError(path, "mask", "holds no voxel", "give one that covers the tissue of interest")
-    return mask
-
-
-def _read_region(path: Path, image: Image, what: str, files: list[Path]) -> np.ndarray:
-    """Voxels that are not zero; NaN, which some programs write outside a region, is outside."""
-    return np.nan_to_num(_read_map(path, image, what, files)) != 0
-
-
 def _read_b1(path: Path, image: Image, files: list[Path]) -> np.ndarray:
-    b1 = _read_map(path, image, "B1 map", files)
+    b1 = read_map(path, image, "B1 map", files)
     cure = "divide it by 100: it looks like per cent, and 1 is the nominal field"
     return _of_plausible_size(b1, LARGEST_B1, path, "B1 map", cure)
 
@@ -226,7 +201,7 @@ def _read_t10(options: DCEOptions, image: Image, files: list[Path]) -> float | n
     if options.vfa is not None:
         vfa = read_image(options.vfa, dimensions=4)
         check_same_grid(vfa, image, "VFA images")
-        files += [options.vfa, *_sidecar_of(options.vfa)]
+        files += [options.vfa, *sidecar_of(options.vfa)]
         angles, repetition_time = read_vfa_sidecar(options.vfa, volumes=vfa.data.shape[3])
         return VFA(vfa.data, angles, repetition_time)
     text = str(options.t10)
@@ -243,7 +218,7 @@ def _read_t10_map(text: str, image: Image, files: list[Path]) -> np.ndarray:
     path = Path(text)
     if not path.is_file():
         raise InputError("--t10", text, "is neither a number nor a file", "give seconds, e.g. 1.2, or a map")
-    t10 = _read_map(path, image, "T10 map", files)
+    t10 = read_map(path, image, "T10 map", files)
     cure = "convert it to seconds: it looks like milliseconds"
     return _of_plausible_size(t10, LARGEST_T1, path, "T10 map", cure)
 
@@ -274,7 +249,7 @@ def _read_aif(
         raise InputError(options.series, "Haematocrit", problem, _GIVE_HAEMATOCRIT)
     if named:
         return cast(Literal["auto", "parker", "georgiou"], options.aif)
-    region = _read_region(path, image, "arterial region", files)
+    region = read_region(path, image, "arterial region", files)
     if not region.any():
         raise InputError(path, "arterial region", "holds no voxel", "draw it inside a vessel")
     return region
@@ -286,7 +261,6 @@ SHOWN = (
     "Fp", "PS", "vp", "ve", "va", "vp_vessels", "Ktrans", "kep", "E", "MTT", "vp_ve_ratio", "speed", "delay", "T10",
     "peak", "TTP", "IAUC60",
 )  # fmt: skip
-REPORTS = ("maps.json", "maps.png", "report.html")
 CRONE = "Fp (1-exp(-PS/Fp))"
 KTRANS = dict.fromkeys(CAPILLARY_MODELS, CRONE) | {"qtmnet": "E Fp, E of the capillary model that fits best unasked"}
 COMPARTMENTS = "Fp PS/(Fp+PS); PS itself for etm, tofts, patlak"
@@ -314,10 +288,7 @@ def _write(
     """
     for stale in (*REPORTS, *OPTIONAL_MAPS):
         (out / stale).unlink(missing_ok=True)
-    maps, affine = estimate.maps, exam.series.affine
-    for name, values in maps.values.items():
-        write_image(out / f"{name}.nii.gz", values, affine, unit_description=clinical_unit(name))
-    write_image(out / "status.nii.gz", estimate.status, affine, unit_description="bit mask")
+    write_maps(out, estimate.maps, estimate.status, exam.series.affine)
     if estimate.aif is not None:
         write_aif_csv(out / "aif.csv", estimate.aif)
     facts = _facts(options, exam, estimate)
@@ -338,7 +309,7 @@ def _facts(options: DCEOptions, exam: _Examination, estimate: Estimate) -> dict[
         "status_bits": {flag.name: int(flag) for flag in Status if flag},
         "status_shares": status_shares(estimate.status),
         "model_codes": MODEL_CODES,
-        "medians": {n: _median(v[inside]) for n, v in estimate.maps.values.items()},
+        "medians": {n: median(v[inside]) for n, v in estimate.maps.values.items()},
         "aif": estimate.aif and {
             "source": estimate.aif.source,
             "peak_plasma_mmol_per_L": float(np.max(np.asarray(estimate.aif.curve))),
@@ -348,8 +319,8 @@ def _facts(options: DCEOptions, exam: _Examination, estimate: Estimate) -> dict[
         **estimate.facts,
         "warnings": _warnings(exam, estimate),
         "protocol": {
-            "repetition_time_s": _number(protocol.repetition_time),
-            "flip_angle_degrees": _number(protocol.flip_angle),
+            "repetition_time_s": number(protocol.repetition_time),
+            "flip_angle_degrees": number(protocol.flip_angle),
             "echo_time_s": float(protocol.echo_time),
             "relaxivity_per_s_per_mmol_per_L": float(protocol.relaxivity),
             "field_strength_T": float(protocol.field_strength),
@@ -360,16 +331,6 @@ def _facts(options: DCEOptions, exam: _Examination, estimate: Estimate) -> dict[
         },
         **provenance(command="tracerflow estimate dce", options=asked, inputs=exam.files),
     }  # fmt: skip
-
-
-def _number(value: Any) -> float | None:
-    """JSON knows no NaN: what is not known is null."""
-    return float(value) if np.isfinite(value) else None
-
-
-def _median(values: np.ndarray) -> float | None:
-    finite = values[np.isfinite(values)]
-    return float(np.median(finite)) if finite.size else None
 
 
 def _warnings(exam: _Examination, estimate: Estimate) -> list[str]:

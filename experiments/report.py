@@ -40,6 +40,24 @@ class SummaryRow(NamedTuple):
     unit: str
 
 
+class Section(NamedTuple):
+    """A figure with its heading, its place on the page and its words."""
+
+    anchor: str
+    title: str
+    png: bytes
+    alt: str
+    caption: str
+
+    @staticmethod
+    def of(anchor: str, title: str, figure: Figure, alt: str, caption: str) -> "Section":
+        return Section(anchor, title, _png(figure), alt, caption)
+
+    @property
+    def source(self) -> str:
+        return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")
+
+
 @dataclass(frozen=True)
 class Report:
     """All that the page shows; what is None or empty has no section.
@@ -55,6 +73,7 @@ class Report:
     truth : maps on the same grid to compare with.
     true_aif : (times [s], plasma concentration [mmol/L]) to compare the input with.
     warnings : sentences that the reader must not miss.
+    more : sections of this kind of analysis alone.
     """
 
     title: str
@@ -70,6 +89,7 @@ class Report:
     true_aif: tuple[Any, Any] | None = None
     warnings: list[str] = field(default_factory=list)
     mask: Any = None
+    more: list[Section] = field(default_factory=list)
 
 
 def summary_rows(maps: Maps, *, names: Sequence[str] | None = None, mask: Any = None) -> list[SummaryRow]:
@@ -97,21 +117,7 @@ def provenance_tables(provenance: dict[str, Any]) -> list[tuple[str, list[tuple[
     return [(heading, _flat_rows(group)) for heading, group in tables]
 
 
-class _Section(NamedTuple):
-    """A figure with its heading, its place on the page and its words."""
-
-    anchor: str
-    title: str
-    png: bytes
-    alt: str
-    caption: str
-
-    @property
-    def source(self) -> str:
-        return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")
-
-
-def _sections(report: Report) -> list[_Section]:
+def _sections(report: Report) -> list[Section]:
     """The figures in reading order; the maps come first."""
     sections = [_maps_section(report)]
     if report.truth is not None:
@@ -122,6 +128,7 @@ def _sections(report: Report) -> list[_Section]:
     if report.aif is not None:
         frames = None if report.motion is None else report.motion[0]
         sections.append(_aif_section(*report.aif, frames, report.true_aif))
+    sections += report.more
     if report.voxels:
         sections.append(_fit_section(report.voxels))
     if report.motion is not None:
@@ -129,10 +136,10 @@ def _sections(report: Report) -> list[_Section]:
     return sections
 
 
-def _maps_section(report: Report) -> _Section:
+def _maps_section(report: Report) -> Section:
     maps = report.maps
     listed = ", ".join(f"{name} [{clinical_unit(name)}]" for name in shown_names(maps))
-    return _Section(
+    return Section(
         "maps",
         "Maps",
         _png(maps_figure(maps, status=report.status, mask=report.mask)),
@@ -148,11 +155,11 @@ def _orientation_words(maps: Maps) -> str:
     return "Radiological convention: the viewer's left is the patient's right; anterior is up."
 
 
-def _truth_sections(report: Report, truth: Maps) -> list[_Section]:
+def _truth_sections(report: Report, truth: Maps) -> list[Section]:
     maps = report.maps
     names = [name for name in shown_names(maps) if name in truth.values]
     return [
-        _Section(
+        Section(
             "truth",
             "Estimate and truth",
             _png(maps_figure(maps, names=names, status=report.status, mask=report.mask, truth=truth)),
@@ -161,7 +168,7 @@ def _truth_sections(report: Report, truth: Maps) -> list[_Section]:
             f"standard errors, the right column shows them: above {100 * IDENTIFIABLE:.0f} % of the estimate "
             "(pink) the data do not identify the parameter, and its error there is not the fit's fault.",
         ),
-        _Section(
+        Section(
             "scatter",
             "Agreement",
             _png(scatter_truth_figure(maps, truth, names)),
@@ -173,9 +180,9 @@ def _truth_sections(report: Report, truth: Maps) -> list[_Section]:
     ]
 
 
-def _histogram_section(report: Report) -> _Section:
+def _histogram_section(report: Report) -> Section:
     names = shown_names(report.maps)
-    return _Section(
+    return Section(
         "distributions",
         "Distributions",
         _png(histogram_figure(report.maps, names, report.mask)),
@@ -184,9 +191,9 @@ def _histogram_section(report: Report) -> _Section:
     )
 
 
-def _status_section(shares: dict[str, float]) -> _Section:
+def _status_section(shares: dict[str, float]) -> Section:
     words = ", ".join(f"{name} {100 * share:.1f} %" for name, share in shares.items())
-    return _Section(
+    return Section(
         "status",
         "Voxel status",
         _png(status_figure(shares)),
@@ -195,11 +202,11 @@ def _status_section(shares: dict[str, float]) -> _Section:
     )
 
 
-def _aif_section(times: Any, curve: Any, label: str, series_times: Any, truth: tuple[Any, Any] | None) -> _Section:
+def _aif_section(times: Any, curve: Any, label: str, series_times: Any, truth: tuple[Any, Any] | None) -> Section:
     peaks = f"Highest plasma concentration {significant(np.max(curve))} mmol/L"
     if truth is not None:
         peaks += f", of the truth {significant(np.max(truth[1]))} mmol/L"
-    return _Section(
+    return Section(
         "aif",
         "Arterial input",
         _png(aif_figure(times, curve, label=label, series_times=series_times, truth=truth)),
@@ -208,8 +215,8 @@ def _aif_section(times: Any, curve: Any, label: str, series_times: Any, truth: t
     )
 
 
-def _fit_section(voxels: list[TypicalVoxel]) -> _Section:
-    return _Section(
+def _fit_section(voxels: list[TypicalVoxel]) -> Section:
+    return Section(
         "voxels",
         "Typical voxels",
         _png(fit_figure(voxels)),
@@ -219,11 +226,11 @@ def _fit_section(voxels: list[TypicalVoxel]) -> _Section:
     )
 
 
-def _motion_section(times: Any, correlation: Any) -> _Section:
+def _motion_section(times: Any, correlation: Any) -> Section:
     correlation = np.asarray(correlation, float)
     suspect = [str(k) for k in np.flatnonzero(suspect_frames(correlation))]
     found = f"Look at frames {', '.join(suspect)} (from 0)." if suspect else "No frame stands out."
-    return _Section(
+    return Section(
         "motion",
         "Motion check",
         _png(motion_figure(times, correlation)),

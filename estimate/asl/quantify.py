@@ -105,12 +105,13 @@ def quantify(
     method = options.method or ("multi_delay" if len(found.repeats) > 1 else "white_paper")
     _check(method, found, options)
     m0, constants = _m0(data, sidecar, calibration, options)
-    protocol, more = _constants(sidecar, options)
-    constants = more + constants
+    protocol, more = _constants(sidecar, method, options)
+    constants = _delays(found, sidecar) + more + constants
     mask = _default_mask(m0) if mask is None else mask
     arrays: dict[str, np.ndarray] = {}
     negative, inside = 0, int(mask.sum())
-    lam, t1t = _value(constants, "λ"), _value(constants, "T1 tissue")
+    lam = _value(constants, "λ")
+    t1t = T1_TISSUE if options.t1_tissue is None else options.t1_tissue
     done = 0
     for late in np.unique(np.asarray(protocol.slice_times)):  # all slices at once in 3-D, one by one in 2-D
         where = np.nonzero(mask & (np.asarray(protocol.slice_times) == late))
@@ -176,7 +177,18 @@ def _m0(
     return m0, constants
 
 
-def _constants(sidecar: ASLSidecar, options: ASLOptions) -> tuple[ASLProtocol, list[Constant]]:
+def _delays(found: Differences, sidecar: ASLSidecar) -> list[Constant]:
+    """Duration and delay of a series that has but one of each."""
+    if len(found.repeats) > 1:
+        return []
+    pasl = sidecar.protocol.labelling == "pasl"
+    fields = ("BolusCutOffDelayTime" if pasl else "LabelingDuration", "PostLabelingDelay")
+    values = (found.label_duration[0], found.post_label_delay[0])
+    names = ("TI1", "TI") if pasl else ("τ", "PLD")
+    return [Constant(n, float(v), "s", sidecar.origin[f]) for n, v, f in zip(names, values, fields, strict=True)]
+
+
+def _constants(sidecar: ASLSidecar, method: str, options: ASLOptions) -> tuple[ASLProtocol, list[Constant]]:
     """The protocol with its constants resolved, and these with their origin."""
     own = sidecar.protocol
     origin = sidecar.origin
@@ -192,14 +204,15 @@ def _constants(sidecar: ASLSidecar, options: ASLOptions) -> tuple[ASLProtocol, l
         return (default, "default") if value is None else (value, "option")
 
     lam, lam_origin = chosen(options.partition_coefficient, PARTITION_COEFFICIENT)
-    t1t, t1t_origin = chosen(options.t1_tissue, T1_TISSUE)
     constants = [
         Constant("α, inversion", inversion, "1", origin["LabelingEfficiency"] if given else "default"),
         Constant("α, with suppression", alpha, "1", f"{sidecar.pulses or 0} pulses of {SUPPRESSION_EFFICIENCY:g}"),
         Constant("T1b", t1b, "s", t1b_origin),
-        Constant("T1 tissue", t1t, "s", t1t_origin),
         Constant("λ", lam, "mL/g", lam_origin),
     ]
+    if method == "multi_delay" and options.model != "recommended":
+        t1t, t1t_origin = chosen(options.t1_tissue, T1_TISSUE)
+        constants.append(Constant("T1t", t1t, "s", t1t_origin))
     return replace(own, label_efficiency=alpha, t1_blood=t1b), constants
 
 

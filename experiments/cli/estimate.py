@@ -1,14 +1,17 @@
-"""tracerflow estimate dce"""
+"""tracerflow estimate dce|asl"""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 from cyclopts import App, Parameter
 from rich.console import Console
 from rich.table import Table
 
+from estimate.asl.quantify import ASLEstimate, ASLOptions
 from estimate.voxels import Estimate
 from experiments.cli.progress import progress_bar
+from experiments.estimate_asl import ASLFiles, estimate_asl
 from experiments.estimate_dce import DCEOptions, estimate_dce, estimated_names
 from experiments.report import summary_rows
 from simulate.base.status import Status, status_shares
@@ -93,6 +96,90 @@ def dce(
     return 0
 
 
+@estimate_app.command(name="asl")
+def asl(
+    series: Path,
+    /,
+    *,
+    out: Path,
+    method: Literal["white_paper", "multi_delay"] | None = None,
+    model: Literal["recommended", "gkm", "two_compartment"] = "recommended",
+    arterial: Annotated[bool, Flag] = False,
+    m0: Path | None = None,
+    mask: Path | None = None,
+    context: Path | None = None,
+    grey: Path | None = None,
+    white: Path | None = None,
+    correct_m0: bool = True,
+    t1_blood: float | None = None,
+    t1_tissue: float | None = None,
+    partition_coefficient: float | None = None,
+    set_: Many = None,
+) -> int:
+    """Cerebral blood flow of an ASL series after BIDS: CBF, with several delays ATT, maps.json, maps.png, report.html.
+
+    Parameters
+    ----------
+    series
+        4-D NIfTI with its JSON sidecar and aslcontext.tsv beside it.
+    out
+        Folder for the results.
+    method
+        white_paper (one delay) or multi_delay; by default what the delays allow.
+    model
+        Of multi_delay: recommended (label decays as in blood), gkm (as in tissue once it arrived), two_compartment.
+    arterial
+        Also fit label in arteries: aBV and aBAT.
+    m0
+        Separate M0 image with its sidecar; by default the m0scan beside the series.
+    mask
+        Voxels to quantify; by default M0 above a quarter of its 99th percentile.
+    context
+        Table of the volumes' types, where it is not beside the series.
+    grey
+        Share of grey matter in every voxel, for partial volume correction; with --white.
+    white
+        Share of white matter.
+    correct_m0
+        Correct M0 for a TR below 5 s.
+    t1_blood
+        T1 of blood [s], over that of the field.
+    t1_tissue
+        T1 of tissue [s], of gkm and two_compartment.
+    partition_coefficient
+        Of water between tissue and blood [mL/g].
+    set_
+        Field=value, over the sidecar's; may be repeated, and is recorded.
+    """
+    how = ASLOptions(method, model, arterial, correct_m0, t1_blood, t1_tissue, partition_coefficient)
+    with progress_bar() as progress:
+        found = estimate_asl(ASLFiles(series, out, how, m0, mask, context, grey, white, set_ or []), progress)
+    print_asl(found, out)
+    return 0
+
+
+def print_asl(found: ASLEstimate, out: Path) -> None:
+    """The equation, every constant with its origin, medians, doubts, and where the report lies."""
+    inside = found.status != int(Status.OUTSIDE)
+    console = Console()
+    console.print(found.equation, highlight=False)
+    constants = Table(title="constants")
+    for column in ("name", "value", "unit", "from"):
+        constants.add_column(column)
+    for constant in found.constants:
+        constants.add_row(constant.name, f"{constant.value:g}", constant.unit, constant.origin)
+    console.print(constants)
+    table = Table(title=f"{found.method}, {int(inside.sum()):,} voxels, median [quartiles]")
+    for column in ("map", "value", "unit"):
+        table.add_column(column)
+    for row in summary_rows(found.maps, mask=inside):
+        table.add_row(*row)
+    console.print(table)
+    console.print(f"CBF: mean {np.nanmean(found.maps['CBF'][inside]):.2f} mL/100 g/min")
+    console.print(f"Negative: {100 * found.negative:.1f} % of the voxels")
+    _print_end(console, found.warnings, found.status, out)
+
+
 def print_summary(estimate: Estimate, out: Path) -> None:
     """Medians with quartiles, the AIF, the share of voxels by status, and where the report lies."""
     inside = estimate.status != int(Status.OUTSIDE)
@@ -107,8 +194,12 @@ def print_summary(estimate: Estimate, out: Path) -> None:
         console.print(f"AIF: {estimate.aif.source}; plasma peak {float(max(estimate.aif.curve)):.2f} mmol/L")
     if "scale" in estimate.facts:
         console.print(f"Scale: {estimate.facts['scale']['source']}")
-    for warning in estimate.warnings:
+    _print_end(console, estimate.warnings, estimate.status, out)
+
+
+def _print_end(console: Console, warnings: list[str], status: np.ndarray, out: Path) -> None:
+    for warning in warnings:
         console.print(f"Warning: {warning}")
-    shares = {name: share for name, share in status_shares(estimate.status).items() if share > 0}
+    shares = {name: share for name, share in status_shares(status).items() if share > 0}
     console.print("Voxels: " + ", ".join(f"{100 * share:.1f} % {name}" for name, share in shares.items()))
     console.print(f"Report: {out / 'report.html'}")
