@@ -113,8 +113,9 @@ def quantify(
     lam = _value(constants, "λ")
     t1t = T1_TISSUE if options.t1_tissue is None else options.t1_tissue
     done = 0
-    for late in np.unique(np.asarray(protocol.slice_times)):  # all slices at once in 3-D, one by one in 2-D
-        where = np.nonzero(mask & (np.asarray(protocol.slice_times) == late))
+    late_by_slice = np.asarray(protocol.slice_times) if np.size(protocol.slice_times) else np.zeros(data.shape[2])
+    for late in np.unique(late_by_slice):  # all slices at once in 3-D, one by one in 2-D
+        where = np.nonzero(mask & (late_by_slice == late))
         if progress is not None:
             progress("quantifying", done, inside)
         values, status, below = _voxels(found, where, m0[where], protocol, float(late), method, options, lam, t1t)

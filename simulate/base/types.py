@@ -99,7 +99,7 @@ class ASLProtocol:
     post_label_delay : (n,) from the END of labelling to the readout [s]; for pasl the inversion time TI.
     repetition_time : (n,) from one preparation to the next [s].
     label_efficiency : alpha, that of background suppression's pulses included.
-    t1_blood : [s].      slice_times : (z,) readout of every slice after the first [s], zeros in 3-D.
+    t1_blood : [s].      slice_times : (z,) readout of every slice after the first [s]; empty in 3-D.
     """
 
     volume_types: tuple[str, ...] = field(metadata={"static": True})

@@ -228,9 +228,9 @@ def _check_m0(fields: Fields, m0_type: str, kinds: list[str], suppressed: bool) 
 
 
 def _slice_times(fields: Fields, slices: int) -> np.ndarray:
-    """(slices,) [s] after the first readout; zero unless the acquisition is 2-D."""
+    """(slices,) [s] after the first readout; empty unless the acquisition is 2-D."""
     if fields.find("MRAcquisitionType")[1] != "2D":
-        return np.zeros(slices)
+        return np.zeros(0)
     fields.require("SliceTiming")
     times = fields.numbers("SliceTiming", slices, "slices", _DELAY)
     return times - times.min()

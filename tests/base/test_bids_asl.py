@@ -1,0 +1,154 @@
+"""Sidecars and contexts of ASL: what BIDS asks for is read, what it forbids is refused with file, field and cure."""
+
+import numpy as np
+import pytest
+
+from simulate.base.bids import context_path, read_asl_sidecar
+from simulate.base.errors import InputError
+from tests.asl_examination import SHAPE, series, write
+
+PASL = {
+    "ArterialSpinLabelingType": "PASL", "LabelingDuration": None, "PostLabelingDelay": 1.8, "BolusCutOffFlag": True,
+    "BolusCutOffDelayTime": 0.8,
+}  # fmt: skip
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Write an examination with other fields or another context, and read its sidecar."""
+
+    def go(kinds=None, volumes=None, slices=SHAPE[2], overrides=None, **others):
+        data, protocol = series((1.0, 2.0), pairs=2)
+        path = write(tmp_path, data, protocol, kinds, **others)
+        return read_asl_sidecar(
+            path, volumes=data.shape[3] if volumes is None else volumes, slices=slices, overrides=overrides
+        )
+
+    return go
+
+
+def test_every_field_reaches_the_protocol(read):
+    found = read()
+    p = found.protocol
+    assert p.labelling == "pcasl"
+    assert p.volume_types == ("m0scan", *("control", "label") * 4)
+    np.testing.assert_allclose(p.label_duration[1:], 1.8)
+    np.testing.assert_allclose(p.post_label_delay, [0, *[1.0] * 4, *[2.0] * 4])
+    np.testing.assert_allclose(p.times[1:], [*[2.8] * 4, *[3.8] * 4])
+    np.testing.assert_allclose(p.repetition_time, [8.0, *[5.0] * 8])
+    assert float(p.label_efficiency) == 0.85
+    assert found.m0_type == "Included"
+    assert not found.suppressed
+    assert found.warnings == []
+
+
+def test_one_number_serves_all_volumes_and_slices_have_their_times(read):
+    found = read(
+        RepetitionTimePreparation=4.5, PostLabelingDelay=1.5, LabelingDuration=1.4, MRAcquisitionType="2D",
+        SliceTiming=[0.2, 0.3, 0.4, 0.5],
+    )  # fmt: skip
+    np.testing.assert_allclose(found.protocol.post_label_delay, 1.5)
+    np.testing.assert_allclose(found.protocol.slice_times, [0, 0.1, 0.2, 0.3])
+
+
+def test_the_bolus_of_pasl_ends_at_its_cut_off(read):
+    assert read(**PASL).protocol.label_duration == pytest.approx(0.8)
+    q2tips = PASL | {"BolusCutOffDelayTime": [0.7, 1.6], "BolusCutOffTechnique": "Q2TIPS"}
+    assert read(**q2tips).protocol.label_duration == pytest.approx(0.7)
+    np.testing.assert_allclose(read(**PASL).protocol.times, 1.8)  # TI counts from the label, not from its end
+
+
+def test_set_wins_over_the_sidecar_and_is_noted(read):
+    found = read(overrides={"RepetitionTimePreparation": 6.0}, RepetitionTimePreparation=0)
+    np.testing.assert_allclose(found.protocol.repetition_time, 6.0)
+    assert found.origin["RepetitionTimePreparation"] == "--set"
+
+
+@pytest.mark.parametrize(
+    ("others", "words"),
+    [
+        ({"PostLabelingDelay": None}, ("PostLabelingDelay", "missing", "--set")),
+        ({"PostLabelingDelay": [1.0, 2.0]}, ("PostLabelingDelay", "length 2", "9 volumes")),
+        ({"PostLabelingDelay": 1800}, ("PostLabelingDelay", "milliseconds")),
+        ({"PostLabelingDelay": [0] + [1000] * 8}, ("PostLabelingDelay", "milliseconds")),
+        ({"LabelingDuration": None}, ("LabelingDuration", "missing")),
+        ({"LabelingDuration": [1.8] * 3}, ("LabelingDuration", "length 3")),
+        ({"LabelingDuration": 1800}, ("LabelingDuration", "milliseconds")),
+        ({"LabelingDuration": 0}, ("LabelingDuration", "is 0.0")),
+        ({"RepetitionTimePreparation": 0}, ("RepetitionTimePreparation", "is 0", "above 0", "--set")),
+        ({"RepetitionTimePreparation": -1}, ("RepetitionTimePreparation",)),
+        ({"RepetitionTimePreparation": 4500}, ("RepetitionTimePreparation", "must be in seconds")),
+        ({"ArterialSpinLabelingType": "VSASL"}, ("ArterialSpinLabelingType", "PCASL")),
+        ({"M0Type": None}, ("M0Type", "missing")),
+        ({"M0Type": "yes"}, ("M0Type", "Separate")),
+        ({"M0Type": "Estimate"}, ("M0Estimate", "missing")),
+        ({"M0Type": "Absent", "BackgroundSuppression": True}, ("M0Type", "suppression")),
+        ({"M0Type": "Absent", "BackgroundSuppression": None}, ("BackgroundSuppression", "missing")),
+        ({"LabelingEfficiency": 85}, ("LabelingEfficiency", "fraction")),
+        ({"MRAcquisitionType": "2D"}, ("SliceTiming", "missing")),
+        ({"MRAcquisitionType": "2D", "SliceTiming": [0, 1]}, ("SliceTiming", "4 slices")),
+        ({"LookLocker": True}, ("LookLocker",)),
+        (PASL | {"BolusCutOffFlag": False}, ("BolusCutOffFlag", "unknown")),
+        (PASL | {"BolusCutOffFlag": None}, ("BolusCutOffFlag", "unknown")),
+        (PASL | {"BolusCutOffDelayTime": None}, ("BolusCutOffDelayTime", "missing")),
+        (PASL | {"BolusCutOffDelayTime": 800}, ("BolusCutOffDelayTime", "milliseconds")),
+    ],
+)
+def test_wrong_fields_are_refused(read, others, words):
+    with pytest.raises(InputError) as caught:
+        read(**others)
+    for word in ("sub-1_asl.json", *words):
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "words"),
+    [
+        (["m0scan", *["control", "label"] * 3], ("7 rows", "9 volumes")),
+        (["m0scan", *["control", "label"] * 3, "control", "control"], ("5 control and 3 label",)),
+        (["m0scan", *["control", "label"] * 3, "control", "tag"], ("row 9", "'tag'")),
+        (["m0scan", *["cbf"] * 8], ("CBF already",)),
+        (["m0scan"] * 9, ("no control, label or deltam",)),
+    ],
+)
+def test_wrong_contexts_are_refused(read, kinds, words):
+    with pytest.raises(InputError) as caught:
+        read(kinds=kinds)
+    for word in ("sub-1_aslcontext.tsv", *words):
+        assert word in str(caught.value)
+
+
+def test_m0_included_needs_an_m0scan(read):
+    with pytest.raises(InputError, match="no volume is an m0scan"):
+        read(kinds=["noRF", *["control", "label"] * 4])
+
+
+def test_a_missing_context_is_refused(read, tmp_path):
+    read()
+    context_path(tmp_path / "sub-1_asl.nii.gz").unlink()
+    with pytest.raises(InputError, match="aslcontext"):
+        read_asl_sidecar(tmp_path / "sub-1_asl.nii.gz", volumes=9, slices=4)
+
+
+def test_what_contradicts_itself_harmlessly_is_said(read):
+    assert "TotalAcquiredPairs is 100" in read(TotalAcquiredPairs=100).warnings[0]
+    assert "NumberPulses" in read(BackgroundSuppression=True).warnings[0]
+    assert read(BackgroundSuppression=True, BackgroundSuppressionNumberPulses=2).warnings == []
+
+
+def test_public_sidecars_parse(shared_data):
+    """Three BIDS examples: GE 3-D deltam, Philips 2-D with separate M0, 2-D with six delays, label first."""
+    found = {}
+    for path in sorted((shared_data / "asl" / "bids_sidecars").glob("*/*/perf/*_asl.json")):
+        image = path.with_suffix(".nii.gz")
+        volumes = len(context_path(image).read_text().split()) - 1
+        slices = {"asl001": 1, "asl002": 20, "asl004": 24}[path.parts[-4]]
+        found[path.parts[-4]] = read_asl_sidecar(image, volumes=volumes, slices=slices)
+    assert found["asl001"].protocol.volume_types.count("deltam") == 1
+    assert found["asl002"].m0_type == "Separate"
+    assert found["asl002"].pulses == 2
+    assert found["asl002"].protocol.slice_times[-1] == pytest.approx(0.7315)
+    many = found["asl004"].protocol
+    assert many.volume_types[0] == "label"
+    assert len(set(np.asarray(many.post_label_delay).tolist())) == 6
+    assert float(many.label_efficiency) == 0.88

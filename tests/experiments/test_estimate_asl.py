@@ -1,0 +1,106 @@
+"""tracerflow estimate asl: files in, CBF and a report out; wrong input refused in one line."""
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from experiments.cli import run
+from simulate.base.nifti import write_image
+from tests.asl_examination import AFFINE, CBF, M0, SHAPE, series, write
+
+
+@pytest.fixture
+def without_pictures(monkeypatch):
+    monkeypatch.setattr("experiments.estimate_asl.write_report", lambda *_: None)
+
+
+def read(folder, name):
+    return np.asarray(nib.load(folder / f"{name}.nii.gz").dataobj)
+
+
+def test_a_series_of_several_delays_becomes_maps_and_a_report(tmp_path, capsys):
+    data, protocol = series(sigma=0.001)
+    path = write(tmp_path, data, protocol)
+    assert run(["estimate", "asl", str(path), "--out", str(tmp_path / "out"), "--model", "gkm"]) == 0
+    names = {"CBF", "CBF_stderr", "ATT", "ATT_stderr", "status"}
+    files = {f.name for f in (tmp_path / "out").iterdir()}
+    assert files == {f"{n}.nii.gz" for n in names} | {"maps.json", "maps.png", "report.html"}
+    assert np.nanmedian(np.abs(read(tmp_path / "out", "CBF") / CBF - 1)) < 0.05
+    facts = json.loads((tmp_path / "out" / "maps.json").read_text())
+    assert facts["units"]["CBF"] == "mL/100 g/min"
+    assert "gkm" in facts["equation"]
+    assert facts["protocol"]["repeats"] == [8] * 6
+    assert len(facts["inputs"]) == 3
+    printed = capsys.readouterr().out
+    for word in ("T1b", "field (sidecar)", "Negative", "mL/100 g/min"):
+        assert word in printed
+
+
+def test_m0_beside_the_series_is_found_with_its_own_tr(tmp_path, without_pictures):
+    data, protocol = series((1.8,), pairs=2, model="recommended", m0_repetition_time=None)
+    path = write(tmp_path, data, protocol, M0Type="Separate")
+    write_image(tmp_path / "sub-1_m0scan.nii.gz", np.full(SHAPE, M0 * (1 - np.exp(-3 / 1.3))), AFFINE)
+    (tmp_path / "sub-1_m0scan.json").write_text('{"RepetitionTimePreparation": 3.0}')
+    assert run(["estimate", "asl", str(path), "--out", str(tmp_path / "out")]) == 0
+    np.testing.assert_allclose(read(tmp_path / "out", "CBF"), CBF, rtol=1e-4)
+
+
+def test_grey_and_white_matter_are_separated(tmp_path, without_pictures):
+    data, protocol = series((1.8,), pairs=2, m0_repetition_time=30.0)
+    path = write(tmp_path, data, protocol)
+    grey = np.random.default_rng(0).uniform(0.2, 0.8, SHAPE)
+    write_image(tmp_path / "gm.nii.gz", grey, AFFINE)
+    write_image(tmp_path / "wm.nii.gz", 1 - grey, AFFINE)
+    options = ["--grey", str(tmp_path / "gm.nii.gz"), "--white", str(tmp_path / "wm.nii.gz")]
+    assert run(["estimate", "asl", str(path), "--out", str(tmp_path / "out"), *options]) == 0
+    assert np.isfinite(read(tmp_path / "out", "CBF_GM")).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--method", "white_paper"], "takes one delay"),
+        (["--m0", "x.nii.gz"], "M0Type is Included"),
+        (["--grey", "sub-1_asl.nii.gz"], "go together"),
+        (["--set", "Nonsense=1"], "no known field"),
+        (["--set", "PostLabelingDelay=1800"], "milliseconds"),
+        (["--mask", "none.nii.gz"], "no such file"),
+        (["--context", "none.tsv"], "cannot be read"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(tmp_path, monkeypatch, capsys, options, words):
+    data, protocol = series((1.0, 2.0), pairs=1)
+    write(tmp_path, data, protocol)
+    monkeypatch.chdir(tmp_path)
+    before = set(tmp_path.rglob("*"))
+    assert run(["estimate", "asl", "sub-1_asl.nii.gz", "--out", "out", *options]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+    assert set(tmp_path.rglob("*")) == before
+
+
+def test_a_separate_m0_that_is_not_there_is_refused(tmp_path, capsys):
+    data, protocol = series((1.8,), pairs=1, m0_repetition_time=None)
+    path = write(tmp_path, data, protocol, M0Type="Separate")
+    assert run(["estimate", "asl", str(path), "--out", str(tmp_path / "out")]) == 2
+    assert "sub-1_m0scan.nii.gz" in capsys.readouterr().err
+
+
+def test_real_series(shared_data, tmp_path, capsys, without_pictures):
+    """ds000240: the sidecar's TR of 0 is refused; corrected, the known figures of its 16,322 voxels come out."""
+    path = shared_data / "asl" / "ds000240" / "sub-01" / "perf" / "sub-01_asl.nii.gz"
+    ask = ["estimate", "asl", str(path), "--out", str(tmp_path / "out")]
+    assert run(ask) == 2
+    error = capsys.readouterr().err
+    assert "RepetitionTimePreparation: is 0" in error
+    assert "--set RepetitionTimePreparation=value" in error
+    given = ["--set", "RepetitionTimePreparation=3.5", "--set", "LabelingEfficiency=0.85"]
+    for options, expected in (([], 32.88), (["--no-correct-m0"], 35.27)):
+        assert run([*ask, *given, *options]) == 0
+        cbf = read(tmp_path / "out", "CBF")
+        assert np.isfinite(cbf).sum() == 16322
+        assert np.nanmean(cbf) == pytest.approx(expected, abs=0.01)
+    assert "TotalAcquiredPairs is 100" in capsys.readouterr().out
