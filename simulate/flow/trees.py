@@ -61,6 +61,10 @@ class TreeFlow(NamedTuple):
         """(n,) mean time that plasma spends in each vessel [s]; 0 at the root."""
         return self.plasma_volume(tree) / self.plasma
 
+    def blood_transit_time(self, tree: Tree) -> Any:
+        """(n,) the same for blood as a whole, whose red cells are faster than its plasma."""
+        return np.pi * tree.radius**2 * tree.length / self.blood
+
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)

@@ -28,7 +28,11 @@ def capillary_unit(s: Any, Fp: Any, PS: Any, vp: Any, ve: Any, mixing: Any) -> A
     x = [vp s + PS s/(s+ke)]/Fp. Any parameter may be 0 (but Fp): without PS or ve nothing is exchanged.
     """
     exchanged = PS * ve * s / (ve * s + PS + _NOTHING)
-    x = (vp * s + exchanged) / Fp
+    return mixed((vp * s + exchanged) / Fp, mixing)
+
+
+def mixed(x: Any, mixing: Any) -> Any:
+    """(1 + x/N)^-N of N stirred tanks, mixing = 1/N; e^-x at 0."""
     plug = mixing * jnp.abs(x) < 1e-4
     tanks = jnp.where(mixing > 0, mixing, 1.0)
     # log1p(m x)/m, by its series where many tanks would cost digits

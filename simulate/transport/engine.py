@@ -67,9 +67,10 @@ class _Feed(NamedTuple):
     units: Array
 
 
-def _feed(bed: Bed, s: Array, residence: Residence) -> _Feed:
+def feed(bed: Bed, s: Array, residence: Residence, transit: Array) -> _Feed:
+    """What arrives where; transit : (n,) of what carries the tracer through the arteries [s]."""
     arteries = bed.vessels.arteries
-    h, phi = _filters(arteries, bed.flow.arteries, s, residence)
+    h, phi = filters(arteries, transit, s, residence)
     reached = multiply_along_paths(arteries, h)
     at_terminal = reached[arteries.terminals]
     lag = jnp.exp(-s * bed.feed_delay[:, None])
@@ -81,7 +82,8 @@ def _feed(bed: Bed, s: Array, residence: Residence) -> _Feed:
 @partial(jax.jit, static_argnames=("block", "residence"))
 def supply(bed: Bed, out: Readout, *, block: int = _BLOCK, residence: Residence = vessel) -> Array:
     """(c, t) plasma concentration that enters the capillary-tissue unit of every cell [mmol/L]."""
-    return _summed(lambda s: _feed(bed, s, residence).units, out, block)
+    transit = bed.flow.arteries.transit_time(bed.vessels.arteries)
+    return summed(lambda s: feed(bed, s, residence, transit).units, out, block)
 
 
 def transfer(bed: Bed, s: Array, *, residence: Residence = vessel) -> tuple[Contents, Ledger]:
@@ -92,7 +94,7 @@ def transfer(bed: Bed, s: Array, *, residence: Residence = vessel) -> tuple[Cont
     """
     vessels, flow, tissue = bed.vessels, bed.flow, bed.tissue
     arteries, veins = vessels.arteries, vessels.veins
-    in_arteries, at_terminal, lag, spread, supplied = _feed(bed, s, residence)
+    in_arteries, at_terminal, lag, spread, supplied = feed(bed, s, residence, flow.arteries.transit_time(arteries))
 
     Fp, PS, vp, ve = (jnp.asarray(a)[:, None] for a in (tissue.Fp, tissue.PS, tissue.vp, tissue.ve))
     alive = Fp > 0
@@ -106,7 +108,7 @@ def transfer(bed: Bed, s: Array, *, residence: Residence = vessel) -> tuple[Cont
     drained = jnp.where(alive, Fp * bed.cell_volume * left * supplied, 0.0)
     shunted = (vessels.terminal_flow * vessels.shunt)[:, None] * at_terminal
     entering = jax.ops.segment_sum(drained, bed.owner, vessels.terminals) + shunted
-    h, phi = _filters(veins, flow.veins, s, residence)
+    h, phi = filters(veins, flow.veins.transit_time(veins), s, residence)
     passed = multiply_along_paths(veins, h)
     collected = sum_to_root(veins, entering * passed[veins.terminals])
     in_veins = phi * collected / passed / flow.veins.plasma[:, None]
@@ -131,12 +133,12 @@ def transfer(bed: Bed, s: Array, *, residence: Residence = vessel) -> tuple[Cont
     return Contents(in_units, in_arteries, in_veins), ledger
 
 
-def _filters(tree: Any, flow: Any, s: Array, residence: Residence) -> tuple[Array, Array]:
+def filters(tree: Any, transit: Any, s: Array, residence: Residence) -> tuple[Array, Array]:
     """(h, phi) (n, f) of every vessel; the root, which has none, lets everything through at once."""
     inner = jnp.arange(tree.nodes) > 0
     transit, radius, length = (
         jnp.where(inner, jnp.asarray(a), filler)[:, None]
-        for a, filler in ((flow.transit_time(tree), 1.0), (tree.radius, 0.01), (tree.length, 1.0))
+        for a, filler in ((transit, 1.0), (tree.radius, 0.01), (tree.length, 1.0))
     )
     h, phi = residence(s, transit, radius, length)
     return jnp.where(inner[:, None], h, 1.0), jnp.where(inner[:, None], phi, 0.0)
@@ -145,10 +147,10 @@ def _filters(tree: Any, flow: Any, s: Array, residence: Residence) -> tuple[Arra
 @partial(jax.jit, static_argnames=("block", "residence"))
 def transport(bed: Bed, out: Readout, *, block: int = _BLOCK, residence: Residence = vessel) -> tuple[Contents, Ledger]:
     """Curves of the whole bed as `out` (see `readout`) reads them: contents (.., t) and the mass ledger (t,)."""
-    return _summed(lambda s: transfer(bed, s, residence=residence), out, block)
+    return summed(lambda s: transfer(bed, s, residence=residence), out, block)
 
 
-def _summed(transfers: Callable[[Array], Any], out: Readout, block: int) -> Any:
+def summed(transfers: Callable[[Array], Any], out: Readout, block: int) -> Any:
     """What `out` reads of transfer functions (a PyTree of (.., f)), a block of frequencies at a time."""
     missing = -out.s.shape[0] % block
     s = jnp.pad(out.s, (0, missing), constant_values=1.0)
@@ -167,11 +169,19 @@ def _summed(transfers: Callable[[Array], Any], out: Readout, block: int) -> Any:
 
 def cell_concentration(bed: Bed, contents: Contents) -> Array:
     """(c, t) concentration of every cell [mmol/L of cell]: its unit and the resolved vessels that cross it."""
+    vessels, flow = bed.vessels, bed.flow
+    return in_cells(
+        bed, contents, flow.arteries.plasma_volume(vessels.arteries), flow.veins.plasma_volume(vessels.veins)
+    )
+
+
+def in_cells(bed: Bed, contents: Contents, arterial_volume: Any, venous_volume: Any) -> Array:
+    """The same for a tracer that fills these volumes (n,) [mm^3] of the vessels."""
     total = jnp.asarray(contents.units)
-    for tree, flow, curves, pieces in (
-        (bed.vessels.arteries, bed.flow.arteries, contents.arteries, bed.arterial_pieces),
-        (bed.vessels.veins, bed.flow.veins, contents.veins, bed.venous_pieces),
+    for volume, curves, pieces in (
+        (arterial_volume, contents.arteries, bed.arterial_pieces),
+        (venous_volume, contents.veins, bed.venous_pieces),
     ):
-        amount = flow.plasma_volume(tree)[:, None] * jnp.asarray(curves) / bed.cell_volume
+        amount = volume[:, None] * jnp.asarray(curves) / bed.cell_volume
         total = total.at[pieces.cell].add(jnp.asarray(pieces.share)[:, None] * amount[pieces.vessel])
     return total
