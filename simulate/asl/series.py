@@ -71,8 +71,6 @@ def asl_series(
 
     Raises InputError for noise without a key.
     """
-    if sigma > 0 and key is None:
-        raise InputError("asl_series", "key", "is needed for noise", "give jax.random.key(seed)")
     cbf, att, m0, t1, abv, abat = jnp.broadcast_arrays(
         *(jnp.asarray(a, float) for a in (cbf, att, m0, t1_tissue, abv, abat))
     )
@@ -89,9 +87,26 @@ def asl_series(
         )  # fmt: skip
 
     difference = jax.vmap(one, in_axes=(0, *[2] * 6), out_axes=2)(late, cbf, att, m0, t1, abv, abat)
+    return labelled_volumes(key, difference, protocol, m0=m0, t1_tissue=t1, residual=residual, sigma=sigma)
+
+
+def labelled_volumes(
+    key: Key[Array, ""] | None,
+    difference: Float[Array, "x y z n"],
+    protocol: ASLProtocol,
+    *,
+    m0: Any,
+    t1_tissue: Any,
+    residual: float | None = None,
+    sigma: float = 0.0,
+) -> Float[Array, "x y z n"]:
+    """Volumes from what label takes away at the time of each; see `asl_series`."""
+    if sigma > 0 and key is None:
+        raise InputError("asl_series", "key", "is needed for noise", "give jax.random.key(seed)")
+    m0, t1 = (jnp.broadcast_to(jnp.asarray(a, float), difference.shape[:-1])[..., None] for a in (m0, t1_tissue))
     kinds = np.asarray(protocol.volume_types)
-    recovery = -jnp.expm1(-jnp.asarray(protocol.repetition_time) / t1[..., None])
-    static = m0[..., None] * jnp.where(kinds == "m0scan", recovery, recovery if residual is None else residual)
+    recovery = -jnp.expm1(-jnp.asarray(protocol.repetition_time) / t1)
+    static = m0 * jnp.where(kinds == "m0scan", recovery, recovery if residual is None else residual)
     signal = static - jnp.where(kinds == "label", difference, 0.0)
     signal = jnp.where(kinds == "deltam", difference, signal)
     return signal if key is None else signal + sigma * jax.random.normal(key, signal.shape, signal.dtype)

@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 
 from simulate.asl.difference import asl_difference
+from simulate.asl.examination import simulate_asl
+from simulate.asl.series import asl_protocol
 from simulate.asl.transport import WATER, blood_supply, difference_from, label_curves, label_readout, label_transfer
 from simulate.base.types import Tissue
+from simulate.dce import vascularise
 from simulate.flow import solve_flow
+from simulate.phantom import tumour_phantom
 from simulate.transport import make_bed
 from simulate.transport.residence import plug
 from simulate.vessels import Domain, grow_vessels
@@ -148,3 +152,26 @@ def test_gradients_against_differences():
         h = 1e-5 * x[i]
         step = jnp.zeros(3).at[i].set(h)
         np.testing.assert_allclose(forward[:, i], (total(x + step) - total(x - step)) / (2 * h), rtol=1e-5)
+
+
+def test_an_examination_of_the_phantom_that_dce_sees():
+    """Slices at their own time; CBF of truth is Fp/((1 - HD) rho); what is measured comes from the noise-free part."""
+    phantom = tumour_phantom(jax.random.key(0), shape=(8, 8, 8), grade=4)
+    perfused = vascularise(jax.random.key(1), phantom, terminals=60)
+    late = 0.05 * np.arange(4)
+    protocol = asl_protocol([0.6, 1.8], pairs=2, slice_times=late)
+    found = simulate_asl(jax.random.key(2), perfused, protocol, coarsen=2, sigma=0.0, frequencies=256)
+    kinds = np.asarray(protocol.volume_types)
+    taken = found.data[..., kinds == "control"] - found.data[..., kinds == "label"]
+    np.testing.assert_allclose(taken, found.difference[..., kinds == "label"], rtol=1e-9)
+    whole = simulate_asl(
+        jax.random.key(2), perfused, replace(protocol, slice_times=np.zeros(0)), coarsen=2, sigma=0.0, frequencies=256
+    )
+    np.testing.assert_allclose(found.difference[:, :, 0], whole.difference[:, :, 0], rtol=1e-2)
+    assert np.any(np.abs(np.asarray(found.difference / whole.difference - 1))[:, :, 3, 1] > 0.01)
+    HD = np.asarray(perfused.bed.flow.arteries.haematocrit)[perfused.bed.vessels.arteries.terminals]
+    cells = np.asarray(perfused.tissue.Fp) / (1 - HD[perfused.bed.owner].reshape(8, 8, 8)) / 1.05
+    expected = 6000 * cells.reshape(4, 2, 4, 2, 4, 2).mean((1, 3, 5))
+    np.testing.assert_allclose(found.truth["CBF"], expected, rtol=1e-10)
+    live = found.truth["CBF"] > 5
+    assert np.nanmin(found.truth["ATT"][live]) > 0.7
