@@ -1,7 +1,6 @@
 """From a configuration to simulated examinations on disk: HDF5 or NIfTI, with truth, ledger and pictures."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,68 +9,28 @@ import numpy as np
 
 from experiments.figures.simulation import simulation_figures
 from experiments.simulate_config import config_help as config_help
+from experiments.simulate_phantoms import Kind, Progress, phantom_of, run_phantoms, vessel_arrays
 from simulate.aif import georgiou_aif, parker_aif
 from simulate.base.bids import write_sidecar
 from simulate.base.errors import InputError
-from simulate.base.files import prepare_output_folder, temporary_sibling
 from simulate.base.hdf5 import write_hdf5
 from simulate.base.nifti import write_image
-from simulate.base.pieces import run_pieces
 from simulate.base.provenance import provenance
 from simulate.base.types import DCEProtocol
-from simulate.base.units import PASCAL_PER_MMHG, clinical_unit
+from simulate.base.units import clinical_unit
 from simulate.dce import Simulation, simulate_dce
-from simulate.phantom import tumour_phantom
 
 AIF_STEP = 0.1  # s; knots of the input, finer than any frame
-
-Progress = Callable[[str, int, int], None]
 
 
 def run_simulation(
     config: dict[str, dict[str, Any]], out: Path, *, nifti: bool = False, pictures: bool = True,
     progress: Progress | None = None,
 ) -> list[Path]:  # fmt: skip
-    """Simulate every phantom that the configuration (see `read_config`) asks for.
-
-    One phantom becomes the file `out` (.h5), or the folder `out` with NIfTI files where `nifti`. Several become
-    phantom-00000.h5, ... in the folder `out`; a killed run goes on where it stopped. Pictures lie beside the
-    first one.
-    """
+    """Simulate every phantom that the configuration (see `read_config`) asks for; see `run_phantoms`."""
     check_memory(config)
-    count = config[""]["phantoms"]
-    if nifti and count > 1:
-        raise InputError("--nifti", "", f"{count} phantoms are asked for", "write several as HDF5")
-    if count == 1:
-        if not nifti and out.suffix not in (".h5", ".hdf5"):
-            raise InputError(out, "", "does not end in .h5", "name a file such as phantom.h5, or give --nifti")
-        folder = prepare_output_folder(out if nifti else out.parent)
-        if progress is not None:
-            progress("simulating", 0, 1)
-        simulation = simulate_one(config, 0)
-        if nifti:
-            write_nifti(folder, simulation, config)
-        else:
-            write_simulation(out, simulation, config, 0)
-        if pictures:
-            _draw(simulation, folder, "" if nifti else f"{out.stem}-")
-        return [out]
-    kept = {section: dict(values) for section, values in config.items()}
-    for irrelevant in ("phantoms", "memory"):  # more phantoms may be asked for later
-        kept[""].pop(irrelevant)
-
-    def work(index: int, path: Path) -> None:
-        simulation = simulate_one(config, index)
-        write_simulation(path, simulation, config, index)
-        if pictures and index == 0:
-            _draw(simulation, path.parent, f"{path.stem}-")
-
-    def report(done: int, total: int) -> None:
-        if progress is not None:
-            progress("phantoms", done, total)
-
-    names = [f"phantom-{i:05d}.h5" for i in range(count)]
-    return run_pieces(out, names, work, config=kept, progress=report)
+    kind = Kind(simulate_one, write_simulation, write_nifti, simulation_figures)
+    return run_phantoms(kind, config, out, nifti=nifti, pictures=pictures, progress=progress)
 
 
 def check_memory(config: dict[str, dict[str, Any]]) -> None:
@@ -91,16 +50,9 @@ def check_memory(config: dict[str, dict[str, Any]]) -> None:
 
 def simulate_one(config: dict[str, dict[str, Any]], index: int) -> Simulation:
     """The examination number `index` of this configuration; the same numbers every time."""
-    phantom_options, protocol_options = config["phantom"], config["protocol"]
+    protocol_options = config["protocol"]
     draw, scan = jax.random.split(jax.random.fold_in(jax.random.key(config[""]["seed"]), index))
-    capillaries = phantom_options["capillaries"]
-    x, y, z = phantom_options["cell"]
-    mixing = {"2cxm": 1.0, "dp": 0.0}.get(capillaries) if "-" not in capillaries else 1 / int(capillaries[6:])
-    assert mixing is not None
-    phantom = tumour_phantom(
-        draw, shape=tuple(phantom_options["shape"]), cell=(float(x), float(y), float(z)),
-        grade=phantom_options["grade"], mixing=mixing, late_feed=float(phantom_options["late_feed"]),
-    )  # fmt: skip
+    phantom = phantom_of(draw, config["phantom"])
     spacing, aif = float(protocol_options["frame_spacing"]), config["aif"]
     times = spacing * np.arange(protocol_options["frames"])
     protocol = DCEProtocol(
@@ -130,16 +82,6 @@ def write_simulation(path: Path, simulation: Simulation, config: dict[str, Any],
         command="tracerflow simulate dce", options={**config, "index": index}, inputs=[], seed=config[""]["seed"]
     )
     protocol, bed = simulation.series.protocol, simulation.perfused.bed
-    trees = {
-        name: {
-            "position": tree.position, "parent": tree.parent, "radius": tree.radius, "length": tree.length,
-            "terminals": tree.terminals, "plasma_flow": flow.plasma, "red_cell_flow": flow.red_cells,
-            "pressure": np.asarray(flow.pressure) / PASCAL_PER_MMHG, "tube_haematocrit": flow.tube_haematocrit,
-        }
-        for name, tree, flow in (
-            ("arteries", bed.vessels.arteries, bed.flow.arteries), ("veins", bed.vessels.veins, bed.flow.veins)
-        )
-    }  # fmt: skip
     tree = {
         "signal": np.asarray(simulation.series.data, np.float32),
         "concentration": np.asarray(simulation.concentration, np.float32),
@@ -156,7 +98,7 @@ def write_simulation(path: Path, simulation: Simulation, config: dict[str, Any],
         "region": np.asarray(simulation.perfused.phantom.region, np.int8),
         "blood": np.asarray(simulation.perfused.blood, np.float32),
         "ledger": {name: np.asarray(value) for name, value in simulation.ledger._asdict().items()},
-        "vessels": trees,
+        "vessels": vessel_arrays(bed),
     }  # fmt: skip
     attributes: dict[str, str | int | float] = {
         "model": simulation.model,
@@ -187,9 +129,3 @@ def write_nifti(folder: Path, simulation: Simulation, config: dict[str, Any]) ->
     for name, values in truth.values.items():
         described = f"{clinical_unit(name)}; truth of model {simulation.model}"
         write_image(folder / f"truth_{name}.nii.gz", values, affine, unit_description=described)
-
-
-def _draw(simulation: Simulation, folder: Path, prefix: str) -> None:
-    for name, figure in simulation_figures(simulation).items():
-        with temporary_sibling(folder / f"{prefix}{name}.png") as path:
-            figure.savefig(path, dpi=110)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from simulate.asl.series import asl_protocol, asl_series
+from simulate.base.bids import context_path, write_asl_sidecar
 from simulate.base.nifti import write_image
 
 SHAPE = (6, 5, 4)
@@ -27,30 +28,13 @@ def series(delays=DELAYS, *, sigma=0.0, **options):
     return np.asarray(data), protocol
 
 
-def fields(protocol, **others):
-    """The sidecar that describes it."""
-    own = {
-        "ArterialSpinLabelingType": protocol.labelling.upper(),
-        "RepetitionTimePreparation": np.asarray(protocol.repetition_time).tolist(),
-        "PostLabelingDelay": np.asarray(protocol.post_label_delay).tolist(),
-        "LabelingDuration": np.asarray(protocol.label_duration).tolist(),
-        "LabelingEfficiency": float(protocol.label_efficiency),
-        "BackgroundSuppression": False,
-        "M0Type": "Included" if "m0scan" in protocol.volume_types else "Absent",
-        "MagneticFieldStrength": 3,
-        "MRAcquisitionType": "3D",
-        "TotalAcquiredPairs": protocol.volume_types.count("control"),
-    }
-    return own | others
-
-
 def write(folder, data, protocol, kinds=None, **others):
-    """sub-1_asl.nii.gz with sidecar and context."""
+    """sub-1_asl.nii.gz with sidecar and context; others : fields to change, None takes one away."""
     path = folder / "sub-1_asl.nii.gz"
     write_image(path, data, AFFINE)
-    content = {k: v for k, v in fields(protocol, **others).items() if v is not None}
-    path.with_name("sub-1_asl.json").write_text(json.dumps(content))
-    path.with_name("sub-1_aslcontext.tsv").write_text(
-        "\n".join(["volume_type", *(kinds or protocol.volume_types)]) + "\n"
-    )
+    sidecar = write_asl_sidecar(path, protocol)
+    content = json.loads(sidecar.read_text()) | others
+    sidecar.write_text(json.dumps({k: v for k, v in content.items() if v is not None}))
+    if kinds is not None:
+        context_path(path).write_text("\n".join(["volume_type", *kinds]) + "\n")
     return path

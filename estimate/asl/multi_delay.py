@@ -35,6 +35,9 @@ UNSURE = 0.5
 _UNITS = {"CBF": 30.0, "ATT": 1.0, "aBV": 0.01}
 """Parameters are fitted in these, so that all are of the order of one."""
 
+_CORNER = 1e-3
+"""s from a corner of the curve in ATT within which a minimum lies on it."""
+
 _CHUNK = 8192
 
 
@@ -162,7 +165,8 @@ def _status(
     def bits(which: np.ndarray, *flags: Status) -> np.ndarray:
         return np.where(which, int(sum(flags)), 0)
 
-    at_bound = (values["CBF"] <= 0) | (values["CBF"] >= LARGEST_CBF) | (values["ATT"] >= longest)
+    at_bound = (values["CBF"] <= 0) | (values["CBF"] >= LARGEST_CBF)
+    at_bound |= (values["ATT"] <= 0) | (values["ATT"] >= longest)
     vague = ~(stderr["CBF"] <= IDENTIFIABLE * values["CBF"])
     unsure = ~(stderr["ATT"] <= UNSURE)
     status = bits(at_bound, Status.AT_BOUND) | bits(~converged, Status.NOT_CONVERGED)
@@ -207,11 +211,15 @@ def _fit_chunk(curves: Array, setting: _Setting, labelling: str, model: str, art
         return jnp.sum(residual**2, axis=-1), gradient, jnp.sum(J[:, None] * J[None], axis=-1)
 
     energy = jnp.sum(weighted**2, axis=1)
+    upper = upper.astype(start.dtype)
     end = bounded_least_squares(
-        normal, data, start, jnp.zeros((p, 1), start.dtype), upper.astype(start.dtype),
+        normal, data, jnp.clip(start, 0, upper), jnp.zeros((p, 1), start.dtype), upper,
         outside=jnp.zeros_like(energy), energy=energy, tolerance=1e-6, chunk=min(1024, len(curves)), most_steps=40,
     )  # fmt: skip
-    return end.u, end.rss, end.matrix, end.converged, jnp.where(arterial, abat, jnp.nan)
+    # where a measured time is the first or the last of the label, the curve has a corner, and no step leaves a minimum
+    corners = jnp.concatenate([setting.times, setting.times - setting.duration])
+    at_corner = jnp.min(jnp.abs(_UNITS["ATT"] * end.u[1][:, None] - corners), axis=1) < _CORNER
+    return end.u, end.rss, end.matrix, end.converged | at_corner, jnp.where(arterial, abat, jnp.nan)
 
 
 def _coarse(curve: Any, weighted: Array, setting: _Setting, longest: Array, arterial: bool) -> tuple[Array, Array]:

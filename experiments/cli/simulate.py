@@ -1,11 +1,15 @@
-"""tracerflow simulate dce"""
+"""tracerflow simulate dce|asl"""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
 from experiments.cli.progress import progress_bar
+from experiments.simulate_asl import run_asl_simulation
+from experiments.simulate_asl_config import config_help as asl_config_help
+from experiments.simulate_asl_config import read_config as read_asl_config
 from experiments.simulate_config import config_help, read_config
 from experiments.simulate_dce import run_simulation
 from simulate.base.errors import InputError
@@ -44,10 +48,49 @@ def dce(
     if print_config:
         print(config_help())
         return 0
+    return _run(run_simulation, read_config, config, out, nifti, pictures=not no_pictures)
+
+
+@simulate_app.command(name="asl")
+def asl(
+    config: Path | None = None,
+    /,
+    *,
+    out: Path | None = None,
+    nifti: Annotated[bool, Flag] = False,
+    no_pictures: Annotated[bool, Flag] = False,
+    print_config: Annotated[bool, Flag] = False,
+) -> int:
+    """Simulate arterial spin labelling of the phantoms of `simulate dce`: labelled water on the same blood flow.
+
+    Parameters
+    ----------
+    config
+        TOML file; without one a glioblastoma of 32x32x32 voxels with six delays (see --print-config).
+    out
+        File ending in .h5, or a folder with --nifti or where several phantoms are asked for; a killed run of
+        several goes on where it stopped.
+    nifti
+        Write the series with sidecar and aslcontext.tsv after BIDS, and the truth, as NIfTI instead.
+    no_pictures
+        Leave out the PNG files.
+    print_config
+        Print every key with its default, unit and range, and end.
+    """
+    if print_config:
+        print(asl_config_help())
+        return 0
+    return _run(run_asl_simulation, read_asl_config, config, out, nifti, pictures=not no_pictures)
+
+
+def _run(
+    simulate: Callable[..., list[Path]], read: Callable[[Path | None], Any], config: Path | None, out: Path | None,
+    nifti: bool, *, pictures: bool,
+) -> int:  # fmt: skip
     if out is None:
         raise InputError("--out", "", "is missing", "name the file or folder to write")
-    options = read_config(config)
+    options = read(config)
     with progress_bar() as progress:
-        paths = run_simulation(options, out, nifti=nifti, pictures=not no_pictures, progress=progress)
+        paths = simulate(options, out, nifti=nifti, pictures=pictures, progress=progress)
     print(f"{len(paths)} {'examination' if len(paths) == 1 else 'examinations'} in {out}")
     return 0

@@ -1,9 +1,12 @@
-"""Differences of control and label, as measured."""
+"""ASL in pictures: differences of control and label as measured, label on its way through a phantom."""
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from estimate.asl.quantify import ASLEstimate
+from experiments.figures.maps import maps_figure
+from simulate.asl.examination import ASLSimulation
+from simulate.dce import PROTON_DENSITY
 
 
 def differences_figure(found: ASLEstimate, inside: np.ndarray) -> Figure:
@@ -24,4 +27,31 @@ def differences_figure(found: ASLEstimate, inside: np.ndarray) -> Figure:
     right.hist(np.clip(mean, low, high), bins=80, color="0.4")
     right.axvline(0, color="C3", lw=1)
     right.set(xlabel="mean difference of a voxel [signal]", ylabel="voxels", title="Left of the line: negative")
+    return figure
+
+
+def examination_figures(simulation: ASLSimulation) -> dict[str, Figure]:
+    """truth : CBF, ATT and aBV.      label : the noise-free difference in the middle slice at every delay."""
+    truth = simulation.truth
+    return {
+        "truth": maps_figure(truth, mask=np.asarray(truth["CBF"]) > 0),
+        "label": _label_figure(simulation),
+    }
+
+
+def _label_figure(simulation: ASLSimulation) -> Figure:
+    protocol = simulation.protocol
+    kinds, delays = np.asarray(protocol.volume_types), np.asarray(protocol.post_label_delay)
+    _, first = np.unique(np.where(kinds == "label", delays, -1.0), return_index=True)
+    shown = [k for k in first if kinds[k] == "label"][:8]
+    slices = np.asarray(simulation.difference)
+    middle = 100 * slices[:, :, slices.shape[2] // 2][..., shown] / PROTON_DENSITY
+    high = max(float(np.nanpercentile(middle, 99.5)), 1e-6)
+    figure = Figure(figsize=(2.2 * len(shown) + 1, 2.7), layout="constrained")
+    panels = figure.subplots(1, len(shown), squeeze=False)[0]
+    picture = None
+    for axes, k, number in zip(panels, shown, range(len(shown)), strict=True):
+        picture = axes.imshow(middle[..., number].T, origin="lower", vmin=0, vmax=high, cmap="inferno")
+        axes.set(title=f"{'TI' if protocol.labelling == 'pasl' else 'PLD'} {delays[k]:g} s", xticks=[], yticks=[])
+    figure.colorbar(picture, ax=panels, label="control - label [% of M0]")
     return figure

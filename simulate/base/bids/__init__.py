@@ -5,6 +5,7 @@ from simulate.base.bids.asl import ASLSidecar as ASLSidecar
 from simulate.base.bids.asl import context_path as context_path
 from simulate.base.bids.asl import read_asl_sidecar as read_asl_sidecar
 from simulate.base.bids.asl import read_m0_repetition_time as read_m0_repetition_time
+from simulate.base.bids.asl import write_asl_sidecar as write_asl_sidecar
 from simulate.base.bids.dce import DCE_FIELDS as DCE_FIELDS
 from simulate.base.bids.dce import DCESidecar as DCESidecar
 from simulate.base.bids.dce import read_dce_sidecar as read_dce_sidecar

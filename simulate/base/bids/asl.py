@@ -1,14 +1,17 @@
 """The acquisition of an ASL series from its JSON sidecar and aslcontext.tsv, and of its M0."""
 
+import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from simulate.base.bids.fields import Fields, Rule, read_fields
 from simulate.base.errors import InputError
-from simulate.base.files import AnyPath
+from simulate.base.files import AnyPath, write_atomically
+from simulate.base.nifti import sidecar_path
 from simulate.base.types import ASLProtocol
 
 LONGEST = 10.0
@@ -247,3 +250,38 @@ def _doubts(fields: Fields, kinds: list[str], suppressed: bool, pulses: float | 
             "BackgroundSuppressionNumberPulses is not given: label lost to its pulses is not corrected for, CBF is low."
         )
     return sentences
+
+
+def write_asl_sidecar(
+    image_path: AnyPath, protocol: ASLProtocol, *, field_strength: float = 3.0, extra: dict[str, Any] | None = None
+) -> Path:
+    """Write sidecar and aslcontext.tsv of an ASL image, from which `read_asl_sidecar` gives the same protocol back.
+
+    M0 is Included where a volume is an m0scan, else Absent.     extra : further fields, ready for JSON; they win.
+    Returns the path of the sidecar.
+    """
+    kinds = protocol.volume_types
+    names = {ours: bids for bids, ours in LABELLING.items()}
+    slices = np.asarray(protocol.slice_times, float)
+    fields: dict[str, Any] = {
+        "ArterialSpinLabelingType": names[protocol.labelling],
+        "RepetitionTimePreparation": np.asarray(protocol.repetition_time, float).tolist(),
+        "PostLabelingDelay": np.asarray(protocol.post_label_delay, float).tolist(),
+        "LabelingEfficiency": float(protocol.label_efficiency),
+        "BackgroundSuppression": False,
+        "M0Type": "Included" if "m0scan" in kinds else "Absent",
+        "MagneticFieldStrength": field_strength,
+        "MRAcquisitionType": "2D" if slices.size else "3D",
+        "TotalAcquiredPairs": kinds.count("control"),
+    }
+    if slices.size:
+        fields["SliceTiming"] = slices.tolist()
+    duration = np.asarray(protocol.label_duration, float)
+    if protocol.labelling == "pasl":
+        fields |= {"BolusCutOffFlag": True, "BolusCutOffDelayTime": float(duration.max())}
+    else:
+        fields["LabelingDuration"] = duration.tolist()
+    path = sidecar_path(image_path)
+    write_atomically(context_path(image_path), "\n".join(["volume_type", *kinds]) + "\n")
+    write_atomically(path, json.dumps({**fields, **(extra or {})}, indent=2, allow_nan=False) + "\n")
+    return path

@@ -1,0 +1,106 @@
+"""What every simulated examination shares: its phantom, its vessels as arrays, one file or a folder of many."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Array, Key
+
+from simulate.base.errors import InputError
+from simulate.base.files import prepare_output_folder, temporary_sibling
+from simulate.base.pieces import run_pieces
+from simulate.base.units import PASCAL_PER_MMHG
+from simulate.phantom import Phantom, tumour_phantom
+from simulate.transport import Bed
+
+Progress = Callable[[str, int, int], None]
+
+
+class Kind(NamedTuple):
+    """A kind of examination, as functions.
+
+    simulate : of (config, index).      write : of (path, examination, config, index), an HDF5 file.
+    nifti : of (folder, examination, config).      figures : of (examination), pictures by name.
+    """
+
+    simulate: Callable[[dict[str, Any], int], Any]
+    write: Callable[[Path, Any, dict[str, Any], int], None]
+    nifti: Callable[[Path, Any, dict[str, Any]], None]
+    figures: Callable[[Any], dict[str, Any]]
+
+
+def run_phantoms(
+    kind: Kind, config: dict[str, dict[str, Any]], out: Path, *, nifti: bool, pictures: bool, progress: Progress | None
+) -> list[Path]:
+    """Simulate every phantom that a configuration asks for.
+
+    One phantom becomes the file `out` (.h5), or the folder `out` with NIfTI files where `nifti`. Several become
+    phantom-00000.h5, ... in the folder `out`; a killed run goes on where it stopped. Pictures lie beside the
+    first one.
+    """
+    count = config[""]["phantoms"]
+    if nifti and count > 1:
+        raise InputError("--nifti", "", f"{count} phantoms are asked for", "write several as HDF5")
+    if count == 1:
+        if not nifti and out.suffix not in (".h5", ".hdf5"):
+            raise InputError(out, "", "does not end in .h5", "name a file such as phantom.h5, or give --nifti")
+        folder = prepare_output_folder(out if nifti else out.parent)
+        if progress is not None:
+            progress("simulating", 0, 1)
+        simulation = kind.simulate(config, 0)
+        if nifti:
+            kind.nifti(folder, simulation, config)
+        else:
+            kind.write(out, simulation, config, 0)
+        if pictures:
+            _draw(kind.figures(simulation), folder, "" if nifti else f"{out.stem}-")
+        return [out]
+    kept = {section: dict(values) for section, values in config.items()}
+    for irrelevant in ("phantoms", "memory"):  # more phantoms may be asked for later
+        kept[""].pop(irrelevant, None)
+
+    def work(index: int, path: Path) -> None:
+        simulation = kind.simulate(config, index)
+        kind.write(path, simulation, config, index)
+        if pictures and index == 0:
+            _draw(kind.figures(simulation), path.parent, f"{path.stem}-")
+
+    def report(done: int, total: int) -> None:
+        if progress is not None:
+            progress("phantoms", done, total)
+
+    names = [f"phantom-{i:05d}.h5" for i in range(count)]
+    return run_pieces(out, names, work, config=kept, progress=report)
+
+
+def phantom_of(key: Key[Array, ""], options: dict[str, Any]) -> Phantom:
+    """The phantom of a configuration's section [phantom]."""
+    capillaries = options["capillaries"]
+    mixing = {"2cxm": 1.0, "dp": 0.0}.get(capillaries) if "-" not in capillaries else 1 / int(capillaries[6:])
+    assert mixing is not None
+    x, y, z = options["cell"]
+    return tumour_phantom(
+        key, shape=tuple(options["shape"]), cell=(float(x), float(y), float(z)), grade=options["grade"],
+        mixing=mixing, late_feed=float(options["late_feed"]),
+    )  # fmt: skip
+
+
+def vessel_arrays(bed: Bed) -> dict[str, dict[str, Any]]:
+    """Both trees with their flow, as files hold them: pressure in mmHg, everything else in internal units."""
+    return {
+        name: {
+            "position": tree.position, "parent": tree.parent, "radius": tree.radius, "length": tree.length,
+            "terminals": tree.terminals, "plasma_flow": flow.plasma, "red_cell_flow": flow.red_cells,
+            "pressure": np.asarray(flow.pressure) / PASCAL_PER_MMHG, "tube_haematocrit": flow.tube_haematocrit,
+        }
+        for name, tree, flow in (
+            ("arteries", bed.vessels.arteries, bed.flow.arteries), ("veins", bed.vessels.veins, bed.flow.veins)
+        )
+    }  # fmt: skip
+
+
+def _draw(figures: dict[str, Any], folder: Path, prefix: str) -> None:
+    for name, figure in figures.items():
+        with temporary_sibling(folder / f"{prefix}{name}.png") as path:
+            figure.savefig(path, dpi=110)
