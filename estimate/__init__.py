@@ -1,4 +1,4 @@
-"""From measured series to perfusion maps: T1, concentration, arterial input, kinetic fit."""
+"""From measured series to perfusion maps: T1, concentration, arterial input, kinetic fit; ASL to blood flow."""
 
 from estimate.arterial import (
     ArterialInput,
@@ -8,6 +8,8 @@ from estimate.arterial import (
     read_aif_csv,
     write_aif_csv,
 )
+from estimate.asl.multi_delay import ASLFit, fit_asl
+from estimate.asl.white_paper import white_paper_cbf
 from estimate.baseline import detect_baseline, estimate_onset
 from estimate.bounds import BOUNDS
 from estimate.kinetic_fit import FIT_MODELS, MODEL_CODES, KineticFit, fit_kinetics
@@ -41,4 +43,8 @@ __all__ = [
     "ArterialInput",
     "semiquantitative",
     "SemiQuantitative",
+    # arterial spin labelling
+    "fit_asl",
+    "ASLFit",
+    "white_paper_cbf",
 ]

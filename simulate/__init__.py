@@ -10,9 +10,13 @@ from simulate.aif import (
     parker_aif,
     weinmann_aif,
 )
+from simulate.asl.difference import asl_difference
+from simulate.asl.examination import ASLSimulation, simulate_asl
+from simulate.asl.series import asl_protocol, asl_series
+from simulate.asl.time_encoded import time_encoding
 from simulate.base.errors import InputError
 from simulate.base.status import Status, status_shares
-from simulate.base.types import DCEProtocol, Maps, Series, Tissue
+from simulate.base.types import ASLProtocol, DCEProtocol, Maps, Series, Tissue
 from simulate.base.units import from_clinical, to_clinical
 from simulate.dce import (
     PerfusedPhantom,
@@ -103,6 +107,14 @@ __all__ = [
     "transport",
     "cell_concentration",
     "march_bed",
+    # arterial spin labelling: in closed form, as a series, on the flow of a bed
+    "asl_difference",
+    "asl_protocol",
+    "ASLProtocol",
+    "asl_series",
+    "time_encoding",
+    "simulate_asl",
+    "ASLSimulation",
     # results and what can be wrong with them
     "Maps",
     "Status",
