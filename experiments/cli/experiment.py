@@ -5,14 +5,14 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from experiments import core_filling, model_mismatch, phantom_recovery
+from experiments import core_filling, joint_dce_asl, model_mismatch, phantom_recovery
 from experiments.cli.progress import progress_bar
 from experiments.comparison.tables import findings, write_comparison
 from experiments.qtmnet_vs_2cxm import run_qtmnet_vs_2cxm
 from simulate.base.errors import InputError
 from simulate.base.files import prepare_output_folder
 
-Name = Literal["model-mismatch", "phantom-recovery", "core-filling", "qtmnet-vs-2cxm"]
+Name = Literal["model-mismatch", "phantom-recovery", "core-filling", "qtmnet-vs-2cxm", "joint-dce-asl"]
 
 Networks = Annotated[list[str] | None, Parameter(negative="")]
 
@@ -30,10 +30,11 @@ def experiment(
         core-filling: how a necrotic core fills by diffusion from its rim (half a minute).
         qtmnet-vs-2cxm: when estimation without an arterial input wins (five minutes; with --config paper many hours,
         and a killed run goes on where it stopped).
+        joint-dce-asl: what spin labelling's absolute scale does for QTMnet, on one blood flow (a minute).
     out
         Folder for the results.
     config
-        Size of qtmnet-vs-2cxm.
+        Size of qtmnet-vs-2cxm and joint-dce-asl.
     network
         NAME=weights.safetensors, further networks for qtmnet-vs-2cxm; may be repeated.
     """
@@ -51,6 +52,11 @@ def experiment(
             compared = run_qtmnet_vs_2cxm(out, size=config, networks=_named(network or []), progress=progress)
         write_comparison(out, compared)
         sentences = findings(compared)
+    elif name == "joint-dce-asl":
+        with progress_bar() as progress:
+            joint = joint_dce_asl.run_joint(out, size=config, progress=lambda *done: progress("phantoms", *done))
+        joint_dce_asl.write_joint(out, joint)
+        sentences = joint_dce_asl.findings(joint)
     else:
         with progress_bar() as progress:
             found = phantom_recovery.run_phantom_recovery(progress=lambda done, all_: progress("phantoms", done, all_))

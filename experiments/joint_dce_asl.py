@@ -1,0 +1,232 @@
+"""One phantom, one blood flow, two tracers: what spin labelling's absolute scale does for QTMnet, and how well it
+measures flow itself.
+
+Tissue curves alone leave the input's scale open. Contrast and labelled water go through the same vessels of the same
+phantom; CBF from the latter fixes the scale of the former, beside the population's scale and the input's true area.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.figure import Figure
+
+from estimate.asl.differences import differences
+from estimate.asl.multi_delay import fit_asl
+from estimate.asl.white_paper import white_paper_cbf
+from estimate.input_scale import InputScale, asl_scale, population_scale
+from estimate.qtmnet.inference import answer
+from estimate.qtmnet.maps import parameters
+from estimate.qtmnet.targets import SCORED
+from estimate.qtmnet.weights import Trained, load_trained
+from estimate.relaxometry import concentration_from_signal
+from experiments.tables import write_table
+from simulate.asl.constants import PARTITION_COEFFICIENT
+from simulate.asl.examination import ASLSimulation, simulate_asl
+from simulate.asl.series import asl_protocol
+from simulate.base.files import prepare_output_folder, temporary_sibling, write_atomically
+from simulate.base.pieces import run_pieces
+from simulate.base.types import DCEProtocol
+from simulate.base.units import to_clinical
+from simulate.dce import PROTON_DENSITY, PerfusedPhantom, simulate_dce, vascularise
+from simulate.inlets import draw_inlet
+from simulate.phantom import Region, tumour_phantom
+from simulate.responses import LONGEST, inlet_curve
+
+PARAMETERS = ("Fp", "PS", "vp", "ve")
+REGIONS = {"tumour rim": Region.RIM, "grey matter": Region.GREY_MATTER, "white matter": Region.WHITE_MATTER}
+SCALES = ("population", "asl, white paper", "asl, multi-delay", "asl, true CBF", "true area")
+FLOWS = ("white paper, PLD 1.8 s", "multi-delay, recommended", "multi-delay, gkm")
+SIZES = {"small": 4, "paper": 60}
+HAEMATOCRIT = 0.42
+TERMINALS = 2000
+DELAYS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
+SIGMA = 0.002
+"""Noise of an ASL volume over M0."""
+ONSET, SPACING, FRAMES = 20.0, 2.0, 120
+
+Progress = Callable[[int, int], None]
+
+
+class Row(NamedTuple):
+    """What one way of scaling, or of measuring flow, does to one parameter in one region: means over phantoms of the
+    median |ln(estimate/truth)| and of the median ln(estimate/truth), and how many phantoms."""
+
+    way: str
+    region: str
+    parameter: str
+    error: float
+    bias: float
+    phantoms: int
+
+
+def run_joint(out: Path, *, size: str = "small", seed: int = 0, progress: Progress | None = None) -> list[Row]:
+    """Simulate and estimate; every phantom is kept as one piece, so a killed run goes on where it stopped."""
+    trained = load_trained()
+
+    def work(index: int, path: Path) -> None:
+        write_atomically(path, json.dumps(_one(index, seed, trained)) + "\n")
+
+    names = [f"phantom-{i:03d}.json" for i in range(SIZES[size])]
+    files = run_pieces(prepare_output_folder(out) / "pieces", names, work, config={"seed": seed}, progress=progress)
+    return _rows([json.loads(path.read_text()) for path in files])
+
+
+def _one(index: int, seed: int, trained: Trained) -> dict[str, Any]:
+    """way -> region -> parameter -> (median |error|, median error) of one phantom."""
+    draw, grow, dce, asl, inlet = jax.random.split(jax.random.fold_in(jax.random.key(seed), index), 5)
+    mixing = float(np.random.default_rng([seed, index]).choice([0.0, 0.25, 0.5, 1.0]))
+    phantom = tumour_phantom(draw, shape=(16, 16, 16), grade=4, mixing=mixing)
+    perfused = vascularise(grow, phantom, terminals=TERMINALS, haematocrit=HAEMATOCRIT)
+    labelled = simulate_asl(asl, perfused, asl_protocol(DELAYS, t1_blood=1.65), sigma=SIGMA)
+    flows = _flows(labelled)
+    return _contrast(trained, perfused, flows, labelled, dce, inlet) | {
+        way: _against(perfused, {"CBF": cbf} | ({} if att is None else {"ATT": att}), dict(labelled.truth.values))
+        for way, (cbf, att) in flows.items()
+    }
+
+
+def _flows(labelled: ASLSimulation) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
+    """(CBF [mL/100 g/min], ATT [s]) by way of measuring."""
+    protocol = labelled.protocol
+    found = differences(np.asarray(labelled.data), protocol)
+    common: dict[str, Any] = {"labelling": protocol.labelling, "label_efficiency": float(protocol.label_efficiency)}
+    k = int(np.argmin(np.abs(found.post_label_delay - 2.0)))
+    single = white_paper_cbf(
+        found.value[..., k], PROTON_DENSITY, label_duration=found.label_duration[k],
+        post_label_delay=found.post_label_delay[k], partition_coefficient=PARTITION_COEFFICIENT,
+        t1_blood=protocol.t1_blood, **common,
+    )  # fmt: skip
+    ways: dict[str, tuple[np.ndarray, np.ndarray | None]] = {FLOWS[0]: (np.asarray(single), None)}
+    for way, model in zip(FLOWS[1:], ("recommended", "gkm"), strict=True):
+        fit = fit_asl(
+            found.value, found.label_duration + found.post_label_delay, m0=PROTON_DENSITY,
+            label_duration=found.label_duration, t1_blood=float(protocol.t1_blood), model=model,
+            repeats=found.repeats, **common,
+        )  # fmt: skip
+        ways[way] = (np.asarray(fit.cbf), np.asarray(fit.att))
+    return ways
+
+
+def _contrast(
+    trained: Trained, perfused: PerfusedPhantom, flows: dict[str, Any], labelled: ASLSimulation, key: Any, inlet: Any
+) -> dict[str, Any]:
+    """Errors of QTMnet's parameters for every source of the scale."""
+    drawn = draw_inlet(inlet, jnp.arange(LONGEST + 1))
+    knots = np.arange(0.0, LONGEST - 2, 0.25)
+    aif = np.asarray(inlet_curve(drawn.curve, jnp.asarray(knots)))
+    protocol = DCEProtocol(
+        times=SPACING * np.arange(FRAMES), repetition_time=0.004, flip_angle=20.0, baseline=int(ONSET // SPACING),
+        frame_duration=SPACING,
+    )  # fmt: skip
+    measured = simulate_dce(key, perfused, protocol, aif, aif_times=knots + ONSET, snr=50.0)
+    concentration, _ = concentration_from_signal(measured.series, t10=perfused.t10)
+    shape = perfused.blood.shape
+    where = np.nonzero(np.ones(shape, bool))
+    flat = np.nan_to_num(np.asarray(concentration.data, np.float32)[where])
+    found = answer(trained, lambda: [(where, flat)], shape, np.asarray(protocol.times), SPACING)
+    plasma = np.exp(found.value[:, SCORED.index("Fp")]) * found.level
+    scales = {
+        "population": population_scale(),
+        "true area": InputScale(float(drawn.area), 0.0, "known"),
+        **{
+            way: asl_scale(plasma, np.asarray(cbf)[where], haematocrit=HAEMATOCRIT)
+            for way, cbf in zip(
+                SCALES[1:4], (flows[FLOWS[0]][0], flows[FLOWS[1]][0], labelled.truth["CBF"]), strict=True
+            )
+        },
+    }
+    truth = dict(measured.truth.values)
+    out = {}
+    for way in SCALES:
+        values = parameters(found, scales[way], trained.widening)
+        maps = {n: np.asarray(to_clinical(n, values[n])).reshape(shape) for n in PARAMETERS}
+        out[way] = _against(perfused, maps, truth)
+        error = float(np.log(scales[way].area / float(drawn.area)))
+        out[way]["all"] = {"scale": [abs(error), error]}
+    return out
+
+
+def _against(perfused: PerfusedPhantom, found: dict[str, Any], truth: dict[str, Any]) -> dict[str, Any]:
+    """region -> parameter -> [median |error|, median error]: logarithmic, but ATT's in s."""
+    region = np.asarray(perfused.phantom.region)
+    out: dict[str, Any] = {}
+    for name, which in REGIONS.items():
+        inside = (region == which) & (np.asarray(truth["Fp" if "Fp" in truth else "CBF"]) > 0)
+        if inside.sum() < 15:
+            continue
+        out[name] = {}
+        for parameter, values in found.items():
+            estimate, true = np.asarray(values)[inside], np.asarray(truth[parameter])[inside]
+            if parameter == "ATT":
+                error = estimate - true
+            else:
+                # a flow below zero is as wrong as can be, and counts so
+                error = np.log(np.maximum(estimate, 1e-3 * np.median(true)) / np.where(true > 0, true, np.nan))
+            out[name][parameter] = [float(np.nanmedian(np.abs(error))), float(np.nanmedian(error))]
+    return out
+
+
+def _rows(pieces: list[dict[str, Any]]) -> list[Row]:
+    rows = []
+    for way in (*SCALES, *FLOWS):
+        for region in (*REGIONS, "all"):
+            for parameter in (*PARAMETERS, "CBF", "ATT", "scale"):
+                both = [p[way][region][parameter] for p in pieces if parameter in p[way].get(region, {})]
+                if both:
+                    error, bias = np.mean(both, axis=0)
+                    rows.append(Row(way, region, parameter, float(error), float(bias), len(both)))
+    return rows
+
+
+def findings(rows: Sequence[Row]) -> list[str]:
+    """Sentences written from the numbers."""
+    table = {(row.way, row.region, row.parameter): row for row in rows}
+    sentences = []
+    known = [way for way in SCALES if (way, "tumour rim", "Fp") in table]
+    if known:
+        words = "; ".join(f"{way} {table[way, 'tumour rim', 'Fp'].error:.2f}" for way in known)
+        sentences.append(f"QTMnet's median |log error| of Fp in the tumour rim, by the source of the scale: {words}.")
+        words = "; ".join(f"{way} {table[way, 'all', 'scale'].error:.2f}" for way in known)
+        sentences.append(f"The scale itself is off by |log|: {words}.")
+    for region in REGIONS:
+        ways = [way for way in FLOWS if (way, region, "CBF") in table]
+        words = "; ".join(
+            f"{way} {table[way, region, 'CBF'].error:.2f} (bias {table[way, region, 'CBF'].bias:+.2f})" for way in ways
+        )
+        if words:
+            sentences.append(f"CBF in {region}, median |log error|: {words}.")
+    return sentences
+
+
+def write_joint(out: Path, rows: Sequence[Row]) -> None:
+    """table.csv, table.md and joint.png."""
+    head = ["way", "region", "parameter", "median |log error| (ATT: s)", "bias", "phantoms"]
+    cells = [[f'"{r.way}"', r.region, r.parameter, f"{r.error:.3f}", f"{r.bias:.3f}", str(r.phantoms)] for r in rows]
+    write_table(prepare_output_folder(out), head, cells, findings(rows))
+    with temporary_sibling(out / "joint.png") as path:
+        joint_figure(rows).savefig(path, dpi=110)
+
+
+def joint_figure(rows: Sequence[Row]) -> Figure:
+    """Left: QTMnet's errors by the source of its scale. Right: spin labelling's own errors of CBF by region."""
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    table = {(row.way, row.region, row.parameter): row.error for row in rows}
+    for k, way in enumerate(SCALES):
+        heights = [table.get((way, "tumour rim", p), np.nan) for p in PARAMETERS]
+        left.bar(np.arange(len(PARAMETERS)) + 0.16 * (k - 2), heights, 0.15, label=way)
+    left.set_xticks(range(len(PARAMETERS)), PARAMETERS)
+    left.set(ylabel="median |log error|", title="QTMnet in the tumour rim, by the source of its scale")
+    left.legend(fontsize=7)
+    for k, way in enumerate(FLOWS):
+        heights = [table.get((way, r, "CBF"), np.nan) for r in REGIONS]
+        right.bar(np.arange(len(REGIONS)) + 0.25 * (k - 1), heights, 0.24, label=way)
+    right.set_xticks(range(len(REGIONS)), REGIONS)
+    right.set(ylabel="median |log error| of CBF", title="Flow by spin labelling")
+    right.legend(fontsize=7)
+    return figure
