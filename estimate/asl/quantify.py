@@ -11,6 +11,7 @@ from estimate.asl.multi_delay import fit_asl
 from estimate.asl.partial_volume import partial_volume_corrected
 from estimate.asl.white_paper import EQUATIONS, white_paper_cbf
 from estimate.voxels import Progress, scatter
+from simulate.asl.background import label_left
 from simulate.asl.constants import (
     LABEL_EFFICIENCY,
     PARTITION_COEFFICIENT,
@@ -195,7 +196,7 @@ def _constants(sidecar: ASLSidecar, method: str, options: ASLOptions) -> tuple[A
     origin = sidecar.origin
     given = np.isfinite(own.label_efficiency)
     inversion = float(own.label_efficiency) if given else LABEL_EFFICIENCY[own.labelling]
-    alpha = inversion * SUPPRESSION_EFFICIENCY ** (sidecar.pulses or 0)
+    alpha = inversion * label_left(sidecar.pulses or 0)
     t1b_origin = "option" if options.t1_blood is not None else f"field ({origin['MagneticFieldStrength']})"
     if options.t1_blood is None and sidecar.field_strength is None:
         raise InputError("MagneticFieldStrength", "", "is not given, and T1 of blood depends on it", "give --t1-blood")
