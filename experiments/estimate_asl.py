@@ -92,8 +92,6 @@ def _read(asked: ASLFiles) -> _Examination:
         overrides=parse_set(asked.set, known=ASL_FIELDS),
     )  # fmt: skip
     files = [asked.series, *sidecar_of(asked.series), context]
-    if (asked.grey is None) != (asked.white is None):
-        raise InputError("--grey, --white", "", "go together", "give both maps")
     grey, white = (
         None if path is None else read_map(path, image, f"map of {name} matter", files)
         for name, path in (("grey", asked.grey), ("white", asked.white))

@@ -29,7 +29,7 @@ def partial_volume_corrected(
     flow, g, w = (np.where(used, np.nan_to_num(a), 0.0).astype(float) for a in (cbf, grey, white))
 
     def around(x: np.ndarray) -> np.ndarray:
-        return WINDOW**2 * uniform_filter(x, (WINDOW, WINDOW, 1), mode="constant")
+        return WINDOW**2 * uniform_filter(x, WINDOW, mode="constant", axes=(0, 1))
 
     gg, ww, gw, gf, wf = (around(a * b) for a, b in ((g, g), (w, w), (g, w), (g, flow), (w, flow)))
     mixed = (gg > _FEW) & (ww > _FEW)

@@ -7,9 +7,10 @@ import numpy as np
 
 from estimate.asl.differences import Differences, differences
 from estimate.asl.m0 import LONG, control_as_m0, included_m0, recovered
-from estimate.asl.multi_delay import fit_asl
+from estimate.asl.multi_delay import LARGEST_CBF, fit_asl
 from estimate.asl.partial_volume import partial_volume_corrected
 from estimate.asl.white_paper import EQUATIONS, white_paper_cbf
+from estimate.kinetic_fit import IDENTIFIABLE
 from estimate.voxels import Progress, scatter
 from simulate.asl.background import label_left
 from simulate.asl.constants import (
@@ -23,6 +24,7 @@ from simulate.base.bids.asl import ASLSidecar
 from simulate.base.errors import InputError
 from simulate.base.status import Status
 from simulate.base.types import ASLProtocol, Maps
+from simulate.base.units import from_clinical
 
 METHODS = ("white_paper", "multi_delay")
 
@@ -148,6 +150,12 @@ def _check(method: str, found: Differences, options: ASLOptions) -> None:
         raise InputError("--arterial", method, "needs several delays", "leave it out")
     if (options.grey is None) != (options.white is None):
         raise InputError("--grey, --white", "", "go together", "give both maps")
+    for name, value in (("--t1-blood", options.t1_blood), ("--t1-tissue", options.t1_tissue)):
+        if value is not None and not 0.1 < value < 10:
+            raise InputError(name, f"{value:g}", "is no T1 in seconds", "give one such as 1.65")
+    lam = options.partition_coefficient
+    if lam is not None and not 0.1 < lam < 2:
+        raise InputError("--partition-coefficient", f"{lam:g}", "is none in mL/g", "give one such as 0.9")
 
 
 def _m0(
@@ -244,7 +252,8 @@ def _voxels(
     before = np.where(finite, 0, int(Status.NOT_FINITE)) | np.where(sound, 0, int(Status.NO_SIGNAL))
     m0 = np.where(sound, m0, 1.0)
     delay = found.post_label_delay + late
-    below = int(np.sum(np.nanmean(value, axis=-1) < 0))
+    value = np.where(finite[:, None], value, 0.0)
+    below = int(np.sum(value.mean(axis=-1) < 0))
     pair = np.sqrt(variance * found.repeats)  # of one pair, at every delay
     if method == "white_paper":
         cbf, error = (
@@ -254,16 +263,25 @@ def _voxels(
                 t1_blood=protocol.t1_blood,
             )) for x in (value, np.sqrt(variance))
         )  # fmt: skip
-        return {"CBF": cbf / 6000, "CBF_stderr": error / 6000}, before.astype(np.int32), below
+        impossible = (cbf < 0) | (cbf > LARGEST_CBF)
+        vague = ~(error <= IDENTIFIABLE * np.abs(cbf)) & np.isfinite(error)
+        status = before | np.where(impossible, int(Status.AT_BOUND), 0)
+        status |= np.where(vague, int(Status.NOT_IDENTIFIABLE | Status.CBF_NOT_IDENTIFIABLE), 0)
+        values = {"CBF": from_clinical("CBF", cbf), "CBF_stderr": from_clinical("CBF", error)}
+        if found.repeats[0] == 1:  # nothing says how noisy a single pair is
+            values.pop("CBF_stderr")
+        return values, status.astype(np.int32), below
     times = delay + (0.0 if protocol.labelling == "pasl" else found.label_duration)
     fit = fit_asl(
-        np.where(finite[:, None], value, 0.0), times, m0=m0, labelling=protocol.labelling,
+        value, times, m0=m0, labelling=protocol.labelling,
         label_duration=found.label_duration, label_efficiency=float(protocol.label_efficiency),
         partition_coefficient=lam, t1_blood=float(protocol.t1_blood), t1_tissue=t1t, model=options.model,
         arterial=options.arterial, repeats=found.repeats, sigma=_pooled(pair, found.repeats),
     )  # fmt: skip
-    values = {"CBF": fit.cbf / 6000, "CBF_stderr": fit.stderr["CBF"] / 6000, "ATT": fit.att}
-    values["ATT_stderr"] = fit.stderr["ATT"]
+    values = {
+        "CBF": from_clinical("CBF", fit.cbf), "CBF_stderr": from_clinical("CBF", fit.stderr["CBF"]),
+        "ATT": fit.att, "ATT_stderr": fit.stderr["ATT"],
+    }  # fmt: skip
     if options.arterial:
         values |= {"aBV": fit.abv, "aBV_stderr": fit.stderr["aBV"], "aBAT": fit.abat}
     return values, before.astype(np.int32) | fit.status, below

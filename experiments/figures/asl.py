@@ -1,6 +1,8 @@
 """ASL in pictures: differences of control and label as measured, label on its way through a phantom."""
 
 import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from estimate.asl.quantify import ASLEstimate
@@ -49,9 +51,9 @@ def _label_figure(simulation: ASLSimulation) -> Figure:
     high = max(float(np.nanpercentile(middle, 99.5)), 1e-6)
     figure = Figure(figsize=(2.2 * len(shown) + 1, 2.7), layout="constrained")
     panels = figure.subplots(1, len(shown), squeeze=False)[0]
-    picture = None
+    colours = ScalarMappable(Normalize(0, high), "inferno")
     for axes, k, number in zip(panels, shown, range(len(shown)), strict=True):
-        picture = axes.imshow(middle[..., number].T, origin="lower", vmin=0, vmax=high, cmap="inferno")
+        axes.imshow(colours.to_rgba(middle[..., number].T), origin="lower", interpolation="nearest")
         axes.set(title=f"{'TI' if protocol.labelling == 'pasl' else 'PLD'} {delays[k]:g} s", xticks=[], yticks=[])
-    figure.colorbar(picture, ax=panels, label="control - label [% of M0]")
+    figure.colorbar(colours, ax=list(panels), label="control - label [% of M0]")
     return figure

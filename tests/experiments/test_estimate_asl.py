@@ -65,6 +65,8 @@ def test_grey_and_white_matter_are_separated(tmp_path, without_pictures):
         (["--m0", "x.nii.gz"], "M0Type is Included"),
         (["--grey", "sub-1_asl.nii.gz"], "go together"),
         (["--set", "Nonsense=1"], "no known field"),
+        (["--t1-blood", "1650"], "no T1 in seconds"),
+        (["--partition-coefficient", "90"], "none in mL/g"),
         (["--set", "PostLabelingDelay=1800"], "milliseconds"),
         (["--mask", "none.nii.gz"], "no such file"),
         (["--context", "none.tsv"], "cannot be read"),
