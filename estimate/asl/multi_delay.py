@@ -93,7 +93,8 @@ def fit_asl(
     m0 : (*s) or one number.      label_duration : (g,) or one number [s].
     labelling, label_efficiency, partition_coefficient, t1_blood, t1_tissue, model : see `asl_difference`.
     repeats : (g,) how many pairs are behind each difference, its weight.
-    sigma : (*s) standard deviation of a difference of ONE pair, from its repeats; from the residuals by default.
+    sigma : (*s) standard deviation of a difference of ONE pair, from its repeats; from the residuals by default, where
+        there are more differences than parameters.
 
     Raises
     ------
@@ -114,7 +115,8 @@ def fit_asl(
         *(jnp.asarray(a, dtype) for a in (t1_blood, t1_tissue, partition_coefficient)),
     )
     m0 = np.broadcast_to(np.asarray(m0, float), shape).ravel()
-    usable = np.isfinite(difference).all(-1).ravel() & np.isfinite(m0) & (m0 > 0)
+    finite = np.isfinite(difference).all(-1).ravel()
+    usable = finite & np.isfinite(m0) & (m0 > 0)
     scale = np.where(usable, 2 * alpha * m0, 1.0)
     scaled = np.where(usable[:, None], difference.reshape(-1, count), 0.0) / scale[:, None]
     parts = [_fit_chunk(part, setting, labelling, model, arterial) for part in _chunks(scaled.astype(dtype))]
@@ -122,10 +124,14 @@ def fit_asl(
         np.concatenate([np.asarray(p[k]) for p in parts], axis=-1)[..., : len(scaled)] for k in range(5)
     )
     values = {name: _UNITS[name] * u[k] for k, name in enumerate(names)}
-    freedom = max(count - len(names) - arterial, 1)
-    noise = rss / freedom if sigma is None else (np.broadcast_to(np.asarray(sigma, float), shape).ravel() / scale) ** 2
+    freedom = count - len(names) - arterial
+    if sigma is not None:
+        noise = (np.broadcast_to(np.asarray(sigma, float), shape).ravel() / scale) ** 2
+    else:
+        noise = rss / freedom if freedom else np.full_like(rss, np.nan)  # nothing is left to tell the noise from
     stderr = _standard_errors(names, matrix, noise)
-    status = _status(values, stderr, float(np.max(np.asarray(setting.times))), converged, usable)
+    status = _status(values, stderr, float(np.max(np.asarray(setting.times))), converged)
+    status = np.where(usable, status, np.where(finite, int(Status.NO_SIGNAL), int(Status.NOT_FINITE))).astype(np.int32)
     blank = np.where(usable, 1.0, np.nan)
 
     def image(x: Any) -> Array:
@@ -159,9 +165,8 @@ def _standard_errors(names: tuple[str, ...], matrix: np.ndarray, noise: np.ndarr
 
 
 def _status(
-    values: dict[str, np.ndarray], stderr: dict[str, np.ndarray], longest: float, converged: np.ndarray,
-    usable: np.ndarray,
-) -> np.ndarray:  # fmt: skip
+    values: dict[str, np.ndarray], stderr: dict[str, np.ndarray], longest: float, converged: np.ndarray
+) -> np.ndarray:
     def bits(which: np.ndarray, *flags: Status) -> np.ndarray:
         return np.where(which, int(sum(flags)), 0)
 
@@ -171,8 +176,7 @@ def _status(
     unsure = ~(stderr["ATT"] <= UNSURE)
     status = bits(at_bound, Status.AT_BOUND) | bits(~converged, Status.NOT_CONVERGED)
     status |= bits(vague, Status.NOT_IDENTIFIABLE, Status.CBF_NOT_IDENTIFIABLE)
-    status |= bits(unsure, Status.NOT_IDENTIFIABLE, Status.ATT_NOT_IDENTIFIABLE)
-    return np.where(usable, status, int(Status.NO_SIGNAL)).astype(np.int32)
+    return status | bits(unsure, Status.NOT_IDENTIFIABLE, Status.ATT_NOT_IDENTIFIABLE)
 
 
 # -- one chunk ------------------------------------------------------------------------------------------

@@ -190,6 +190,17 @@ def test_statuses_name_what_the_delays_do_not_determine():
     assert fit.status[1] & Status.CBF_NOT_IDENTIFIABLE
 
 
+def test_two_delays_say_nothing_of_their_noise():
+    two = np.array([2.6, 3.8])
+    curve = asl_difference(jnp.asarray([60.0]), jnp.asarray([1.2]), jnp.asarray(two), model="recommended")
+    fit = fit_asl(curve, two, m0=1.0)
+    assert fit.cbf[0] == pytest.approx(60, rel=1e-3)
+    assert np.isnan(fit.stderr["CBF"][0])
+    assert fit.status[0] & Status.CBF_NOT_IDENTIFIABLE
+    assert np.isfinite(fit_asl(curve, two, m0=1.0, sigma=1e-4).stderr["CBF"][0])
+    assert fit_asl(np.full((1, 2), np.nan), two, m0=1.0).status[0] == Status.NOT_FINITE
+
+
 def test_too_few_delays_are_refused():
     with pytest.raises(InputError, match="1 delays for 2 parameters"):
         fit_asl(np.ones((3, 1)), np.array([3.6]), m0=1.0)

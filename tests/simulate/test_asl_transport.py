@@ -9,6 +9,7 @@ import pytest
 
 from simulate.asl.difference import asl_difference
 from simulate.asl.examination import simulate_asl
+from simulate.asl.responses import label_matrix, label_responses
 from simulate.asl.series import asl_protocol
 from simulate.asl.transport import WATER, blood_supply, difference_from, label_curves, label_readout, label_transfer
 from simulate.base.types import Tissue
@@ -175,3 +176,22 @@ def test_an_examination_of_the_phantom_that_dce_sees():
     np.testing.assert_allclose(found.truth["CBF"], expected, rtol=1e-10)
     live = found.truth["CBF"] > 5
     assert np.nanmin(found.truth["ATT"][live]) > 0.7
+
+
+def test_responses_to_lasting_label_make_every_series():
+    """Switched on minus switched off later is transport's own answer, for any delay, duration and inlet delay."""
+    phantom = tumour_phantom(jax.random.key(0), shape=(8, 8, 8), grade=4)
+    perfused = vascularise(jax.random.key(1), phantom, terminals=60)
+    kept = label_responses(perfused)
+    protocol = asl_protocol([0.45, 1.3, 2.7], pairs=1, label_duration=1.55)
+    exact = simulate_asl(jax.random.key(2), perfused, protocol, inlet_delay=0.83, sigma=0.0)
+    labels = np.asarray(protocol.volume_types) == "label"
+    matrix = label_matrix(protocol.times[labels], 1.55, 0.83)
+    found = np.asarray((kept.shape.astype(float) * kept.peak[:, None]) @ matrix)
+    found = np.asarray(difference_from(jnp.asarray(found), m0=1000.0, label_efficiency=0.85)).reshape(8, 8, 8, 3)
+    expected = np.asarray(exact.difference[..., labels])
+    scale = np.percentile(expected, 99)
+    assert np.percentile(np.abs(found - expected), 99) < 0.01 * scale
+    np.testing.assert_allclose(
+        kept.truth[:, 1].reshape(8, 8, 8), np.nan_to_num(exact.truth["ATT"] - 0.83), rtol=1e-4, atol=1e-4
+    )

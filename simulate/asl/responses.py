@@ -1,0 +1,73 @@
+r"""Every cell's response to label that is switched on and stays on, from which ANY pcasl series is a matrix product.
+
+With S(t) the label in a cell (per volume, its vessels included) t after label first entered the block, one label of
+duration \tau that entered \delta_0 after it was made leaves
+
+    \Delta M(t) = 2 \alpha M_0/(\lambda\rho) e^{-\delta_0/T_{1b}} [S(t - \delta_0) - S(t - \delta_0 - \tau)]
+
+S is kept at `KNOTS` and read linearly between them.
+"""
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import ArrayLike, Float
+
+from simulate.asl.examination import asl_truth
+from simulate.asl.transport import FREQUENCIES, WATER, label_curves, label_readout
+from simulate.base.units import from_clinical
+from simulate.dce import PerfusedPhantom
+from simulate.responses import Responses
+
+STEP = 0.1
+KNOTS = STEP * np.arange(86)
+"""Times [s] at which a response is kept."""
+
+TRUTHS = ("CBF", "ATT", "aBV")
+"""Truth kept with the responses, in internal units; ATT from the block's inlet, 0 where nothing flows."""
+
+_ALWAYS = 100.0
+
+
+def label_responses(
+    perfused: PerfusedPhantom, *, exchange: Any = WATER.exchange, frequencies: int = FREQUENCIES
+) -> Responses:
+    """Responses and truth (`TRUTHS`) of every cell of a phantom; exchange : PSw [1/s]."""
+    t1 = jnp.asarray(np.maximum(np.asarray(perfused.phantom.t10, float), 0.1).ravel())
+    water = WATER._replace(t1_tissue=t1, exchange=exchange)
+    out = label_readout(
+        KNOTS[1:], _ALWAYS, labelling="pcasl", inlet_delay=0.0, t1_blood=water.t1_blood, frequencies=frequencies
+    )
+    later = np.asarray(label_curves(perfused.bed, out, water))
+    curves = np.concatenate([np.zeros((len(later), 1)), later], axis=1)
+    peak = np.maximum(curves.max(axis=1), 1e-12)
+    truth = asl_truth(perfused, inlet_delay=0.0, water=water)
+    values = [np.asarray(from_clinical(name, np.asarray(truth[name]))).ravel() for name in TRUTHS]
+    return Responses(
+        shape=(curves / peak[:, None]).astype(np.float16),
+        peak=peak.astype(np.float32),
+        truth=np.nan_to_num(np.stack(values, axis=1)).astype(np.float32),
+        region=np.asarray(perfused.phantom.region).ravel().astype(np.int8),
+        cells=perfused.blood.shape,
+        cell=perfused.phantom.cell,
+        mixing=float(perfused.phantom.mixing),
+        supply=np.empty((0, KNOTS.size), np.float16),
+    )
+
+
+def label_matrix(
+    times: Float[ArrayLike, " t"], label_duration: ArrayLike, inlet_delay: ArrayLike, *,
+    t1_blood: ArrayLike = WATER.t1_blood,
+) -> Float[Array, "m t"]:  # fmt: skip
+    """What every readout at `times` [s since the start of labelling] takes from every knot of a response; times
+    2 alpha M0/(lambda rho) that is the difference."""
+    since = jnp.asarray(times) - inlet_delay
+
+    def reading(t: Array) -> Array:
+        """(m, t) of the linear reading; the last knot holds for all that comes later."""
+        knots = jnp.asarray(KNOTS[:, None], t.dtype)
+        return jnp.maximum(1 - jnp.abs(jnp.clip(t, 0.0, KNOTS[-1]) - knots) / STEP, 0.0) * (t > 0)
+
+    return jnp.exp(-inlet_delay / jnp.asarray(t1_blood)) * (reading(since) - reading(since - label_duration))
