@@ -124,9 +124,11 @@ def test_slices_are_read_out_at_their_own_time():
     data, protocol = series(slice_times=late, model="recommended", pairs=1, m0_repetition_time=30.0)
     found = ask(data, protocol)
     np.testing.assert_allclose(found.maps["CBF"], CBF, rtol=2e-3)
-    np.testing.assert_allclose(found.maps["ATT"], ATT, atol=2e-3)
+    # where all label is there at every time, its arrival shows nowhere
+    told = np.asarray(late) + DELAYS[0] + 0.05 < ATT
+    np.testing.assert_allclose(found.maps["ATT"][told], ATT[told], atol=2e-3)
     wrong = ask(data, replace(protocol, slice_times=np.zeros(4)))
-    assert np.median(np.abs(wrong.maps["ATT"] - ATT)[:, :, 3]) > 0.3
+    assert np.median(np.abs(wrong.maps["ATT"] - ATT)[:, :, 3][told[:, :, 3]]) > 0.3
 
 
 # -- several delays -------------------------------------------------------------------------------------

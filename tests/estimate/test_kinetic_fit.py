@@ -183,7 +183,8 @@ def test_derivatives_of_the_fit_against_refitting(options):
     back_curves, back_aif = jax.jit(lambda c, a: jax.vjp(fitted, c, a)[1](weights))(*primal)
     terms = jnp.concatenate([(back_curves * d_curves).ravel(), back_aif * d_aif])
     # the two programs' optima differ by rounding; what cancels in the sum does not cancel in that
-    assert float(jnp.sum(terms) - jnp.sum(weights * forward)) == pytest.approx(0, abs=1e-9 * jnp.sum(jnp.abs(terms)))
+    rounding = 1e-9 * float(jnp.sum(jnp.abs(terms)))
+    assert float(jnp.sum(terms) - jnp.sum(weights * forward)) == pytest.approx(0, abs=rounding)
 
 
 @pytest.mark.slow

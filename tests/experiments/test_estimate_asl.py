@@ -63,7 +63,7 @@ def test_grey_and_white_matter_are_separated(tmp_path, without_pictures):
     [
         (["--method", "white_paper"], "takes one delay"),
         (["--m0", "x.nii.gz"], "M0Type is Included"),
-        (["--grey", "sub-1_asl.nii.gz"], "go together"),
+        (["--grey", "grey.nii.gz"], "go together"),
         (["--set", "Nonsense=1"], "no known field"),
         (["--t1-blood", "1650"], "no T1 in seconds"),
         (["--partition-coefficient", "90"], "none in mL/g"),
@@ -75,6 +75,7 @@ def test_grey_and_white_matter_are_separated(tmp_path, without_pictures):
 def test_what_does_not_go_together_is_refused(tmp_path, monkeypatch, capsys, options, words):
     data, protocol = series((1.0, 2.0), pairs=1)
     write(tmp_path, data, protocol)
+    write_image(tmp_path / "grey.nii.gz", np.ones(SHAPE), AFFINE)
     monkeypatch.chdir(tmp_path)
     before = set(tmp_path.rglob("*"))
     assert run(["estimate", "asl", "sub-1_asl.nii.gz", "--out", "out", *options]) == 2
