@@ -248,7 +248,8 @@ def _voxels(
 ) -> tuple[dict[str, Any], np.ndarray, int]:  # fmt: skip
     """Maps and status of voxels read out `late` [s] after the first slice; how many have a negative mean difference."""
     value, variance = found.value[where], found.variance[where]
-    finite, sound = np.isfinite(value).all(-1), np.isfinite(m0) & (m0 > 0)
+    finite = np.asarray(np.isfinite(value).all(-1))
+    sound = np.isfinite(m0) & (m0 > 0)
     before = np.where(finite, 0, int(Status.NOT_FINITE)) | np.where(sound, 0, int(Status.NO_SIGNAL))
     m0 = np.where(sound, m0, 1.0)
     delay = found.post_label_delay + late

@@ -63,11 +63,12 @@ def label_matrix(
 ) -> Float[Array, "m t"]:  # fmt: skip
     """What every readout at `times` [s since the start of labelling] takes from every knot of a response; times
     2 alpha M0/(lambda rho) that is the difference."""
-    since = jnp.asarray(times) - inlet_delay
+    delay, duration = jnp.asarray(inlet_delay), jnp.asarray(label_duration)
+    since = jnp.asarray(times) - delay
 
     def reading(t: Array) -> Array:
         """(m, t) of the linear reading; the last knot holds for all that comes later."""
         knots = jnp.asarray(KNOTS[:, None], t.dtype)
         return jnp.maximum(1 - jnp.abs(jnp.clip(t, 0.0, KNOTS[-1]) - knots) / STEP, 0.0) * (t > 0)
 
-    return jnp.exp(-inlet_delay / jnp.asarray(t1_blood)) * (reading(since) - reading(since - label_duration))
+    return jnp.exp(-delay / jnp.asarray(t1_blood)) * (reading(since) - reading(since - duration))
