@@ -140,10 +140,12 @@ def findings(found: Comparison) -> list[str]:
             return ", ".join(f"{p} {m:.3f}" for p, m in zip(names, means, strict=True))
 
         rims = sum(np.isfinite(found.values(records, "QTMnet", RIM, "Fp", ERROR)))
+        fitted = len(found.values(records, RIVALS[2], RIM, "Fp", ERROR)) > 0  # a part of the phantoms, or none
+        floor = f"the floor (matched model, true local input) {errors(RIVALS[2], MAIN)}; " if fitted else ""
         sentences.append(
             f"On {generator} truth ({rims} tumour rims), median |log error|: QTMnet {errors('QTMnet', MAIN)}; "
-            f"2CXM with the exact AIF and delay {errors(RIVALS[1], MAIN)}; the floor (matched model, true local input) "
-            f"{errors(RIVALS[2], MAIN)}; a constant {errors('constant', MAIN)}."
+            f"2CXM with the exact AIF and delay {errors(RIVALS[1], MAIN)}; {floor}"
+            f"a constant {errors('constant', MAIN)}."
         )
         sentences.append(
             f"On {generator} truth with the population's scale: QTMnet {errors('QTMnet, population scale', MAIN)}; the "
