@@ -40,7 +40,7 @@ from simulate.responses import LONGEST, inlet_curve
 PARAMETERS = ("Fp", "PS", "vp", "ve")
 REGIONS = {"tumour rim": Region.RIM, "grey matter": Region.GREY_MATTER, "white matter": Region.WHITE_MATTER}
 SCALES = ("population", "asl, white paper", "asl, multi-delay", "asl, true CBF", "true area")
-FLOWS = ("white paper, PLD 1.8 s", "multi-delay, recommended", "multi-delay, gkm")
+FLOWS = ("white paper, PLD 2 s", "multi-delay, recommended", "multi-delay, gkm")
 SIZES = {"small": 4, "paper": 60}
 HAEMATOCRIT = 0.42
 TERMINALS = 2000
