@@ -16,14 +16,12 @@ import numpy as np
 from jaxtyping import Float, Num
 
 from estimate.arterial import ArterialInput
+from simulate.asl.constants import BRAIN_DENSITY
 from simulate.base.errors import InputError
 from simulate.base.units import ML_PER_100ML_PER_MIN
 from simulate.inlets import AMPLITUDE, AREA_WINDOW, POPULATION_AREA
 
 SOURCES = ("population", "vessels", "asl")
-
-BRAIN_DENSITY = 1.05
-"""g/mL: CBF is per mass, Fp per volume."""
 
 
 @dataclass(frozen=True)

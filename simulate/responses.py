@@ -9,6 +9,7 @@ r is smooth, so it is kept at `KNOTS` (dense while the bolus passes) and read li
 rather than a hat: its spectrum falls off so fast that no frequencies need be cut, and nothing rings.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -17,6 +18,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
+from simulate.base.types import Maps
 from simulate.base.units import from_clinical
 from simulate.dce import PerfusedPhantom, truth_maps
 from simulate.transport.engine import cell_concentration, supply, transport
@@ -80,9 +82,16 @@ def phantom_responses(
     out = readout(np.asarray(spline(jnp.asarray(fine))), fine, KNOTS, 0.0, frequencies=frequencies)
     contents, _ = transport(perfused.bed, out)
     curves = np.asarray(cell_concentration(perfused.bed, contents))
+    fed = np.asarray(supply(perfused.bed, out) if with_supply else np.empty((0, KNOTS.size)))
+    return packed(perfused, curves, truth_maps(perfused), TRUTHS, fed)
+
+
+def packed(
+    perfused: PerfusedPhantom, curves: np.ndarray, truth: Maps, names: Sequence[str], supplied: np.ndarray
+) -> Responses:
+    """Responses (c, m) of any tracer as they are kept, with the truth maps of these names; supplied (c or 0, m)."""
     peak = np.maximum(curves.max(axis=1), 1e-12)
-    truth = truth_maps(perfused)
-    values = [np.asarray(from_clinical(name, np.asarray(truth[name]))).ravel() for name in TRUTHS]
+    values = [np.asarray(from_clinical(name, np.asarray(truth[name]))).ravel() for name in names]
     return Responses(
         shape=(curves / peak[:, None]).astype(np.float16),
         peak=peak.astype(np.float32),
@@ -91,7 +100,7 @@ def phantom_responses(
         cells=perfused.blood.shape,
         cell=perfused.phantom.cell,
         mixing=float(perfused.phantom.mixing),
-        supply=np.asarray(supply(perfused.bed, out) if with_supply else np.empty((0, KNOTS.size))).astype(np.float16),
+        supply=supplied.astype(np.float16),
     )
 
 

@@ -13,6 +13,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import ArrayLike
 
+from simulate.base.units import to_clinical
+
 EQUATIONS = {
     "pcasl": "CBF = 6000 λ ΔM exp(PLD/T1b) / (2 α T1b M0 (1 - exp(-τ/T1b)))",
     "pasl": "CBF = 6000 λ ΔM exp(TI/T1b) / (2 α TI1 M0)",
@@ -32,4 +34,4 @@ def white_paper_cbf(
     tau, delay, t1b = (jnp.asarray(a, float) for a in (label_duration, post_label_delay, t1_blood))
     made: Array = tau if labelling == "pasl" else -t1b * jnp.expm1(-tau / t1b)
     sensitivity = 2 * jnp.asarray(label_efficiency) * jnp.asarray(m0) * made * jnp.exp(-delay / t1b)
-    return 6000 * jnp.asarray(partition_coefficient) * jnp.asarray(difference) / sensitivity
+    return to_clinical("CBF", jnp.asarray(partition_coefficient) * jnp.asarray(difference) / sensitivity)

@@ -133,13 +133,13 @@ def asl_truth(
     bed, shape = perfused.bed, perfused.blood.shape
     flow, _ = blood_supply(bed)
     tree = bed.vessels.arteries
-    along = sum_along_paths(tree, jnp.asarray(bed.flow.arteries.blood_transit_time(tree)).at[0].set(0.0))
+    along = sum_along_paths(tree, jnp.asarray(bed.flow.arteries.blood_transit_time(tree)))
     supply = np.asarray(bed.feed_delay) + np.asarray(bed.feed_dispersion)
     arrival = inlet_delay + (np.asarray(along)[tree.terminals] + supply)[bed.owner] + np.asarray(bed.local_delay)
     F = average_cells(np.asarray(flow, float).reshape(shape), coarsen)
     with np.errstate(invalid="ignore", divide="ignore"):
         att = np.where(F > 0, average_cells((np.asarray(flow) * arrival).reshape(shape), coarsen) / F, np.nan)
-    volume = np.pi * tree.radius**2 * tree.length
+    volume = tree.volume
     pieces = bed.arterial_pieces
     held = np.bincount(pieces.cell, np.asarray(volume)[pieces.vessel] * pieces.share, int(np.prod(shape)))
     abv = average_cells(held.reshape(shape), coarsen) / bed.cell_volume

@@ -17,9 +17,8 @@ from jaxtyping import ArrayLike, Float
 
 from simulate.asl.examination import asl_truth
 from simulate.asl.transport import FREQUENCIES, WATER, label_curves, label_readout
-from simulate.base.units import from_clinical
 from simulate.dce import PerfusedPhantom
-from simulate.responses import Responses
+from simulate.responses import Responses, packed
 
 STEP = 0.1
 KNOTS = STEP * np.arange(86)
@@ -42,19 +41,8 @@ def label_responses(
     )
     later = np.asarray(label_curves(perfused.bed, out, water))
     curves = np.concatenate([np.zeros((len(later), 1)), later], axis=1)
-    peak = np.maximum(curves.max(axis=1), 1e-12)
     truth = asl_truth(perfused, inlet_delay=0.0, water=water)
-    values = [np.asarray(from_clinical(name, np.asarray(truth[name]))).ravel() for name in TRUTHS]
-    return Responses(
-        shape=(curves / peak[:, None]).astype(np.float16),
-        peak=peak.astype(np.float32),
-        truth=np.nan_to_num(np.stack(values, axis=1)).astype(np.float32),
-        region=np.asarray(perfused.phantom.region).ravel().astype(np.int8),
-        cells=perfused.blood.shape,
-        cell=perfused.phantom.cell,
-        mixing=float(perfused.phantom.mixing),
-        supply=np.empty((0, KNOTS.size), np.float16),
-    )
+    return packed(perfused, curves, truth, TRUTHS, np.empty((0, KNOTS.size)))
 
 
 def label_matrix(

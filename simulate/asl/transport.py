@@ -21,7 +21,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 from jaxtyping import ArrayLike, Complex, Float
 
@@ -120,7 +119,7 @@ def label_readout(
 
 def label_curves(bed: Bed, out: Readout, water: Water = WATER) -> Float[Array, "c t"]:
     """Label in every cell per volume, its vessels included, as `out` reads it."""
-    volumes = (np.pi * tree.radius**2 * tree.length for tree in (bed.vessels.arteries, bed.vessels.veins))
+    volumes = bed.vessels.arteries.volume, bed.vessels.veins.volume
     return in_cells(bed, _contents(bed, out, water), *volumes)
 
 

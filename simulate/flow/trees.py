@@ -55,7 +55,7 @@ class TreeFlow(NamedTuple):
 
     def plasma_volume(self, tree: Tree) -> Any:
         """(n,) volume of plasma in each vessel [mm^3]."""
-        return (1 - self.tube_haematocrit) * np.pi * tree.radius**2 * tree.length
+        return (1 - self.tube_haematocrit) * tree.volume
 
     def transit_time(self, tree: Tree) -> Any:
         """(n,) mean time that plasma spends in each vessel [s]; 0 at the root."""
@@ -63,7 +63,7 @@ class TreeFlow(NamedTuple):
 
     def blood_transit_time(self, tree: Tree) -> Any:
         """(n,) the same for blood as a whole, whose red cells are faster than its plasma."""
-        return np.pi * tree.radius**2 * tree.length / self.blood
+        return tree.volume / self.blood
 
 
 @jax.tree_util.register_dataclass

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from estimate.arterial import ArterialInput
-from estimate.input_scale import BRAIN_DENSITY, asl_scale, population_scale, vessel_scale
+from estimate.input_scale import asl_scale, population_scale, vessel_scale
 from simulate.aif import parker_aif
+from simulate.asl.constants import BRAIN_DENSITY
 from simulate.base.errors import InputError
 from simulate.inlets import AMPLITUDE, POPULATION_AREA, draw_inlet
 
