@@ -13,10 +13,10 @@ from estimate.arterial import ArterialInput
 from estimate.input_scale import SOURCES, asl_scale, describe, population_scale, vessel_scale
 from estimate.qtm import two_compartments
 from estimate.qtm.inversion import one_compartment, plasma_volume
-from estimate.qtmnet.features import ARRIVED
-from estimate.qtmnet.inference import answer
-from estimate.qtmnet.maps import parameters, status_of, unphysical, warnings_of
-from estimate.qtmnet.targets import SCORED
+from estimate.qtmnet.contrast.features import ARRIVED
+from estimate.qtmnet.contrast.inference import answer
+from estimate.qtmnet.contrast.maps import parameters, status_of, unphysical, warnings_of
+from estimate.qtmnet.contrast.targets import SCORED
 from estimate.qtmnet.weights import load_trained
 from estimate.voxels import Estimate, Progress, Voxels, plain_maps, scatter
 from simulate.base.errors import InputError

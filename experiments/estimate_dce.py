@@ -12,7 +12,7 @@ from estimate.baseline import detect_baseline
 from estimate.capillary_fit import CAPILLARY_MODELS
 from estimate.kinetic_fit import MODEL_CODES
 from estimate.pipeline import METHODS, estimate_maps
-from estimate.qtmnet.maps import MAPS
+from estimate.qtmnet.contrast.maps import MAPS
 from estimate.training.checkpoint import read_facts
 from estimate.voxels import VFA, Estimate, Progress
 from estimate.without_input import METHODS as WITHOUT_INPUT

@@ -19,9 +19,9 @@ from estimate.asl.differences import differences
 from estimate.asl.multi_delay import fit_asl
 from estimate.asl.white_paper import white_paper_cbf
 from estimate.input_scale import InputScale, asl_scale, population_scale
-from estimate.qtmnet.inference import answer
-from estimate.qtmnet.maps import parameters
-from estimate.qtmnet.targets import SCORED
+from estimate.qtmnet.contrast.inference import answer
+from estimate.qtmnet.contrast.maps import parameters
+from estimate.qtmnet.contrast.targets import SCORED
 from estimate.qtmnet.weights import Trained, load_trained
 from estimate.relaxometry import concentration_from_signal
 from experiments.tables import write_table

@@ -1,4 +1,4 @@
-"""What `tracerflow train qtmnet` can be told, in a TOML file: every key with its default, unit and range."""
+"""What `tracerflow train qtmnet` and `qtmnet-asl` can be told, in a TOML file: every key, default, unit and range."""
 
 from pathlib import Path
 from typing import Any
@@ -51,13 +51,34 @@ CONFIG: Sections = {
 }
 """Section -> key -> what it may hold. An empty `branch` makes a network without neighbourhood."""
 
+_OF_WATER: dict[str, dict[str, Any]] = {
+    "phantoms": {"train": 1000},
+    "network": {"encoder": 64, "context": 64, "decoder": 96, "branch": [24, 32, 48]},
+    "sets": {"steps": 4000, "scans": 64, "voxels": 160},
+    "patches": {"steps": 2500},
+}
+"""Where the defaults of the network for labelled water are others: it has fewer numbers to read."""
 
-def read_config(path: Path | None) -> dict[str, dict[str, Any]]:
+
+def _with_defaults(sections: Sections, others: dict[str, dict[str, Any]]) -> Sections:
+    return {
+        section: {
+            name: key._replace(default=others.get(section, {}).get(name, key.default))
+            for name, key in keys.items() if section != "network" or name != "told"
+        } for section, keys in sections.items()
+    }  # fmt: skip
+
+
+CONFIGS: dict[str, Sections] = {"contrast": CONFIG, "water": _with_defaults(CONFIG, _OF_WATER)}
+"""By tracer."""
+
+
+def read_config(path: Path | None, tracer: str = "contrast") -> dict[str, dict[str, Any]]:
     """The configuration of a TOML file, every key filled in (see `read_toml`).
 
     Raises InputError also where keys do not go together.
     """
-    config = read_toml(path, CONFIG)
+    config = read_toml(path, CONFIGS[tracer])
     where = path or Path("defaults")
     rhythm, patches = config["rhythm"], config["patches"]
     for name in ("validate", "checkpoint"):
@@ -72,6 +93,6 @@ def read_config(path: Path | None) -> dict[str, dict[str, Any]]:
     return config
 
 
-def config_help() -> str:
+def config_help(tracer: str = "contrast") -> str:
     """The whole configuration as TOML, with what every key may hold."""
-    return toml_help(CONFIG)
+    return toml_help(CONFIGS[tracer])

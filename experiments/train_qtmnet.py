@@ -24,13 +24,21 @@ from simulate.phantom_bank import Bank, BankConfig, read_bank, write_bank
 
 Progress = Callable[[str, int, int], None]
 
-WEIGHTS, CONFIGURATION, PICTURE = "qtmnet.safetensors", "config.json", "loss.png"
+COMMANDS = {"contrast": "qtmnet", "water": "qtmnet-asl"}
+"""By tracer: what the command that trains and its file of weights are called."""
+
+CONFIGURATION, PICTURE = "config.json", "loss.png"
+
+
+def weights_file(tracer: str) -> str:
+    return f"{COMMANDS[tracer]}.safetensors"
 
 
 def train_qtmnet(
-    config: dict[str, dict[str, Any]], out: Path, *, resume: bool = False, progress: Progress | None = None
-) -> Trained:
-    """Train with a configuration (see `train_config.read_config`) into the folder `out`.
+    config: dict[str, dict[str, Any]], out: Path, *, tracer: str = "contrast", resume: bool = False,
+    progress: Progress | None = None,
+) -> Trained:  # fmt: skip
+    """Train with a configuration (see `train_config.read_config`) for a tracer into the folder `out`.
 
     Phantoms lie in out/phantoms and are kept. `resume` goes on from the last checkpoint; without it, a folder that
     holds one is refused.
@@ -41,8 +49,9 @@ def train_qtmnet(
     if resume != (out / CHECKPOINT).exists():
         cure = "leave out --resume" if resume else "give --resume to go on, or another folder"
         raise InputError(out / CHECKPOINT, "", "does not exist" if resume else "is there already", cure)
-    banks = {split: _bank(config["phantoms"], split, out, progress) for split in ("train", "validate", "calibrate")}
-    shape = Architecture.of(config["network"])
+    splits = ("train", "validate", "calibrate")
+    banks = {split: _bank(config["phantoms"], tracer, split, out, progress) for split in splits}
+    shape = Architecture.of({**config["network"], "tracer": tracer})
     seed, side = config[""]["seed"], banks["train"].side
     graph, weights = new_network(shape, seed)
     stages, cube = _stages(config, graph, side), config["patches"]["side"]
@@ -56,7 +65,9 @@ def train_qtmnet(
 
     average = train(
         out, copy(weights), stages, copy(tuple(banks["train"][:-1])), seed=seed, config=config,
-        validate=validation(graph, banks["validate"], seed=seed + 1, cube=cube if branch else None),
+        validate=validation(
+            graph, shape.sees.examination, banks["validate"], seed=seed + 1, cube=cube if branch else None
+        ),
         rhythm=rhythm, resume=resume, report=report,
     )  # fmt: skip
     widening, familiarity = calibrate(
@@ -66,10 +77,10 @@ def train_qtmnet(
         "config": config,
         "devices": [str(d.device_kind) for d in jax.devices()],
         "last session [s]": round(time.monotonic() - begun),
-        "provenance": provenance(command="tracerflow train qtmnet", options=config, inputs=[], seed=seed),
+        "provenance": provenance(command=f"tracerflow train {COMMANDS[tracer]}", options=config, inputs=[], seed=seed),
     }
     trained = Trained(nnx.merge(graph, average), branch, widening, familiarity, facts)
-    save_trained(out / WEIGHTS, trained)
+    save_trained(out / weights_file(tracer), trained)
     write_atomically(out / CONFIGURATION, json.dumps(facts, indent=2) + "\n")
     with temporary_sibling(out / PICTURE) as path:
         training_figure(read_log(out / LOG)).savefig(path, dpi=110)
@@ -92,14 +103,14 @@ def _stages(config: dict[str, dict[str, Any]], graph: Any, side: int) -> list[St
     return stages
 
 
-def _bank(options: dict[str, Any], split: str, out: Path, progress: Progress | None) -> Bank:
+def _bank(options: dict[str, Any], tracer: str, split: str, out: Path, progress: Progress | None) -> Bank:
     rough = options["rough"] if split == "train" else 1.0
-    config = BankConfig(options["seed"], split, options["side"], options["terminals"], rough=rough)
+    config = BankConfig(options["seed"], split, options["side"], options["terminals"], rough=rough, tracer=tracer)
 
     def report(done: int, total: int) -> None:
         if progress is not None:
             progress(f"{split} phantoms", done, total)
 
     paths = write_bank(out / "phantoms" / split, config, options[split], progress=report)
-    found = read_bank(paths)
+    found = read_bank(paths, tracer=tracer)
     return found.map(jnp.asarray)

@@ -11,13 +11,17 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from simulate import responses as contrast
+from simulate.asl import responses as label
+from simulate.asl.responses import label_responses
 from simulate.base.errors import InputError
 from simulate.base.files import AnyPath
 from simulate.base.hdf5 import read_hdf5, write_hdf5
 from simulate.base.pieces import run_pieces
+from simulate.base.units import from_clinical
 from simulate.dce import PerfusedPhantom, vascularise
 from simulate.phantom import Phantom, tumour_phantom
-from simulate.responses import KNOTS, TRUTHS, Responses, phantom_responses
+from simulate.responses import Responses, phantom_responses
 
 SPLITS = ("train", "calibrate", "validate", "test")
 
@@ -26,6 +30,15 @@ MIXINGS = (1.0, 0.5, 0.25, 0.0)
 
 CELLS = (1.5, 2.0, 3.0)
 """Edges of a voxel [mm]."""
+
+TRACERS = {"contrast": contrast, "water": label}
+"""What may flow through a bank's phantoms: modules with the KNOTS and TRUTHS of their responses."""
+
+LATE = {"contrast": (2.0, 6.0), "water": (0.2, 3.0)}
+"""Range of a phantom's `late_feed` [s]: label that is under way for much longer leaves nothing to read."""
+
+EXCHANGE = (60.0, 400.0)
+"""Range of PSw of water [mL/100 mL/min], log-uniform over phantoms (chosen about the brain's 100 to 200)."""
 
 _ATTEMPTS = 5
 """Sets of vessels to try."""
@@ -40,6 +53,7 @@ class BankConfig(NamedTuple):
     rough : largest factor on the texture of tissue; each phantom draws one from 1 to this. Above 1 no two voxels are of
     the same tissue, so that a network cannot learn a bank's few tissues by heart.
     supply : keep what feeds every voxel as well, for estimators that are told.
+    tracer : of `TRACERS`.
     """
 
     seed: int = 0
@@ -51,6 +65,7 @@ class BankConfig(NamedTuple):
     grade: int | None = None
     rough: float = 1.0
     supply: bool = False
+    tracer: str = "contrast"
 
 
 class Bank(NamedTuple):
@@ -77,7 +92,7 @@ def bank_phantom(config: BankConfig, index: int) -> Responses:
     draw, grow = jax.random.split(jax.random.fold_in(root, index))
     rng = np.random.default_rng([config.seed, SPLITS.index(config.split), index])
     grade, cell, mixing, late = (
-        rng.choice(GRADES, p=GRADE_SHARES), rng.choice(CELLS), rng.choice(MIXINGS), rng.uniform(2.0, 6.0)
+        rng.choice(GRADES, p=GRADE_SHARES), rng.choice(CELLS), rng.choice(MIXINGS), rng.uniform(*LATE[config.tracer])
     )  # fmt: skip
     texture = float(rng.uniform(1.0, config.rough))
     edge = float(cell if config.cell is None else config.cell)
@@ -86,7 +101,11 @@ def bank_phantom(config: BankConfig, index: int) -> Responses:
         grade=int(grade if config.grade is None else config.grade),
         mixing=float(mixing if config.mixing is None else config.mixing), late_feed=float(late), texture=texture,
     )  # fmt: skip
-    return phantom_responses(_perfused(grow, phantom, config.terminals), with_supply=config.supply)
+    perfused = _perfused(grow, phantom, config.terminals)
+    if config.tracer == "water":
+        exchange = from_clinical("PS", float(np.exp(rng.uniform(*np.log(EXCHANGE)))))
+        return label_responses(perfused, exchange=exchange)
+    return phantom_responses(perfused, with_supply=config.supply)
 
 
 def _perfused(key: jax.Array, phantom: Phantom, terminals: int) -> PerfusedPhantom:
@@ -107,27 +126,26 @@ def write_bank(
     def work(index: int, path: Path) -> None:
         found = bank_phantom(config, index)
         tree = {name: np.asarray(getattr(found, name)) for name in found._fields}
-        write_hdf5(path, tree, {"config": json.dumps(config._asdict()), "truths": " ".join(TRUTHS)})
+        truths = " ".join(TRACERS[config.tracer].TRUTHS)
+        write_hdf5(path, tree, {"config": json.dumps(config._asdict()), "truths": truths})
 
     names = [f"{config.split}-{i:05d}.h5" for i in range(count)]
     return run_pieces(folder, names, work, config=config._asdict(), progress=progress)
 
 
-def read_bank(paths: Sequence[Path]) -> Bank:
+def read_bank(paths: Sequence[Path], *, tracer: str = "contrast") -> Bank:
     """Load phantoms (all of one size) into memory; 1.8 MB each at 16 voxels along an edge.
 
     Raises InputError for a file whose responses were made at other knots, or phantoms of different size.
     """
     first = read_hdf5(paths[0])
-    cells, knots = first["shape"].shape
+    cells, knots = len(first["shape"]), TRACERS[tracer].KNOTS.size
     shape = np.empty((len(paths), cells, knots), np.float16)
     rest: dict[str, list[Any]] = {name: [] for name in ("peak", "truth", "region", "cell", "mixing", "supply")}
     for i, path in enumerate(paths):
         tree = read_hdf5(path)
-        if tree["shape"].shape != (cells, KNOTS.size):
-            raise InputError(
-                path, "shape", f"is {tree['shape'].shape}, not {(cells, KNOTS.size)}", "make the bank again"
-            )
+        if tree["shape"].shape != (cells, knots):
+            raise InputError(path, "shape", f"is {tree['shape'].shape}, not {(cells, knots)}", "make the bank again")
         shape[i] = tree["shape"]
         for name, values in rest.items():
             values.append(tree[name][0] if name == "cell" else tree[name])

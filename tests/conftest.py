@@ -1,5 +1,6 @@
 """Strict numerics for every test: float64, no silent rank promotion surprises, warnings are errors."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -38,6 +39,20 @@ def examination(phantom, tmp_path_factory):
     folder = tmp_path_factory.mktemp("examination")
     write_examination(folder, phantom)
     return folder
+
+
+MAPPINGS = 20_000
+"""Memory mappings of this process at which compiled programs are dropped: each one holds several, and Linux gives a
+process 65,530 (vm.max_map_count); the next program after them would crash it."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _few_mappings():
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > MAPPINGS:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture(autouse=True)

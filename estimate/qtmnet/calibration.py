@@ -13,14 +13,17 @@ import numpy as np
 from flax import nnx
 
 from estimate.qtmnet.familiarity import ODD, Familiarity, distance, learn
-from estimate.qtmnet.features import Features
+from estimate.qtmnet.network import QTMnet
 from estimate.qtmnet.stream import Example, patches, sets
-from estimate.qtmnet.targets import SCORED, predicted
-from estimate.qtmnet.time_basis import NODES, projection
-from estimate.qtmnet.training import patch_outputs
+from estimate.qtmnet.tracers import Tracer
+from estimate.qtmnet.training import patch_outputs, scan_channels
 from simulate.phantom_bank import Bank
 
 COVERAGE = 0.9
+
+TO_ONE_SIGMA = 1.6449
+"""Half an interval of that coverage of a normal distribution, in standard deviations."""
+
 _CLEAR = 20.0
 """Times the noise: of such voxels the shapes are learnt."""
 
@@ -30,18 +33,19 @@ def calibrate(graph: Any, weights: Any, bank: Bank, *, seed: int, cube: int | No
 
     cube : edge of the patches that the branch sees; None for a network without it.
     """
-    net = nnx.merge(graph, weights)
+    net: QTMnet = nnx.merge(graph, weights)
+    tracer = net.shape.sees
 
     @jax.jit
     def draw(key: Any) -> tuple[Example, Any, Any]:
         if cube is None:
-            batch = sets(key, bank, scans=32, voxels=512)
-            outputs = net(batch.features.voxel, batch.features.scan, batch.inside)
+            batch = sets(key, bank, tracer.examination, scans=32, voxels=512)
+            outputs = net(batch.features.voxel, scan_channels(net, batch), batch.inside)
         else:
-            batch = patches(key, bank, scans=32, side=cube, beside=128)
+            batch = patches(key, bank, tracer.examination, scans=32, side=cube, beside=128)
             outputs = patch_outputs(net, batch, cube)
-        found = predicted(outputs)
-        return batch, jnp.abs(found.value - batch.target) / found.spread, jax.vmap(_gram)(batch.features)
+        found = tracer.predicted(outputs)
+        return batch, jnp.abs(found.value - batch.target) / found.spread, jax.vmap(tracer.gram)(batch.features)
 
     ratios, weight, drawn = [], [], []
     for key in jax.random.split(jax.random.key(seed), rounds):
@@ -51,11 +55,11 @@ def calibrate(graph: Any, weights: Any, bank: Bank, *, seed: int, cube: int | No
         weight.append(counted / np.maximum(counted.sum(1, keepdims=True), 1))
         drawn.append((batch, gram))
     widening = {}
-    for i, name in enumerate(SCORED):
+    for i, name in enumerate(tracer.scored):
         r = np.concatenate([a[..., i].ravel() for a in ratios])
         w = np.concatenate([a[..., i].ravel() for a in weight])
         widening[name] = weighted_quantile(r, w, COVERAGE)
-    return widening, _familiar(drawn)
+    return widening, _familiar(tracer, drawn)
 
 
 def weighted_quantile(values: np.ndarray, weights: np.ndarray, share: float) -> float:
@@ -65,20 +69,15 @@ def weighted_quantile(values: np.ndarray, weights: np.ndarray, share: float) -> 
     return float(values[order][np.searchsorted(passed, share * passed[-1])])
 
 
-def _gram(seen: Any) -> Any:
-    P = projection(seen.frames.start - seen.arrival, seen.frames.duration, seen.frames.weight)
-    return P.T @ P
-
-
-def _familiar(drawn: list[tuple[Example, Any]]) -> Familiarity:
-    def clear(seen: Features) -> np.ndarray:
+def _familiar(tracer: Tracer, drawn: list[tuple[Example, Any]]) -> Familiarity:
+    def clear(seen: Any) -> np.ndarray:
         chosen = seen.enhanced & (seen.level > _CLEAR * seen.noise)
-        return np.asarray(seen.voxel[chosen][:, : len(NODES)])
+        return np.asarray(seen.voxel[chosen][:, : tracer.nodes])
 
     known = learn(np.concatenate([clear(batch.features) for batch, _ in drawn]))
     far = [
         np.asarray(jax.vmap(distance, in_axes=(None, 0, 0, 0))(
-            known, b.features.voxel[..., : len(NODES)], b.features.noise / b.features.level, gram
+            known, b.features.voxel[..., : tracer.nodes], b.features.noise / b.features.level, gram
         ))[np.asarray(b.features.enhanced)]
         for b, gram in drawn
     ]  # fmt: skip

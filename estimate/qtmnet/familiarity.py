@@ -9,15 +9,12 @@ from it (Mahalanobis), P the projection of the scan's frames on the nodes. Beyon
 `ODD` of the training's own curves pass, a voxel is unfamiliar.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float
-
-from estimate.qtmnet.features import Features
-from estimate.qtmnet.time_basis import NODES
 
 ODD = 0.005
 
@@ -31,8 +28,7 @@ class Familiarity(NamedTuple):
     limit: Array | np.ndarray
 
     @staticmethod
-    def empty() -> "Familiarity":
-        n = len(NODES)
+    def empty(n: int) -> "Familiarity":
         return Familiarity(
             np.zeros(n, np.float32), np.eye(n, dtype=np.float32), np.ones(n, np.float32), np.ones((), np.float32)
         )
@@ -57,7 +53,7 @@ def distance(
     return jnp.mean(along**2 / (known.variance + noise_share[:, None] ** 2 * extra), axis=-1)
 
 
-def unfamiliar(known: Familiarity, seen: Features, gram: Float[Array, "n n"]) -> Bool[Array, " v"]:
-    """Which voxels lie outside."""
-    shapes = seen.voxel[:, : len(NODES)]
+def unfamiliar(known: Familiarity, seen: Any, gram: Float[Array, "n n"]) -> Bool[Array, " v"]:
+    """Which voxels lie outside. seen : their features, the curves' shapes first."""
+    shapes = seen.voxel[:, : known.mean.shape[0]]
     return distance(known, shapes, seen.noise / seen.level, gram) > known.limit

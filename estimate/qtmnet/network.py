@@ -1,4 +1,4 @@
-r"""QTMnet: perfusion from a scan's own curves, without an arterial input.
+r"""QTMnet: perfusion from a scan's own curves, without an arterial input. For contrast and for labelled water.
 
     encoder     each voxel alone: curve -> features
     context     all voxels of the scan, pooled by attention: what fed them, never seen but common to all
@@ -19,9 +19,7 @@ from jax import Array
 from jaxtyping import Bool, Float
 
 from estimate.conv3d import conv3d
-from estimate.qtmnet.features import SCAN_CHANNELS, VOXEL_CHANNELS
-from estimate.qtmnet.targets import OUTPUTS
-from estimate.qtmnet.time_basis import NODES
+from estimate.qtmnet.tracers import TRACERS, Tracer
 
 LEVELS = 3
 """Scales of the U-Net: 1, 2 and 4 voxels."""
@@ -32,7 +30,8 @@ class Architecture:
     """Widths. encoder, blocks : channels and residual blocks before and after the first context.
     heads, context : of the attention, and channels of what it gives.      decoder : channels.
     branch : channels of the U-Net at its `LEVELS`; empty without it.      rounds : contexts, one after the other.
-    told : whether it is given the arterial input, which QTMnet is not: for comparison (`told_input`)."""
+    told : whether it is given the arterial input, which QTMnet is not: for comparison (`told_input`).
+    tracer : what it looks at, a name of `TRACERS`."""
 
     encoder: int = 96
     blocks: int = 2
@@ -42,11 +41,16 @@ class Architecture:
     branch: tuple[int, ...] = (24, 48, 64)
     rounds: int = 2
     told: bool = False
+    tracer: str = "contrast"
+
+    @property
+    def sees(self) -> Tracer:
+        return TRACERS[self.tracer]
 
     @property
     def scan_channels(self) -> int:
         """What is said of the scan as a whole."""
-        return SCAN_CHANNELS + (len(NODES) if self.told else 0)
+        return self.sees.scan_channels + (self.sees.nodes if self.told else 0)
 
     @staticmethod
     def of(described: dict[str, Any]) -> "Architecture":
@@ -176,7 +180,7 @@ class QTMnet(nnx.Module):
     def __init__(self, shape: Architecture = Architecture(), *, rngs: nnx.Rngs):
         self.shape = shape
         width = shape.encoder
-        self.enter = nnx.Linear(VOXEL_CHANNELS + shape.scan_channels, width, rngs=rngs)
+        self.enter = nnx.Linear(shape.sees.voxel_channels + shape.scan_channels, width, rngs=rngs)
         self.encoder = nnx.List(
             [
                 nnx.List([Residual(width, shape.context if r else 0, rngs=rngs) for _ in range(shape.blocks)])
@@ -196,7 +200,7 @@ class QTMnet(nnx.Module):
         context = shape.context if shape.rounds else 0
         self.decoder = nnx.List([Residual(shape.decoder, context, rngs=rngs) for _ in range(2)])
         self.norm = nnx.RMSNorm(shape.decoder, rngs=rngs)
-        self.heads = nnx.Linear(shape.decoder, OUTPUTS, rngs=rngs)
+        self.heads = nnx.Linear(shape.decoder, shape.sees.outputs, rngs=rngs)
 
     def start(self, voxel: Float[Array, "*b v f"], scan: Float[Array, "*b g"]) -> Float[Array, "*b v c"]:
         """First features of every voxel."""

@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from estimate.qtmnet.loss import negative_log_likelihood
 from estimate.qtmnet.network import Architecture, QTMnet
-from estimate.qtmnet.stream import Example, patches, sets
+from estimate.qtmnet.stream import Examination, Example, patches, sets
 from estimate.training.loop import Loss
 from simulate.phantom_bank import Bank
 
@@ -28,7 +28,8 @@ def sets_loss(graph: Any, *, scans: int, voxels: int, side: int) -> Loss:
     """Loss over examinations of random voxels."""
 
     def loss(weights: Any, key: Array, data: tuple) -> tuple[Array, dict[str, Array]]:
-        return of_sets(graph, weights, sets(key, Bank._make([*data, side]), scans=scans, voxels=voxels))
+        bank, examination = Bank._make([*data, side]), nnx.merge(graph, weights).shape.sees.examination
+        return of_sets(graph, weights, sets(key, bank, examination, scans=scans, voxels=voxels))
 
     return loss
 
@@ -37,7 +38,8 @@ def patches_loss(graph: Any, *, scans: int, cube: int, beside: int, side: int) -
     """Loss over examinations of cubes with voxels from elsewhere beside them."""
 
     def loss(weights: Any, key: Array, data: tuple) -> tuple[Array, dict[str, Array]]:
-        batch = patches(key, Bank._make([*data, side]), scans=scans, side=cube, beside=beside)
+        bank, examination = Bank._make([*data, side]), nnx.merge(graph, weights).shape.sees.examination
+        batch = patches(key, bank, examination, scans=scans, side=cube, beside=beside)
         return of_patches(graph, weights, batch, cube)
 
     return loss
@@ -46,12 +48,13 @@ def patches_loss(graph: Any, *, scans: int, cube: int, beside: int, side: int) -
 def of_sets(graph: Any, weights: Any, batch: Example) -> tuple[Array, dict[str, Array]]:
     net = nnx.merge(graph, weights)
     outputs = net(batch.features.voxel, scan_channels(net, batch), batch.inside)
-    return negative_log_likelihood(outputs, batch.target, batch.weight)
+    return negative_log_likelihood(net.shape.sees, outputs, batch.target, batch.weight)
 
 
 def of_patches(graph: Any, weights: Any, batch: Example, cube: int) -> tuple[Array, dict[str, Array]]:
-    outputs = patch_outputs(nnx.merge(graph, weights), batch, cube)
-    return negative_log_likelihood(outputs, batch.target, batch.weight)
+    net = nnx.merge(graph, weights)
+    outputs = patch_outputs(net, batch, cube)
+    return negative_log_likelihood(net.shape.sees, outputs, batch.target, batch.weight)
 
 
 def scan_channels(net: QTMnet, batch: Example) -> Float[Array, "b g"]:
@@ -74,16 +77,18 @@ def patch_outputs(net: QTMnet, batch: Example, cube: int) -> Float[Array, "b v o
     return net(seen.voxel, scan_channels(net, batch), batch.inside, neighbourhood=neighbourhood)
 
 
-def validation(graph: Any, bank: Bank, *, seed: int, cube: int | None, scans: int = 64, voxels: int = 512) -> Any:
+def validation(
+    graph: Any, examination: Examination, bank: Bank, *, seed: int, cube: int | None, scans: int = 64, voxels: int = 512
+) -> Any:
     """A function of weights and stage: loss and errors over examinations that stay the same.
 
     cube : edge of the patches of the second stage, None where there is none.
     """
     key = jax.random.key(seed)
-    fixed = [jax.jit(lambda: sets(key, bank, scans=scans, voxels=voxels))()]
+    fixed = [jax.jit(lambda: sets(key, bank, examination, scans=scans, voxels=voxels))()]
     measure = [jax.jit(lambda w, b: of_sets(graph, w, b))]
     if cube is not None:
-        fixed.append(jax.jit(lambda: patches(key, bank, scans=scans, side=cube, beside=128))())
+        fixed.append(jax.jit(lambda: patches(key, bank, examination, scans=scans, side=cube, beside=128))())
         measure.append(jax.jit(lambda w, b: of_patches(graph, w, b, cube)))
 
     def validate(weights: Any, stage: int) -> dict[str, float]:

@@ -61,7 +61,7 @@ def load_trained(path: AnyPath = SHIPPED) -> Trained:
         raise InputError(path, "format", f"is {facts.get('format')!r}", f"give weights of the format {FORMAT!r}")
     shape = Architecture.of(facts["architecture"])
     graph, weights = nnx.split(nnx.eval_shape(lambda: QTMnet(shape, rngs=nnx.Rngs(0))))
-    like = {"weights": nnx.to_pure_dict(weights), "familiarity": Familiarity.empty()._asdict()}
+    like = {"weights": nnx.to_pure_dict(weights), "familiarity": Familiarity.empty(shape.sees.nodes)._asdict()}
     tree = jax.tree.map(jnp.asarray, load_tree(path, like))
     nnx.replace_by_pure_dict(weights, tree["weights"])
     return Trained(

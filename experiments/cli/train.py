@@ -1,4 +1,4 @@
-"""tracerflow train qtmnet"""
+"""tracerflow train qtmnet|qtmnet-asl"""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,12 +7,26 @@ from cyclopts import App, Parameter
 
 from experiments.cli.progress import progress_bar
 from experiments.train_config import config_help, read_config
-from experiments.train_qtmnet import WEIGHTS, train_qtmnet
+from experiments.train_qtmnet import train_qtmnet, weights_file
 from simulate.base.errors import InputError
 
 train_app = App(name="train", help="Estimators that learn from the simulator.", help_format="plaintext")
 
 Flag = Parameter(negative="")
+
+
+def _train(tracer: str, config: Path | None, out: Path | None, resume: bool, print_config: bool) -> int:
+    if print_config:
+        print(config_help(tracer))
+        return 0
+    if out is None:
+        raise InputError("--out", "", "is missing", "name the folder to train in")
+    options = read_config(config, tracer)
+    with progress_bar() as progress:
+        trained = train_qtmnet(options, out, tracer=tracer, resume=resume, progress=progress)
+    covering = ", ".join(f"{name} {value:.2f}" for name, value in trained.widening.items())
+    print(f"weights in {out / weights_file(tracer)}; 90 % intervals are value ± q sigma with q: {covering}")
+    return 0
 
 
 @train_app.command(name="qtmnet")
@@ -37,14 +51,29 @@ def qtmnet(
     print_config
         Print every key with its default and range, and end.
     """
-    if print_config:
-        print(config_help())
-        return 0
-    if out is None:
-        raise InputError("--out", "", "is missing", "name the folder to train in")
-    options = read_config(config)
-    with progress_bar() as progress:
-        trained = train_qtmnet(options, out, resume=resume, progress=progress)
-    covering = ", ".join(f"{name} {value:.2f}" for name, value in trained.widening.items())
-    print(f"weights in {out / WEIGHTS}; 90 % intervals are value ± q sigma with q: {covering}")
-    return 0
+    return _train("contrast", config, out, resume, print_config)
+
+
+@train_app.command(name="qtmnet-asl")
+def qtmnet_asl(
+    config: Path | None = None,
+    /,
+    *,
+    out: Path | None = None,
+    resume: Annotated[bool, Flag] = False,
+    print_config: Annotated[bool, Flag] = False,
+) -> int:
+    """Train QTMnet for spin labelling on the same phantoms: a multi-delay series to CBF and arrival time.
+
+    Parameters
+    ----------
+    config
+        TOML file; without one, the defaults that --print-config prints (an hour on a CPU).
+    out
+        Folder for phantoms, checkpoint, log and weights.
+    resume
+        Go on from the folder's last checkpoint, as if nothing had happened.
+    print_config
+        Print every key with its default and range, and end.
+    """
+    return _train("water", config, out, resume, print_config)

@@ -18,8 +18,8 @@ from estimate.kinetic_fit import fit_kinetics
 from estimate.linear_least_squares import linear_2cxm
 from estimate.qtm import two_compartments
 from estimate.qtm.inversion import plasma_volume
-from estimate.qtmnet.inference import answer
-from estimate.qtmnet.maps import MAPS, parameters
+from estimate.qtmnet.contrast.inference import answer
+from estimate.qtmnet.contrast.maps import MAPS, parameters
 from estimate.qtmnet.weights import Trained
 from experiments.comparison.local_fit import local_fit
 from experiments.comparison.scans import HAEMATOCRIT, Examination

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key
 
-from estimate.qtmnet.stream import Acquisition, Scan, Voxels, acquire, draw_scan
+from estimate.qtmnet.contrast.examinations import Acquisition, Scan, acquire, draw_scan
+from estimate.qtmnet.stream import Voxels
 from simulate.base.types import Tissue
 from simulate.base.units import from_clinical
 from simulate.inlets import ANY_INLET, Inlet, draw_inlet, on_its_way, unseen_inlet

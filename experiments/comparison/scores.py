@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from estimate.qtmnet.maps import TO_ONE_SIGMA
+from estimate.qtmnet.calibration import TO_ONE_SIGMA
 from experiments.comparison.estimators import PARAMETERS, Found, derived
 from experiments.comparison.scans import REGIONS, Examination
 

@@ -16,7 +16,7 @@ import numpy as np
 from flax import nnx
 
 from estimate.kinetic_fit import fit_kinetics
-from estimate.qtmnet.inference import answer
+from estimate.qtmnet.contrast.inference import answer
 from estimate.qtmnet.weights import load_trained
 from simulate.aif import parker_aif
 from simulate.base.types import Tissue

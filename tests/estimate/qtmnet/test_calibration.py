@@ -6,11 +6,11 @@ import pytest
 
 from estimate.input_scale import InputScale
 from estimate.qtmnet.calibration import COVERAGE, weighted_quantile
+from estimate.qtmnet.contrast.features import ScanFacts
+from estimate.qtmnet.contrast.inference import Answer
+from estimate.qtmnet.contrast.maps import MAPS, parameters, status_of, warnings_of
+from estimate.qtmnet.contrast.targets import SCORED
 from estimate.qtmnet.familiarity import ODD, distance, learn
-from estimate.qtmnet.features import ScanFacts
-from estimate.qtmnet.inference import Answer
-from estimate.qtmnet.maps import MAPS, parameters, status_of, warnings_of
-from estimate.qtmnet.targets import SCORED
 from simulate.base.status import Status
 
 

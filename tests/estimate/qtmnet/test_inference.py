@@ -7,11 +7,14 @@ import pytest
 from flax import nnx
 
 from estimate.qtmnet import inference, tiles
+from estimate.qtmnet.contrast import inference as of_contrast
+from estimate.qtmnet.contrast.examinations import draw_scan, example
+from estimate.qtmnet.contrast.features import ScanFacts
+from estimate.qtmnet.contrast.targets import SCORED
+from estimate.qtmnet.contrast.time_basis import NODES
 from estimate.qtmnet.familiarity import Familiarity
-from estimate.qtmnet.features import ScanFacts
 from estimate.qtmnet.network import Architecture, QTMnet
-from estimate.qtmnet.stream import Voxels, draw_scan, example
-from estimate.qtmnet.targets import SCORED
+from estimate.qtmnet.stream import Voxels
 from estimate.qtmnet.weights import Trained, load_trained, save_trained
 from simulate.responses import KNOTS, TRUTHS, inlet_curve
 
@@ -32,7 +35,9 @@ def network():
         a + 0.1 * jax.random.normal(k, a.shape) / np.sqrt(max(a.shape[0], 1)) for a, k in zip(leaves, keys, strict=True)
     ]
     widening = dict.fromkeys(SCORED, 1.645)
-    return Trained(nnx.merge(graph, jax.tree.unflatten(structure, leaves)), True, widening, Familiarity.empty(), {})
+    return Trained(
+        nnx.merge(graph, jax.tree.unflatten(structure, leaves)), True, widening, Familiarity.empty(len(NODES)), {}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +60,7 @@ def ask(network, curves, mask, core=tiles.CORE, pieces=1):
             here = tuple(axis[part] for axis in where)
             yield here, curves[here]
 
-    found = inference.answer(network, blocks, mask.shape, STARTS, SPACING, core=core)
+    found = of_contrast.answer(network, blocks, mask.shape, STARTS, SPACING, core=core)
     value = np.full((*mask.shape, found.value.shape[1]), np.nan)
     value[where] = found.value
     return value, found
@@ -99,7 +104,8 @@ def test_tiles_make_no_seams(network, scan, monkeypatch):
 def test_the_order_of_voxels_and_the_size_of_blocks_do_not_matter(network, scan, monkeypatch):
     curves, mask = scan
     plain, _ = ask(network, curves, mask)
-    monkeypatch.setattr(inference, "_CHUNK", 1000)
+    monkeypatch.setattr(inference, "CHUNK", 1000)
+    monkeypatch.setattr(of_contrast, "CHUNK", 1000)
     jax.clear_caches()
     pieces, _ = ask(network, curves, mask, pieces=5)
     assert relative(pieces, plain) < 1e-4
@@ -115,7 +121,7 @@ def test_a_told_network_hears_at_work_what_it_heard_in_training():
         jax.random.key(0), Voxels(jnp.zeros((1, len(KNOTS))), jnp.ones(1), truth, jnp.zeros(1, int)), scan
     )  # fmt: skip
     arrival = trained.features.arrival
-    heard = inference._told(
+    heard = of_contrast._told(
         (fine + float(scan.onset), curve, float(scan.inlet.area)), ScanFacts(arrival, jnp.ones(()), jnp.ones(()))
     )
     np.testing.assert_allclose(heard, trained.told, atol=2e-3 * float(heard.max()))

@@ -7,8 +7,8 @@ import jax
 import numpy as np
 import pytest
 
-from estimate.qtmnet.inference import answer
-from estimate.qtmnet.targets import SCORED
+from estimate.qtmnet.contrast.inference import answer
+from estimate.qtmnet.contrast.targets import SCORED
 from estimate.qtmnet.weights import SHIPPED, load_trained
 from experiments.comparison.estimators import derived, qtmnet
 from experiments.comparison.scans import Condition, examine

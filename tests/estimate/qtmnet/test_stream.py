@@ -5,10 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from estimate.qtmnet.features import Frames, arrival_time, features, scan_facts
-from estimate.qtmnet.stream import TRAINING, Voxels, acquire, draw_scan, example, varied
-from estimate.qtmnet.targets import DELAY_UNIT, MEANS, OUTPUTS, SCORED, VESSEL_FLOOR, predicted, target
-from estimate.qtmnet.time_basis import NODES, hat_means, projection
+from estimate.qtmnet.contrast.examinations import TRAINING, acquire, draw_scan, example, varied
+from estimate.qtmnet.contrast.features import Frames, arrival_time, features, scan_facts
+from estimate.qtmnet.contrast.targets import DELAY_UNIT, MEANS, OUTPUTS, SCORED, VESSEL_FLOOR, predicted, target
+from estimate.qtmnet.contrast.time_basis import NODES, hat_means, projection
+from estimate.qtmnet.stream import Voxels
 from simulate.base.types import Tissue
 from simulate.inlets import AREA_WINDOW
 from simulate.kinetics import tissue_concentration

@@ -12,10 +12,10 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
+from estimate.qtmnet.hats import penalty
+
 NODES = np.array([-8, -4, -2, *range(0, 41, 2), 46, 54, 64, 76, 90, 110, 135, 165, 200, 250, 300], dtype=np.float64)
 """Seconds after arrival."""
-
-_FLAT, _SMOOTH = 1e-3, 2e-2
 
 
 def hat_means(start: Float[Array, " t"], duration: Float[Array, ""]) -> Float[Array, "t n"]:
@@ -44,13 +44,5 @@ def projection(
 ) -> Float[Array, "t n"]:
     """P with c = y P, of the frames whose `weight` is 1; those of weight 0 are not looked at."""
     means = hat_means(start, duration) * weight[:, None]
-    gram = means.T @ means + jnp.asarray(_penalty(), means.dtype)
+    gram = means.T @ means + jnp.asarray(penalty(NODES), means.dtype)
     return weight[:, None] * jnp.linalg.solve(gram, means.T).T
-
-
-def _penalty() -> np.ndarray:
-    count = NODES.size
-    first = np.diff(np.eye(count), axis=0)
-    gap = np.diff(NODES)
-    second = np.diff(first / gap[:, None], axis=0) * (gap[:-1] + gap[1:])[:, None] / 2
-    return _FLAT * first.T @ first + _SMOOTH * second.T @ second

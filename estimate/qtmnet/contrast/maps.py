@@ -4,17 +4,14 @@ import numpy as np
 
 from estimate.input_scale import InputScale
 from estimate.kinetic_fit import IDENTIFIABLE
-from estimate.qtmnet.calibration import COVERAGE
-from estimate.qtmnet.inference import Answer
-from estimate.qtmnet.stream import TRAINING
-from estimate.qtmnet.targets import SCALED, SCORED, VESSEL_FLOOR
+from estimate.qtmnet.calibration import TO_ONE_SIGMA
+from estimate.qtmnet.contrast.examinations import TRAINING
+from estimate.qtmnet.contrast.inference import Answer
+from estimate.qtmnet.contrast.targets import SCALED, SCORED, VESSEL_FLOOR
 from simulate.base.status import Status
 
 MAPS = tuple(name.replace("vp/ve", "vp_ve_ratio") for name in SCORED)
 """Names of the maps, in the order of `SCORED`."""
-
-TO_ONE_SIGMA = 1.6449
-"""Half a 90 % interval of a normal distribution, in standard deviations."""
 
 ODD_SHARE = 0.05
 
@@ -30,7 +27,6 @@ def parameters(answer: Answer, scale: InputScale, widening: dict[str, float]) ->
     A standard error is value x sigma, with sigma widened by the calibration and by the scale's own spread, so that
     value exp(± 1.645 stderr/value) covers 90 %; the delay's is in s.
     """
-    assert COVERAGE == 0.9
     found = {}
     per_area = answer.level / scale.area
     for i, (name, map_name) in enumerate(zip(SCORED, MAPS, strict=True)):

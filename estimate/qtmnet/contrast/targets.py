@@ -6,13 +6,12 @@ which may be 0), the logit of the extraction E, log |u|, and the delay after the
 MTT = (vp+ve)/Fp, vp/ve. Every quantity has its own standard deviation, of its logarithm (of the delay, in s).
 """
 
-from typing import NamedTuple
-
 import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float
 
+from estimate.qtmnet.prediction import Prediction, standard_deviation
 from simulate.base.units import from_clinical
 from simulate.inlets import POPULATION_AREA
 
@@ -34,15 +33,6 @@ VESSEL_FLOOR = 1.0
 PS_FLOOR = from_clinical("PS", 0.3)
 """Below this (at the population's input) PS leaves no trace in a curve, and is learnt as this."""
 
-_SPREAD = (-4.0, 1.5)
-
-
-class Prediction(NamedTuple):
-    """By `SCORED`: value (*v, q) - natural logarithm, but delay [s] -, and its standard deviation (*v, q)."""
-
-    value: Array
-    spread: Array
-
 
 def predicted(outputs: Float[Array, "*v o"]) -> Prediction:
     """Scale-free logarithms of all quantities from the network's outputs."""
@@ -54,10 +44,8 @@ def predicted(outputs: Float[Array, "*v o"]) -> Prediction:
     x["kep"] = x["Ktrans"] - x["ve"]
     x["MTT"] = jnp.logaddexp(x["vp"], x["ve"]) - x["Fp"]
     x["vp/ve"] = x["vp"] - x["ve"]
-    low, high = _SPREAD
-    raw = outputs[..., len(MEANS) :]
-    log_spread = low + (high - low) * jax.nn.sigmoid(raw - 1.0)
-    return Prediction(jnp.stack([x[name] for name in SCORED], axis=-1), jnp.exp(log_spread))
+    value = jnp.stack([x[name] for name in SCORED], axis=-1)
+    return Prediction(value, standard_deviation(outputs[..., len(MEANS) :]))
 
 
 def target(

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float
 
-from estimate.qtmnet.time_basis import NODES, projection
+from estimate.qtmnet.contrast.time_basis import NODES, projection
 from simulate.inlets import AREA_WINDOW
 
 ARRIVED = 0.1
@@ -161,3 +161,9 @@ def features(curves: Float[Array, "v t"], frames: Frames, facts: ScanFacts) -> F
         ]
     )
     return Features(channels, scan, level, noise, enhanced, facts.arrival, frames._replace(weight=weight))
+
+
+def gram(seen: Features) -> Float[Array, "n n"]:
+    """P^T P of the projection of a scan's frames on the nodes: how noise of the frames spreads over them."""
+    P = projection(seen.frames.start - seen.arrival, seen.frames.duration, seen.frames.weight)
+    return P.T @ P
