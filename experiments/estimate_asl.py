@@ -126,7 +126,8 @@ def _m0_beside(series: Path) -> Path:
 def _facts(asked: ASLFiles, exam: _Examination, found: ASLEstimate) -> dict[str, Any]:
     """All that is needed to know what the maps are and to make them again."""
     inside = found.status != int(Status.OUTSIDE)
-    scalars = {k: v for k, v in vars(asked.how).items() if k not in ("grey", "white")}
+    scalars = {k: v for k, v in vars(asked.how).items() if k not in ("grey", "white", "weights")}
+    scalars["weights"] = None if asked.how.weights is None else str(asked.how.weights)
     options = {k: str(v) if isinstance(v, Path) else v for k, v in vars(asked).items() if k != "how"} | scalars
     schemes = zip(found.differences.label_duration, found.differences.post_label_delay, strict=True)
     return {

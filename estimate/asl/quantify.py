@@ -1,6 +1,7 @@
 """An ASL series to maps: M0, differences, CBF by one delay or CBF and ATT by several. Draws nothing, reads no file."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from estimate.asl.differences import Differences, differences
 from estimate.asl.m0 import LONG, control_as_m0, included_m0, recovered
 from estimate.asl.multi_delay import LARGEST_CBF, fit_asl
+from estimate.asl.network import check_request, load, network_maps
 from estimate.asl.partial_volume import partial_volume_corrected
 from estimate.asl.white_paper import EQUATIONS, white_paper_cbf
 from estimate.kinetic_fit import IDENTIFIABLE
@@ -26,7 +28,7 @@ from simulate.base.status import Status
 from simulate.base.types import ASLProtocol, Maps
 from simulate.base.units import from_clinical
 
-METHODS = ("white_paper", "multi_delay")
+METHODS = ("white_paper", "multi_delay", "qtmnet")
 
 MASK_SHARE = 0.25
 """Of the 99th percentile of M0: voxels below it are taken for air where no mask is given."""
@@ -60,6 +62,7 @@ class ASLOptions:
     method : of `METHODS`, or None: by whether there are several delays.      model, arterial : see `fit_asl`.
     correct_m0 : divide an M0 of short TR by its recovery.
     grey, white : (*space) shares of tissue, for partial volume correction.
+    weights : file of a QTMnet for labelled water, None for the one that ships.
     """
 
     method: str | None = None
@@ -71,6 +74,7 @@ class ASLOptions:
     partition_coefficient: float | None = None
     grey: Any = None
     white: Any = None
+    weights: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -106,29 +110,24 @@ def quantify(
     """
     found = differences(data, sidecar.protocol)
     method = options.method or ("multi_delay" if len(found.repeats) > 1 else "white_paper")
-    _check(method, found, options)
+    _check(method, found, sidecar.protocol.labelling, options)
     m0, constants = _m0(data, sidecar, calibration, options)
     protocol, more = _constants(sidecar, method, options)
     constants = _delays(found, sidecar) + more + constants
     mask = _default_mask(m0) if mask is None else mask
-    arrays: dict[str, np.ndarray] = {}
-    negative, inside = 0, int(mask.sum())
+    late = np.asarray(protocol.slice_times) if np.size(protocol.slice_times) else np.zeros(data.shape[2])
     lam = _value(constants, "λ")
-    t1t = T1_TISSUE if options.t1_tissue is None else options.t1_tissue
-    done = 0
-    late_by_slice = np.asarray(protocol.slice_times) if np.size(protocol.slice_times) else np.zeros(data.shape[2])
-    for late in np.unique(late_by_slice):  # all slices at once in 3-D, one by one in 2-D
-        where = np.nonzero(mask & (late_by_slice == late))
-        if progress is not None:
-            progress("quantifying", done, inside)
-        values, status, below = _voxels(found, where, m0[where], protocol, float(late), method, options, lam, t1t)
-        negative, done = negative + below, done + len(where[0])
-        scatter(arrays, mask.shape, where, values, status)
+    warnings = list(sidecar.warnings)
+    if method == "qtmnet":
+        arrays, doubts = _by_network(found, mask, m0, protocol, late, options, lam, progress)
+        warnings += doubts
+    else:
+        arrays = _by_slices(found, mask, m0, protocol, late, method, options, lam, progress)
     if options.grey is not None:
         arrays |= partial_volume_corrected(arrays["CBF"], options.grey, options.white, mask)
     status = arrays.pop("status").astype(np.int32)
-    share = negative / max(inside, 1)
-    warnings = list(sidecar.warnings)
+    below = np.where(np.isfinite(found.value[mask]).all(-1), found.value[mask].mean(-1), 0.0) < 0
+    share = float(np.mean(below)) if below.size else 0.0
     if share > SWAPPED:
         warnings.append(
             f"{100 * share:.0f} % of the voxels have less signal in control than in label: the two seem to be swapped."
@@ -139,13 +138,17 @@ def quantify(
     )  # fmt: skip
 
 
-def _check(method: str, found: Differences, options: ASLOptions) -> None:
+def _check(method: str, found: Differences, labelling: str, options: ASLOptions) -> None:
     if method not in METHODS:
         raise InputError("--method", method, "is no method", f"choose one of {', '.join(METHODS)}")
     if method == "white_paper" and len(found.repeats) > 1:
         raise InputError(
             "--method", method, f"takes one delay, and the series has {len(found.repeats)}", "use multi_delay"
         )
+    if method == "qtmnet":
+        check_request(found, labelling, arterial=options.arterial)
+    elif options.weights is not None:
+        raise InputError("--weights", method, "is for --method qtmnet", "leave it out")
     if method == "white_paper" and options.arterial:
         raise InputError("--arterial", method, "needs several delays", "leave it out")
     if (options.grey is None) != (options.white is None):
@@ -238,23 +241,67 @@ def _default_mask(m0: np.ndarray) -> np.ndarray:
 def _equation(method: str, protocol: ASLProtocol, options: ASLOptions) -> str:
     if method == "white_paper":
         return EQUATIONS[protocol.labelling]
+    if method == "qtmnet":
+        return "QTMnet, trained on labelled water carried through vessels and exchanged with tissue"
     arteries = " with label in arteries (aBV, aBAT)" if options.arterial else ""
     return f"{options.model} model of {protocol.labelling}{arteries}, fitted to all delays (simulate.asl.difference)"
 
 
+def _by_slices(
+    found: Differences, mask: np.ndarray, m0: np.ndarray, protocol: ASLProtocol, late: np.ndarray, method: str,
+    options: ASLOptions, lam: float, progress: Progress | None,
+) -> dict[str, np.ndarray]:  # fmt: skip
+    """Maps and status by a formula or fit: all slices at once in 3-D, one by one in 2-D. late : (z,) of slices [s]."""
+    arrays: dict[str, np.ndarray] = {}
+    done, inside = 0, int(mask.sum())
+    for seconds in np.unique(late):
+        where = np.nonzero(mask & (late == seconds))
+        if progress is not None:
+            progress("quantifying", done, inside)
+        done += len(where[0])
+        values, status = _voxels(found, where, m0[where], protocol, float(seconds), method, options, lam)
+        scatter(arrays, mask.shape, where, values, status)
+    return arrays
+
+
+def _by_network(
+    found: Differences, mask: np.ndarray, m0: np.ndarray, protocol: ASLProtocol, late: np.ndarray,
+    options: ASLOptions, lam: float, progress: Progress | None,
+) -> tuple[dict[str, np.ndarray], list[str]]:  # fmt: skip
+    """The same by QTMnet, which sees all slices at once, and what it doubts."""
+    arrays: dict[str, np.ndarray] = {}
+    where = np.nonzero(mask)
+    status = _unusable(found.value[where], m0[where])
+    nothing = np.full(len(status), np.nan)
+    scatter(arrays, mask.shape, where, dict.fromkeys(("CBF", "CBF_stderr", "ATT", "ATT_stderr"), nothing), status)
+    usable = tuple(axis[status == 0] for axis in where)
+    if not usable[0].size:
+        return arrays, []
+    maps = network_maps(
+        found, m0[usable], usable, late=late[usable[2]], label_efficiency=float(protocol.label_efficiency),
+        partition_coefficient=lam, t1_blood=float(protocol.t1_blood), trained=load(options.weights),
+        progress=None if progress is None else lambda done, total: progress("qtmnet", done, total),
+    )  # fmt: skip
+    scatter(arrays, mask.shape, usable, maps.values, maps.status)
+    return arrays, maps.warnings
+
+
+def _unusable(value: np.ndarray, m0: np.ndarray) -> np.ndarray:
+    """(v,) bits of voxels without finite differences or M0."""
+    finite, sound = np.isfinite(value).all(-1), np.isfinite(m0) & (m0 > 0)
+    return (np.where(finite, 0, int(Status.NOT_FINITE)) | np.where(sound, 0, int(Status.NO_SIGNAL))).astype(np.int32)
+
+
 def _voxels(
     found: Differences, where: tuple, m0: np.ndarray, protocol: ASLProtocol, late: float, method: str,
-    options: ASLOptions, lam: float, t1t: float,
-) -> tuple[dict[str, Any], np.ndarray, int]:  # fmt: skip
-    """Maps and status of voxels read out `late` [s] after the first slice; how many have a negative mean difference."""
+    options: ASLOptions, lam: float,
+) -> tuple[dict[str, Any], np.ndarray]:  # fmt: skip
+    """Maps and status of voxels read out `late` [s] after the first slice."""
     value, variance = found.value[where], found.variance[where]
-    finite = np.asarray(np.isfinite(value).all(-1))
-    sound = np.isfinite(m0) & (m0 > 0)
-    before = np.where(finite, 0, int(Status.NOT_FINITE)) | np.where(sound, 0, int(Status.NO_SIGNAL))
-    m0 = np.where(sound, m0, 1.0)
+    before = _unusable(value, m0)
+    m0 = np.where(before & int(Status.NO_SIGNAL), 1.0, m0)
     delay = found.post_label_delay + late
-    value = np.where(finite[:, None], value, 0.0)
-    below = int(np.sum(value.mean(axis=-1) < 0))
+    value = np.where((before & int(Status.NOT_FINITE))[:, None], 0.0, value)
     pair = np.sqrt(variance * found.repeats)  # of one pair, at every delay
     if method == "white_paper":
         cbf, error = (
@@ -271,12 +318,13 @@ def _voxels(
         values = {"CBF": from_clinical("CBF", cbf), "CBF_stderr": from_clinical("CBF", error)}
         if found.repeats[0] == 1:  # nothing says how noisy a single pair is
             values.pop("CBF_stderr")
-        return values, status.astype(np.int32), below
+        return values, status.astype(np.int32)
     times = delay + (0.0 if protocol.labelling == "pasl" else found.label_duration)
     fit = fit_asl(
         value, times, m0=m0, labelling=protocol.labelling,
         label_duration=found.label_duration, label_efficiency=float(protocol.label_efficiency),
-        partition_coefficient=lam, t1_blood=float(protocol.t1_blood), t1_tissue=t1t, model=options.model,
+        partition_coefficient=lam, t1_blood=float(protocol.t1_blood),
+        t1_tissue=T1_TISSUE if options.t1_tissue is None else options.t1_tissue, model=options.model,
         arterial=options.arterial, repeats=found.repeats, sigma=_pooled(pair, found.repeats),
     )  # fmt: skip
     values = {
@@ -285,7 +333,7 @@ def _voxels(
     }  # fmt: skip
     if options.arterial:
         values |= {"aBV": fit.abv, "aBV_stderr": fit.stderr["aBV"], "aBAT": fit.abat}
-    return values, before.astype(np.int32) | fit.status, below
+    return values, before | fit.status
 
 
 def _pooled(pair: np.ndarray, repeats: np.ndarray) -> np.ndarray | None:

@@ -18,6 +18,9 @@ from simulate.base.files import AnyPath
 SHIPPED = Path(__file__).parent / "shipped" / "qtmnet.safetensors"
 """Trained by `tracerflow train qtmnet`; configuration, seed and log lie beside it."""
 
+SHIPPED_ASL = SHIPPED.with_name("qtmnet-asl.safetensors")
+"""Likewise, by `tracerflow train qtmnet-asl`."""
+
 FORMAT = "qtmnet 1"
 
 

@@ -102,7 +102,7 @@ def asl(
     /,
     *,
     out: Path,
-    method: Literal["white_paper", "multi_delay"] | None = None,
+    method: Literal["white_paper", "multi_delay", "qtmnet"] | None = None,
     model: Literal["recommended", "gkm", "two_compartment"] = "recommended",
     arterial: Annotated[bool, Flag] = False,
     m0: Path | None = None,
@@ -114,6 +114,7 @@ def asl(
     t1_blood: float | None = None,
     t1_tissue: float | None = None,
     partition_coefficient: float | None = None,
+    weights: Path | None = None,
     set_: Many = None,
 ) -> int:
     """Cerebral blood flow of an ASL series after BIDS: CBF, with several delays ATT, maps.json, maps.png, report.html.
@@ -125,7 +126,8 @@ def asl(
     out
         Folder for the results.
     method
-        white_paper (one delay) or multi_delay; by default what the delays allow.
+        white_paper (one delay), multi_delay, or qtmnet (three delays and more); by default the first or second, as the
+        delays allow.
     model
         Of multi_delay: recommended (label decays as in blood), gkm (as in tissue once it arrived), two_compartment.
     arterial
@@ -148,10 +150,14 @@ def asl(
         T1 of tissue [s], of gkm and two_compartment.
     partition_coefficient
         Of water between tissue and blood [mL/g].
+    weights
+        Of qtmnet: a file of `tracerflow train qtmnet-asl`; by default the network that ships.
     set_
         Field=value, over the sidecar's; may be repeated, and is recorded.
     """
-    how = ASLOptions(method, model, arterial, correct_m0, t1_blood, t1_tissue, partition_coefficient)
+    how = ASLOptions(
+        method, model, arterial, correct_m0, t1_blood, t1_tissue, partition_coefficient, weights=weights
+    )  # fmt: skip
     with progress_bar() as progress:
         found = estimate_asl(ASLFiles(series, out, how, m0, mask, context, grey, white, set_ or []), progress)
     print_asl(found, out)

@@ -4,9 +4,12 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+QUANTITIES = ("Fp", "PS", "vp", "ve", "CBF", "ATT")
+"""Those that are shown, where a network has them."""
+
 
 def training_figure(log: list[dict[str, Any]]) -> Figure:
-    """Loss and validation loss over steps; validation errors of the main parameters."""
+    """Loss and validation loss over steps; validation errors of the main parameters (ATT's in s)."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     left.plot([line["step"] for line in log], [line["loss"] for line in log], label="training")
@@ -17,7 +20,7 @@ def training_figure(log: list[dict[str, Any]]) -> Figure:
     left.set_ylim(values[0] - 0.1, values[int(0.9 * (len(values) - 1))] + 0.3)
     left.set(xlabel="step", ylabel="negative log-likelihood")
     left.legend()
-    for name in ("Fp", "PS", "vp", "ve"):
+    for name in (n for n in QUANTITIES if f"validation {n}" in log[-1]):
         right.plot(steps, [line[f"validation {name}"] for line in checked], "o-", ms=3, label=name)
     right.set(xlabel="step", ylabel="mean |log error|, validation", ylim=(0, None))
     right.legend()

@@ -57,7 +57,7 @@ class Features(NamedTuple):
 
 def sensitivity(delays: Delays, t1_blood: ArrayLike) -> Float[Array, " k"]:
     """g [s]: d per flow where all label has arrived and none has left the blood."""
-    t1 = jnp.asarray(t1_blood)
+    t1 = jnp.asarray(t1_blood, delays.post_label_delay.dtype)
     return -t1 * jnp.expm1(-delays.label_duration / t1) * jnp.exp(-delays.post_label_delay / t1)
 
 
@@ -86,7 +86,7 @@ def features(
     g = sensitivity(delays, t1_blood)
     precision = delays.repeats * g**2
     used = delays.repeats > 0
-    count = jnp.sum(used)
+    count = jnp.sum(used, dtype=precision.dtype)
     weight = precision * count / jnp.sum(precision)
     level, sure = levels(d, sigma, delays, t1_blood)
     level = jnp.maximum(level, sure)
