@@ -7,6 +7,7 @@ network was trained on. Every examination's scores are kept as one piece, so a k
 import json
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,14 @@ import jax
 import numpy as np
 
 from estimate.qtmnet.weights import SHIPPED, Trained, load_trained
-from experiments.comparison.estimators import PARAMETERS, automatic_input, derived, estimators
+from experiments.comparison.estimators import (
+    PARAMETERS,
+    automatic_input,
+    derived,
+    fast_estimators,
+    qtm,
+    slow_estimators,
+)
 from experiments.comparison.records import BASE, UNSEEN, Comparison
 from experiments.comparison.scans import LEAKY, Condition, Examination, examine
 from experiments.comparison.scores import input_errors, score
@@ -96,23 +104,28 @@ def run_qtmnet_vs_2cxm(
 
 
 def _jobs(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The base before the sweeps, and of it first one inlet for every phantom: what is there early says most."""
+    """The base before the sweeps, and of it first one inlet for every phantom by the fast estimators: what is there
+    early says most."""
+    base = {"sweep": BASE, "label": ""}
     for inlet in range(plan["inlets"]):
         for phantom in range(plan["phantoms"]):
             for generator in GENERATORS:
-                job = {"generator": generator, "sweep": BASE, "label": "", "phantom": phantom, "inlet": inlet}
-                yield job | {kind: inlet == 0 and phantom < plan[kind] for kind in ("slow", "qtm")}
-    for generator in GENERATORS:
-        for sweep in plan["sweeps"]:
+                yield base | {"generator": generator, "phantom": phantom, "inlet": inlet, "kind": "fast"}
+    for kind in ("slow", "qtm"):
+        for phantom in range(plan[kind]):
+            for generator in GENERATORS:
+                yield base | {"generator": generator, "phantom": phantom, "inlet": 0, "kind": kind}
+    for sweep in plan["sweeps"]:
+        for phantom in range(plan["sweep_phantoms"]):
             for label in SWEEPS[sweep]:
-                for phantom in range(plan["sweep_phantoms"]):
-                    job = {"generator": generator, "sweep": sweep, "label": label, "phantom": phantom, "inlet": 0}
-                    yield job | {"slow": False, "qtm": False}
+                for generator in GENERATORS:
+                    case = {"generator": generator, "sweep": sweep, "label": label}
+                    yield case | {"phantom": phantom, "inlet": 0, "kind": "fast"}
 
 
 def _piece(job: dict[str, Any]) -> str:
     parts = [_slug(job[name]) for name in ("generator", "sweep", "label")]
-    return "-".join([*parts, f"{job['phantom']:03d}", str(job["inlet"])]) + ".json"
+    return "-".join([*parts, f"{job['phantom']:03d}", str(job["inlet"]), job["kind"]]) + ".json"
 
 
 def _slug(text: str) -> str:
@@ -133,7 +146,7 @@ def _centre(banks: dict[str, Any]) -> dict[str, float]:
 def _examine_one(
     job: dict[str, Any], banks: dict[str, Any], centre: dict[str, float], trained: dict[str, Trained], seed: int
 ) -> dict[str, Any]:
-    """All estimators on one examination."""
+    """The job's kind of estimators on one examination."""
     bank, mixing = banks[job["generator"]], GENERATORS[job["generator"]]
     condition = Condition() if job["sweep"] == BASE else SWEEPS[job["sweep"]][job["label"]]
     scores: dict[str, Any] = {}
@@ -142,9 +155,12 @@ def _examine_one(
     errors: dict[str, float] = {}
     if condition.cell in (0.0, float(bank.cell[job["phantom"]])):
         exam = _examination(job, bank, condition, seed)
-        errors = input_errors(automatic_input(exam), exam)
-        cell = float(bank.cell[job["phantom"]]) if job["qtm"] else 0.0
-        chosen = estimators(mixing, centre, trained, slow=job["slow"], qtm_cell=cell)
+        errors = input_errors(automatic_input(exam), exam) if job["kind"] == "fast" else {}
+        chosen = {
+            "fast": lambda: fast_estimators(centre, trained),
+            "slow": lambda: slow_estimators(mixing),
+            "qtm": lambda: {"QTM": partial(qtm, float(bank.cell[job["phantom"]]))},
+        }[job["kind"]]()
         for name, estimator in chosen.items():
             begun = time.perf_counter()
             found = estimator(exam)

@@ -184,8 +184,11 @@ def constant(centre: dict[str, float], exam: Examination) -> Found:
     return {name: np.full(len(exam.scored), centre[name]) for name in PARAMETERS}
 
 
-def _slow(mixing: float) -> dict[str, Estimator]:
-    """Plug flow's model has no fast fit, nor has an input of each voxel's own."""
+def slow_estimators(mixing: float) -> dict[str, Estimator]:
+    """Those that take ten seconds and more: plug flow's model has no fast fit, nor has an input of each voxel's own.
+
+    mixing : of the truth, known to the floor alone.
+    """
     matched = FitModel("2cxm" if mixing == 1 else "dp", arterial_volume=True)
     return {
         "{2CXM, DP}, exact AIF, delay": partial(pooled_choice, exact_input),
@@ -195,15 +198,8 @@ def _slow(mixing: float) -> dict[str, Estimator]:
     }
 
 
-def estimators(
-    mixing: float, centre: dict[str, float], networks: dict[str, Trained], *, slow: bool = True, qtm_cell: float = 0.0
-) -> dict[str, Estimator]:
-    """All of them by name.
-
-    mixing : of the truth, known to the floor alone.      centre : the constant's answer.
-    slow : whether those are among them that take ten seconds and more.
-    qtm_cell : edge of a voxel [mm] for QTM, which takes half a minute; 0 leaves it out.
-    """
+def fast_estimators(centre: dict[str, float], networks: dict[str, Trained]) -> dict[str, Estimator]:
+    """Those that take a second or less. centre : the constant's answer."""
     found: dict[str, Estimator] = {name: partial(qtmnet, trained) for name, trained in networks.items()}
     if "QTMnet" in networks:
         for scale in ("vessels", "population"):
@@ -217,6 +213,4 @@ def estimators(
         "linear 2CXM, exact AIF": partial(linear, exact_input),
         "constant": partial(constant, centre),
         POPULATION_FLOOR: truth_at_population_scale,
-        **(_slow(mixing) if slow else {}),
-        **({"QTM": partial(qtm, qtm_cell)} if qtm_cell else {}),
     }

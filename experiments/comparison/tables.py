@@ -119,7 +119,9 @@ def _input_rows(found: Comparison) -> list[list[str]]:
     """The automatic input against the exact one."""
     rows = [["generator", "sweep", "value", "peak", "area", "arrival [s]", "found in"]]
     for generator, sweep, label in found.cases():
-        inputs = [r["automatic input"] for r in found.of(generator, sweep, label) if r["scores"]]
+        inputs = [
+            r["automatic input"] for r in found.of(generator, sweep, label) if r["scores"] and r["kind"] == "fast"
+        ]
         sound = [i for i in inputs if i]
         if not inputs:
             continue

@@ -95,7 +95,7 @@ def records():
                     for k, name in enumerate(names)
                 }
                 found.append(
-                    {"generator": "stirred (2CXM)", "sweep": sweep, "label": label, "phantom": phantom, "inlet": inlet,
+                    {"generator": "stirred (2CXM)", "sweep": sweep, "label": label, "phantom": phantom, "inlet": inlet, "kind": "fast",
                      "scores": scores, "seconds": dict.fromkeys(names, 1.0), "voxels": dict.fromkeys(names, 100),
                      "automatic input": {"peak": 0.9, "area": 1.0, "arrival": 0.1}}
                 )  # fmt: skip
