@@ -144,9 +144,18 @@ def _read(options: DCEOptions) -> _Examination:
     aif = _read_aif(options, image, sidecar, haematocrit, files) if _needs_aif(options) else "auto"
     if options.scale == "asl" and haematocrit is None:
         raise InputError(options.series, "Haematocrit", "is needed to turn CBF into plasma flow", _GIVE_HAEMATOCRIT)
-    cbf = None if options.cbf is None else read_map(options.cbf, image, "CBF map", files)
+    cbf = None if options.cbf is None else _read_cbf(options.cbf, image, files)
     files += [] if options.weights is None else [options.weights]
     return _Examination(series, sidecar, haematocrit or 0.0, t10, b1, mask, aif, cbf, files)
+
+
+def _read_cbf(path: Path, image: Image, files: list[Path]) -> np.ndarray:
+    """CBF where it can be believed: `estimate asl` says in the status map beside its CBF which voxels are sound."""
+    cbf = read_map(path, image, "CBF map", files)
+    status = path.with_name("status.nii.gz")
+    if not status.is_file():
+        return cbf
+    return np.where(read_map(status, image, "status map of the CBF", files) == 0, cbf, np.nan)
 
 
 def _with_baseline(series: Series) -> Series:

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from estimate.asl.differences import differences
 from estimate.asl.multi_delay import fit_asl
+from estimate.asl.network import network_maps
 from estimate.asl.white_paper import white_paper_cbf
 from estimate.input_scale import InputScale, asl_scale, population_scale
 from estimate.qtmnet.contrast.inference import answer
@@ -35,12 +36,16 @@ from simulate.base.units import to_clinical
 from simulate.dce import PROTON_DENSITY, PerfusedPhantom, simulate_dce, vascularise
 from simulate.inlets import draw_inlet
 from simulate.phantom import Region, tumour_phantom
+from simulate.phantom_bank import LATE
 from simulate.responses import LONGEST, inlet_curve
 
 PARAMETERS = ("Fp", "PS", "vp", "ve")
 REGIONS = {"tumour rim": Region.RIM, "grey matter": Region.GREY_MATTER, "white matter": Region.WHITE_MATTER}
-SCALES = ("population", "asl, white paper", "asl, multi-delay", "asl, true CBF", "true area")
-FLOWS = ("white paper, PLD 2 s", "multi-delay, recommended", "multi-delay, gkm")
+SCALES = ("population", "asl, white paper", "asl, multi-delay", "asl, QTMnet", "asl, true CBF", "true area")
+_FLOW_OF = {"asl, white paper": 0, "asl, multi-delay": 1, "asl, QTMnet": 3}
+"""Which of `FLOWS` gives a scale."""
+
+FLOWS = ("white paper, PLD 2 s", "multi-delay, recommended", "multi-delay, gkm", "QTMnet")
 SIZES = {"small": 4, "paper": 60}
 HAEMATOCRIT = 0.42
 TERMINALS = 2000
@@ -80,18 +85,28 @@ def _one(index: int, seed: int, trained: Trained) -> dict[str, Any]:
     """way -> region -> parameter -> (median |error|, median error) of one phantom."""
     draw, grow, dce, asl, inlet = jax.random.split(jax.random.fold_in(jax.random.key(seed), index), 5)
     mixing = float(np.random.default_rng([seed, index]).choice([0.0, 0.25, 0.5, 1.0]))
-    phantom = tumour_phantom(draw, shape=(16, 16, 16), grade=4, mixing=mixing)
+    late = float(np.random.default_rng([seed, index, 1]).uniform(*LATE["water"]))
+    phantom = tumour_phantom(draw, shape=(16, 16, 16), grade=4, mixing=mixing, late_feed=late)
     perfused = vascularise(grow, phantom, terminals=TERMINALS, haematocrit=HAEMATOCRIT)
     labelled = simulate_asl(asl, perfused, asl_protocol(DELAYS, t1_blood=1.65), sigma=SIGMA)
     flows = _flows(labelled)
+    truth = dict(labelled.truth.values)
     return _contrast(trained, perfused, flows, labelled, dce, inlet) | {
-        way: _against(perfused, {"CBF": cbf} | ({} if att is None else {"ATT": att}), dict(labelled.truth.values))
-        for way, (cbf, att) in flows.items()
+        way: _against(perfused, {"CBF": flow.cbf} | ({} if flow.att is None else {"ATT": flow.att}), truth)
+        for way, flow in flows.items()
     }
 
 
-def _flows(labelled: ASLSimulation) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
-    """(CBF [mL/100 g/min], ATT [s]) by way of measuring."""
+class Flow(NamedTuple):
+    """cbf (*space) [mL/100 g/min], att [s] where it is measured, and where the method itself calls its answer sound."""
+
+    cbf: np.ndarray
+    att: np.ndarray | None
+    sound: np.ndarray
+
+
+def _flows(labelled: ASLSimulation) -> dict[str, Flow]:
+    """By way of measuring."""
     protocol = labelled.protocol
     found = differences(np.asarray(labelled.data), protocol)
     common: dict[str, Any] = {"labelling": protocol.labelling, "label_efficiency": float(protocol.label_efficiency)}
@@ -101,19 +116,30 @@ def _flows(labelled: ASLSimulation) -> dict[str, tuple[np.ndarray, np.ndarray | 
         post_label_delay=found.post_label_delay[k], partition_coefficient=PARTITION_COEFFICIENT,
         t1_blood=protocol.t1_blood, **common,
     )  # fmt: skip
-    ways: dict[str, tuple[np.ndarray, np.ndarray | None]] = {FLOWS[0]: (np.asarray(single), None)}
-    for way, model in zip(FLOWS[1:], ("recommended", "gkm"), strict=True):
+    ways = {FLOWS[0]: Flow(np.asarray(single), None, np.asarray(single) > 0)}
+    for way, model in zip(FLOWS[1:3], ("recommended", "gkm"), strict=True):
         fit = fit_asl(
             found.value, found.label_duration + found.post_label_delay, m0=PROTON_DENSITY,
             label_duration=found.label_duration, t1_blood=float(protocol.t1_blood), model=model,
             repeats=found.repeats, **common,
         )  # fmt: skip
-        ways[way] = (np.asarray(fit.cbf), np.asarray(fit.att))
+        ways[way] = Flow(np.asarray(fit.cbf), np.asarray(fit.att), np.asarray(fit.status) == 0)
+    shape = found.value.shape[:3]
+    where = np.nonzero(np.ones(shape, bool))
+    maps = network_maps(
+        found, np.full(len(where[0]), PROTON_DENSITY), where, late=np.zeros(len(where[0])),
+        label_efficiency=float(protocol.label_efficiency), partition_coefficient=PARTITION_COEFFICIENT,
+        t1_blood=float(protocol.t1_blood),
+    )  # fmt: skip
+    cbf, att, status = (
+        a.reshape(shape) for a in (to_clinical("CBF", maps.values["CBF"]), maps.values["ATT"], maps.status)
+    )
+    ways[FLOWS[3]] = Flow(np.asarray(cbf), att, status == 0)
     return ways
 
 
 def _contrast(
-    trained: Trained, perfused: PerfusedPhantom, flows: dict[str, Any], labelled: ASLSimulation, key: Any, inlet: Any
+    trained: Trained, perfused: PerfusedPhantom, flows: dict[str, Flow], labelled: ASLSimulation, key: Any, inlet: Any
 ) -> dict[str, Any]:
     """Errors of QTMnet's parameters for every source of the scale."""
     drawn = draw_inlet(inlet, jnp.arange(LONGEST + 1))
@@ -130,15 +156,13 @@ def _contrast(
     flat = np.nan_to_num(np.asarray(concentration.data, np.float32)[where])
     found = answer(trained, lambda: [(where, flat)], shape, np.asarray(protocol.times), SPACING)
     plasma = np.exp(found.value[:, SCORED.index("Fp")]) * found.level
+    measured_flows = {way: flows[FLOWS[k]] for way, k in _FLOW_OF.items()}
+    cbf = {way: np.where(flow.sound, flow.cbf, np.nan) for way, flow in measured_flows.items()}
+    cbf["asl, true CBF"] = labelled.truth["CBF"]
     scales = {
         "population": population_scale(),
         "true area": InputScale(float(drawn.area), 0.0, "known"),
-        **{
-            way: asl_scale(plasma, np.asarray(cbf)[where], haematocrit=HAEMATOCRIT)
-            for way, cbf in zip(
-                SCALES[1:4], (flows[FLOWS[0]][0], flows[FLOWS[1]][0], labelled.truth["CBF"]), strict=True
-            )
-        },
+        **{way: asl_scale(plasma, flow[where], haematocrit=HAEMATOCRIT) for way, flow in cbf.items()},
     }
     truth = dict(measured.truth.values)
     out = {}
@@ -219,13 +243,13 @@ def joint_figure(rows: Sequence[Row]) -> Figure:
     table = {(row.way, row.region, row.parameter): row.error for row in rows}
     for k, way in enumerate(SCALES):
         heights = [table.get((way, "tumour rim", p), np.nan) for p in PARAMETERS]
-        left.bar(np.arange(len(PARAMETERS)) + 0.16 * (k - 2), heights, 0.15, label=way)
+        left.bar(np.arange(len(PARAMETERS)) + 0.14 * (k - 2.5), heights, 0.13, label=way)
     left.set_xticks(range(len(PARAMETERS)), PARAMETERS)
     left.set(ylabel="median |log error|", title="QTMnet in the tumour rim, by the source of its scale")
     left.legend(fontsize=7)
     for k, way in enumerate(FLOWS):
         heights = [table.get((way, r, "CBF"), np.nan) for r in REGIONS]
-        right.bar(np.arange(len(REGIONS)) + 0.25 * (k - 1), heights, 0.24, label=way)
+        right.bar(np.arange(len(REGIONS)) + 0.2 * (k - 1.5), heights, 0.19, label=way)
     right.set_xticks(range(len(REGIONS)), REGIONS)
     right.set(ylabel="median |log error| of CBF", title="Flow by spin labelling")
     right.legend(fontsize=7)

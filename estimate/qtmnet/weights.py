@@ -15,10 +15,10 @@ from estimate.training.checkpoint import load_tree, read_facts, save_tree
 from simulate.base.errors import InputError
 from simulate.base.files import AnyPath
 
-SHIPPED = Path(__file__).parent / "shipped" / "qtmnet.safetensors"
+SHIPPED = Path(__file__).parent / "shipped" / "qtmnet" / "qtmnet.safetensors"
 """Trained by `tracerflow train qtmnet`; configuration, seed and log lie beside it."""
 
-SHIPPED_ASL = SHIPPED.with_name("qtmnet-asl.safetensors")
+SHIPPED_ASL = Path(__file__).parent / "shipped" / "qtmnet-asl" / "qtmnet-asl.safetensors"
 """Likewise, by `tracerflow train qtmnet-asl`."""
 
 FORMAT = "qtmnet 1"

@@ -80,7 +80,8 @@ def dce(
     scale
         Of qtmnet and qtm: where absolute values come from; vessels takes the area of --aif, asl that of --cbf.
     cbf
-        Map of CBF [mL/100 g/min] on the series' grid, for --scale asl.
+        Map of CBF [mL/100 g/min] on the series' grid, for --scale asl; of a folder of `estimate asl` only voxels that
+        its status.nii.gz calls sound are used.
     weights
         Of qtmnet, as train qtmnet writes them; those that ship by default.
     set_

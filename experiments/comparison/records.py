@@ -15,8 +15,8 @@ UNSEEN = "inlet family"
 class Comparison:
     """All scores.
 
-    records : one per examination and kind of estimator: generator, sweep, label, phantom, inlet, kind, scores (estimator ->
-    region -> parameter -> measure), seconds and voxels by estimator, errors of the automatic input.
+    records : one per examination and kind of estimator: generator, sweep, label, phantom, inlet, kind, scores
+    (estimator -> region -> parameter -> measure), seconds and voxels by estimator, errors of the automatic input.
     """
 
     records: list[dict[str, Any]]

@@ -95,9 +95,9 @@ def records():
                     for k, name in enumerate(names)
                 }
                 found.append(
-                    {"generator": "stirred (2CXM)", "sweep": sweep, "label": label, "phantom": phantom, "inlet": inlet, "kind": "fast",
-                     "scores": scores, "seconds": dict.fromkeys(names, 1.0), "voxels": dict.fromkeys(names, 100),
-                     "automatic input": {"peak": 0.9, "area": 1.0, "arrival": 0.1}}
+                    {"generator": "stirred (2CXM)", "sweep": sweep, "label": label, "phantom": phantom, "inlet": inlet,
+                     "kind": "fast", "scores": scores, "seconds": dict.fromkeys(names, 1.0),
+                     "voxels": dict.fromkeys(names, 100), "automatic input": {"peak": 0.9, "area": 1.0, "arrival": 0.1}}
                 )  # fmt: skip
     return Comparison(found)
 

@@ -10,8 +10,9 @@ import pytest
 
 import simulate.base.nifti
 from experiments.cli import run
+from experiments.estimate_dce import _read_cbf
 from simulate.base.bids import write_sidecar
-from simulate.base.nifti import read_image, write_image
+from simulate.base.nifti import Image, read_image, write_image
 from simulate.base.status import Status
 from simulate.base.units import from_clinical
 from tests.phantom import AFFINE, CLOCK, HAEMATOCRIT, SHAPE, TIMES
@@ -248,3 +249,14 @@ def test_a_real_tumour(shared_data, tmp_path):
         assert np.isfinite(values(out, name)[inside]).mean() > 0.9, name
     assert 0 < np.nanmedian(values(out, "vp")) < 0.5
     assert -10 < np.nanmedian(values(out, "delay")) < 10
+
+
+def test_cbf_is_believed_where_its_own_status_says_so(tmp_path):
+    image = Image(np.zeros((3, 1, 1, 2)), np.eye(4), tmp_path / "dce.nii.gz")
+    write_image(tmp_path / "CBF.nii.gz", np.array([40.0, 50.0, 60.0]).reshape(3, 1, 1), np.eye(4))
+    files: list = []
+    np.testing.assert_array_equal(_read_cbf(tmp_path / "CBF.nii.gz", image, files).ravel(), [40, 50, 60])
+    bits = np.array([0, int(Status.AT_BOUND), 0]).reshape(3, 1, 1)
+    write_image(tmp_path / "status.nii.gz", bits, np.eye(4))
+    np.testing.assert_array_equal(_read_cbf(tmp_path / "CBF.nii.gz", image, files).ravel(), [40, np.nan, 60])
+    assert tmp_path / "status.nii.gz" in files

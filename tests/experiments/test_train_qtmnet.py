@@ -68,6 +68,21 @@ def test_training_makes_weights_that_work(tmp_path, capsys):
     assert "--resume" in capsys.readouterr().err
 
 
+@pytest.mark.float32
+def test_the_network_for_labelled_water_is_trained_alike(tmp_path, capsys):
+    config = configuration(tmp_path, steps=2, branch="[]")
+    assert run(["train", "qtmnet-asl", str(config), "--out", str(tmp_path / "out")]) == 0
+    assert "CBF" in capsys.readouterr().out
+    trained = load_trained(tmp_path / "out" / "qtmnet-asl.safetensors")
+    assert trained.network.shape.tracer == "water"
+    assert set(trained.widening) == {"CBF", "ATT"}
+    assert np.isfinite(trained.familiarity.limit)
+    facts = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert facts["provenance"]["command"] == "tracerflow train qtmnet-asl"
+    (tmp_path / "told.toml").write_text("[network]\ntold = true\n")  # there is no arterial input to tell
+    assert run(["train", "qtmnet-asl", str(tmp_path / "told.toml"), "--out", str(tmp_path / "other")]) == 2
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
