@@ -136,7 +136,8 @@ def write_bank(
 def read_bank(paths: Sequence[Path], *, tracer: str = "contrast") -> Bank:
     """Load phantoms (all of one size) into memory; 1.8 MB each at 16 voxels along an edge.
 
-    Raises InputError for a file whose responses were made at other knots, or phantoms of different size.
+    Raises InputError for a file whose responses were made at other knots or are not finite, or phantoms of different
+    size.
     """
     first = read_hdf5(paths[0])
     cells, knots = len(first["shape"]), TRACERS[tracer].KNOTS.size
@@ -146,6 +147,8 @@ def read_bank(paths: Sequence[Path], *, tracer: str = "contrast") -> Bank:
         tree = read_hdf5(path)
         if tree["shape"].shape != (cells, knots):
             raise InputError(path, "shape", f"is {tree['shape'].shape}, not {(cells, knots)}", "make the bank again")
+        if not np.isfinite(tree["peak"]).all():
+            raise InputError(path, "peak", "is not finite in some voxel", "delete the file and make the bank again")
         shape[i] = tree["shape"]
         for name, values in rest.items():
             values.append(tree[name][0] if name == "cell" else tree[name])

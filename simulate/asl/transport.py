@@ -32,7 +32,7 @@ from simulate.transport.bed import Bed
 from simulate.transport.engine import Contents, Residence, feed, filters, in_cells, summed
 from simulate.transport.readout import Readout
 from simulate.transport.residence import vessel
-from simulate.vessels.tree import multiply_along_paths, sum_to_root
+from simulate.vessels.tree import collect_to_root
 
 FREQUENCIES = 1024
 """A label switched on and off falls off slowly in s: the error goes with 1/frequencies, 5e-4 of the peak at 1,024."""
@@ -91,9 +91,8 @@ def label_transfer(
     through = jnp.asarray(flow.arteries.blood)[arteries.terminals] * vessels.shunt / (1 + vessels.shunt)
     entering = jax.ops.segment_sum(drained, bed.owner, vessels.terminals) + through[:, None] * arrived.terminals
     h, phi = filters(veins, flow.veins.blood_transit_time(veins), in_blood, residence)
-    passed = multiply_along_paths(veins, h)
-    collected = sum_to_root(veins, entering * passed[veins.terminals])
-    in_veins = phi * collected / passed / jnp.asarray(flow.veins.blood)[:, None]
+    collected = collect_to_root(veins, h, entering)
+    in_veins = phi * collected / jnp.asarray(flow.veins.blood)[:, None]
     return Contents(in_units, arrived.arteries, in_veins), collected[0]
 
 

@@ -24,7 +24,7 @@ from simulate.kinetics.capillaries import capillary_unit
 from simulate.transport.bed import Bed
 from simulate.transport.readout import Readout, read
 from simulate.transport.residence import mean_of_decay, vessel
-from simulate.vessels.tree import multiply_along_paths, sum_to_root
+from simulate.vessels.tree import collect_to_root, multiply_along_paths
 
 _BLOCK = 16  # frequencies at once: the arrays of a block stay in the cache
 
@@ -109,9 +109,8 @@ def transfer(bed: Bed, s: Array, *, residence: Residence = vessel) -> tuple[Cont
     shunted = (vessels.terminal_flow * vessels.shunt)[:, None] * at_terminal
     entering = jax.ops.segment_sum(drained, bed.owner, vessels.terminals) + shunted
     h, phi = filters(veins, flow.veins.transit_time(veins), s, residence)
-    passed = multiply_along_paths(veins, h)
-    collected = sum_to_root(veins, entering * passed[veins.terminals])
-    in_veins = phi * collected / passed / flow.veins.plasma[:, None]
+    collected = collect_to_root(veins, h, entering)
+    in_veins = phi * collected / flow.veins.plasma[:, None]
 
     def amount(volume, concentration):
         return jnp.asarray(volume) @ concentration

@@ -99,6 +99,24 @@ def sum_to_root(tree: Tree, at_terminals: Inexact[Array, "terminals *s"]) -> Ine
     return total.at[0].set(total[1])
 
 
+def collect_to_root(
+    tree: Tree, along: Inexact[Array, "n *s"], at_terminals: Inexact[Array, "terminals *s"]
+) -> Inexact[Array, "n *s"]:
+    r"""What reaches each node from the terminals below it, weakened by `along` in every vessel on the way:
+
+        x_node = at_terminals there + \sum_{children} along_{child} x_{child}
+
+    Nothing is divided by a product along a path, which falls below the smallest number where vessels weaken much.
+    """
+    total = jnp.zeros((tree.nodes, *at_terminals.shape[1:]), at_terminals.dtype)
+    total = total.at[tree.terminals].set(at_terminals)
+    along = along.at[0].set(0.0)  # nothing is above the root
+    for above in _doublings(tree):
+        total = total.at[above].add(along * total)
+        along = along * along[above]
+    return total
+
+
 def _doublings(tree: Tree) -> list[Array]:
     """Ancestors 1, 2, 4, ... steps above every node, the root beyond it."""
     above, steps = jnp.asarray(tree.parent), []

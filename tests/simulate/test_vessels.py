@@ -8,7 +8,7 @@ from simulate.base.errors import InputError
 from simulate.flow import solve_flow
 from simulate.vessels import Domain, Split, grow_tree, grow_vessels, make_irregular, with_radii
 from simulate.vessels.radii import MURRAY_EXPONENT
-from simulate.vessels.tree import distances, level_slices, sum_along_paths, sum_to_root
+from simulate.vessels.tree import collect_to_root, distances, level_slices, sum_along_paths, sum_to_root
 
 CELL = (1.0, 1.0, 1.5)
 
@@ -145,6 +145,29 @@ def test_sums_along_paths_and_to_the_root_are_adjoint(vessels):
     paths = np.asarray(sum_along_paths(tree, jax.numpy.asarray(along)))[tree.terminals]
     sums = np.asarray(sum_to_root(tree, jax.numpy.asarray(ends)))
     assert paths @ ends == pytest.approx(along[1:] @ sums[1:], rel=1e-12)
+
+
+def test_what_is_collected_is_that_of_the_children_weakened(vessels):
+    """Node by node, and where the product along a path is far below the smallest number."""
+    tree = vessels.veins
+    rng = np.random.default_rng(1)
+    weaken = rng.uniform(0.1, 1.0, tree.nodes) * np.exp(1j * rng.uniform(-3, 3, tree.nodes))
+    ends = rng.standard_normal(len(tree.terminals))
+
+    def node_by_node(weaken):
+        total = np.zeros(tree.nodes, complex)
+        total[tree.terminals] = ends
+        for node in range(tree.nodes - 1, 0, -1):  # children come after their parents
+            total[tree.parent[node]] += weaken[node] * total[node]
+        return total
+
+    found = collect_to_root(tree, jax.numpy.asarray(weaken), jax.numpy.asarray(ends.astype(complex)))
+    np.testing.assert_allclose(found, node_by_node(weaken), rtol=1e-12, atol=1e-12)
+    strong = (1e-12 * weaken).astype(np.complex64)
+    found = collect_to_root(tree, jax.numpy.asarray(strong), jax.numpy.asarray(ends.astype(np.complex64)))
+    assert np.isfinite(np.asarray(found)).all()
+    leaf = np.asarray(tree.terminals)
+    np.testing.assert_allclose(np.asarray(found)[leaf], ends, rtol=1e-6)
 
 
 def test_a_narrower_pressure_drop_makes_wider_vessels():
