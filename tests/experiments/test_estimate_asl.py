@@ -6,9 +6,11 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from estimate.qtmnet.weights import SHIPPED
 from experiments.cli import run
 from simulate.base.nifti import write_image
-from tests.asl_examination import AFFINE, CBF, M0, SHAPE, series, write
+from simulate.base.status import Status
+from tests.asl_examination import AFFINE, ATT, CBF, M0, SHAPE, series, write
 
 
 @pytest.fixture
@@ -38,6 +40,48 @@ def test_a_series_of_several_delays_becomes_maps_and_a_report(tmp_path, capsys):
         assert word in printed
 
 
+@pytest.mark.float32
+def test_a_network_makes_maps_of_the_same_series(tmp_path, capsys, without_pictures):
+    data, protocol = series(sigma=0.001)
+    data = data.copy()
+    data[0, 0, 0] = np.nan
+    path = write(tmp_path, data, protocol)
+    assert run(["estimate", "asl", str(path), "--out", str(tmp_path / "out"), "--method", "qtmnet"]) == 0
+    cbf, att, status = (read(tmp_path / "out", name) for name in ("CBF", "ATT", "status"))
+    bad = np.zeros(SHAPE, bool)
+    bad[0, 0, 0] = True
+    assert np.all(np.isnan(cbf) == bad)
+    assert status[0, 0, 0] & int(Status.NOT_FINITE)
+    # its truth is another model's, whose CBF differs by tens of percent; order and size must be right all the same
+    assert np.median(np.abs(np.log(cbf[~bad] / CBF[~bad]))) < 0.35
+    assert np.corrcoef(cbf[~bad], CBF[~bad])[0, 1] > 0.8
+    assert np.corrcoef(att[~bad], ATT[~bad])[0, 1] > 0.8
+    facts = json.loads((tmp_path / "out" / "maps.json").read_text())
+    assert "QTMnet" in facts["equation"]
+    assert "α, inversion" in facts["constants"]
+    assert "QTMnet" in capsys.readouterr().out
+
+
+@pytest.mark.float32
+@pytest.mark.parametrize(
+    ("change", "options", "words"),
+    [
+        ({}, ["--arterial"], "is an option of multi_delay"),
+        ({"labelling": "pasl"}, [], "was trained with pcasl"),
+        ({}, ["--weights", str(SHIPPED)], "for DCE"),
+        ({}, ["--weights", "none.safetensors"], "none.safetensors"),
+    ],
+)
+def test_what_the_network_cannot_do_is_refused(tmp_path, capsys, change, options, words):
+    data, protocol = series((1.0, 1.5, 2.0), pairs=1, **change)
+    path = write(tmp_path, data, protocol)
+    assert run(["estimate", "asl", str(path), "--out", str(tmp_path / "out"), "--method", "qtmnet", *options]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
 def test_m0_beside_the_series_is_found_with_its_own_tr(tmp_path, without_pictures):
     data, protocol = series((1.8,), pairs=2, model="recommended", m0_repetition_time=None)
     path = write(tmp_path, data, protocol, M0Type="Separate")
@@ -62,6 +106,8 @@ def test_grey_and_white_matter_are_separated(tmp_path, without_pictures):
     ("options", "words"),
     [
         (["--method", "white_paper"], "takes one delay"),
+        (["--method", "qtmnet"], "needs 3 delays and more, and the series has 2"),
+        (["--weights", "net.safetensors"], "is for --method qtmnet"),
         (["--m0", "x.nii.gz"], "M0Type is Included"),
         (["--grey", "grey.nii.gz"], "go together"),
         (["--set", "Nonsense=1"], "no known field"),
