@@ -44,7 +44,7 @@ def test_a_series_of_several_delays_becomes_maps_and_a_report(tmp_path, capsys):
 def test_a_network_makes_maps_of_the_same_series(tmp_path, capsys, without_pictures):
     data, protocol = series(sigma=0.001)
     data = data.copy()
-    data[0, 0, 0] = np.nan
+    data[0, 0, 0, -1] = np.nan  # not in M0, which makes the mask
     path = write(tmp_path, data, protocol)
     assert run(["estimate", "asl", str(path), "--out", str(tmp_path / "out"), "--method", "qtmnet"]) == 0
     cbf, att, status = (read(tmp_path / "out", name) for name in ("CBF", "ATT", "status"))
