@@ -224,6 +224,10 @@ def findings(rows: Sequence[Row]) -> list[str]:
         )
         if words:
             sentences.append(f"CBF in {region}, median |log error|: {words}.")
+        ways = [way for way in FLOWS if (way, region, "ATT") in table]
+        words = "; ".join(f"{way} {table[way, region, 'ATT'].error:.2f} s" for way in ways)
+        if words:
+            sentences.append(f"ATT in {region}, median |error|: {words}.")
     return sentences
 
 
@@ -238,7 +242,7 @@ def write_joint(out: Path, rows: Sequence[Row]) -> None:
 
 def joint_figure(rows: Sequence[Row]) -> Figure:
     """Left: QTMnet's errors by the source of its scale. Right: spin labelling's own errors of CBF by region."""
-    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    figure = Figure(figsize=(11, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     table = {(row.way, row.region, row.parameter): row.error for row in rows}
     for k, way in enumerate(SCALES):
@@ -246,11 +250,11 @@ def joint_figure(rows: Sequence[Row]) -> Figure:
         left.bar(np.arange(len(PARAMETERS)) + 0.14 * (k - 2.5), heights, 0.13, label=way)
     left.set_xticks(range(len(PARAMETERS)), PARAMETERS)
     left.set(ylabel="median |log error|", title="QTMnet in the tumour rim, by the source of its scale")
-    left.legend(fontsize=7)
+    left.legend(fontsize=7, ncols=3, loc="lower center", bbox_to_anchor=(0.5, -0.32))  # below: it covers no bar
     for k, way in enumerate(FLOWS):
         heights = [table.get((way, r, "CBF"), np.nan) for r in REGIONS]
         right.bar(np.arange(len(REGIONS)) + 0.2 * (k - 1.5), heights, 0.19, label=way)
     right.set_xticks(range(len(REGIONS)), REGIONS)
     right.set(ylabel="median |log error| of CBF", title="Flow by spin labelling")
-    right.legend(fontsize=7)
+    right.legend(fontsize=7, ncols=2, loc="lower center", bbox_to_anchor=(0.5, -0.32))
     return figure

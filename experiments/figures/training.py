@@ -4,8 +4,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-QUANTITIES = ("Fp", "PS", "vp", "ve", "CBF", "ATT")
-"""Those that are shown, where a network has them."""
+QUANTITIES = {"Fp": "Fp", "PS": "PS", "vp": "vp", "ve": "ve", "CBF": "CBF", "ATT": "ATT, mean |error| [s]"}
+"""Those that are shown, where a network has them, and in what words."""
 
 
 def training_figure(log: list[dict[str, Any]]) -> Figure:
@@ -21,7 +21,7 @@ def training_figure(log: list[dict[str, Any]]) -> Figure:
     left.set(xlabel="step", ylabel="negative log-likelihood")
     left.legend()
     for name in (n for n in QUANTITIES if f"validation {n}" in log[-1]):
-        right.plot(steps, [line[f"validation {name}"] for line in checked], "o-", ms=3, label=name)
+        right.plot(steps, [line[f"validation {name}"] for line in checked], "o-", ms=3, label=QUANTITIES[name])
     right.set(xlabel="step", ylabel="mean |log error|, validation", ylim=(0, None))
     right.legend()
     return figure

@@ -29,6 +29,7 @@ def test_sentences_and_files_follow_from_the_pieces(tmp_path):
     assert by["population", "grey matter", "Fp"].error == pytest.approx(0.11)
     assert "population 0.10; asl, white paper 0.20" in findings(rows)[0]
     assert "bias -0.10" in findings(rows)[2]
+    assert "QTMnet 0.15 s" in findings(rows)[3]
     write_joint(tmp_path, rows)
     for name in ("table.csv", "table.md", "joint.png"):
         assert (tmp_path / name).stat().st_size > 0
