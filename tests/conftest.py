@@ -41,7 +41,7 @@ def examination(phantom, tmp_path_factory):
     return folder
 
 
-MAPPINGS = 20_000
+MAPPINGS = 35_000
 """Memory mappings of this process at which compiled programs are dropped: each one holds several, and Linux gives a
 process 65,530 (vm.max_map_count); the next program after them would crash it."""
 
