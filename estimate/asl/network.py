@@ -11,6 +11,7 @@ from scipy.stats import chi2, norm
 
 from estimate.asl.differences import Differences
 from estimate.kinetic_fit import IDENTIFIABLE
+from estimate.qtmnet.familiarity import ODD_SHARE
 from estimate.qtmnet.inference import Progress
 from estimate.qtmnet.water.examinations import T1B, TRAINING
 from estimate.qtmnet.water.features import Delays
@@ -21,8 +22,6 @@ from simulate.base.status import Status
 
 FEWEST_DELAYS = 3
 """With fewer, nothing tells late arrival from little flow."""
-
-ODD_SHARE = 0.05
 
 VAGUE_ARRIVAL = 0.5
 """Standard error [s] above which an arrival time is not identifiable."""
@@ -66,8 +65,6 @@ def network_maps(
     label_efficiency : with background suppression.      trained : by default the network that ships.
     """
     trained = shipped() if trained is None else trained
-    if trained.network.shape.tracer != "water":
-        raise InputError("--weights", "tracer", "is contrast: these weights are for DCE", "give those of qtmnet-asl")
     to_d = partition_coefficient / (2 * label_efficiency * m0)
     delays = Delays(*(jnp.asarray(a, float) for a in (found.post_label_delay, found.label_duration, found.repeats)))
     got = answer(
@@ -90,11 +87,12 @@ def network_maps(
 @lru_cache(maxsize=1)
 def shipped() -> Trained:
     """The network that comes with the package."""
-    return load_trained(SHIPPED_ASL)
+    return load_trained(SHIPPED_ASL, tracer="water")
 
 
 def load(path: Path | None) -> Trained:
-    return shipped() if path is None else load_trained(path)
+    """A file of `tracerflow train qtmnet-asl`, or the network that comes with the package."""
+    return shipped() if path is None else load_trained(path, tracer="water")
 
 
 def noise_of_a_pair(found: Differences, where: tuple[np.ndarray, ...]) -> float:

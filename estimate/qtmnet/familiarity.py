@@ -18,6 +18,9 @@ from jaxtyping import Bool, Float
 
 ODD = 0.005
 
+ODD_SHARE = 0.05
+"""Share of a scan's voxels from which on the reader is warned of unfamiliar ones."""
+
 
 class Familiarity(NamedTuple):
     """mean (n,), directions (n, n) as columns, variance (n,) along them, and the limit () of d^2."""

@@ -54,8 +54,8 @@ def save_trained(path: AnyPath, trained: Trained) -> None:
     save_tree(path, tree, facts)
 
 
-def load_trained(path: AnyPath = SHIPPED) -> Trained:
-    """Read a network that `save_trained` wrote.
+def load_trained(path: AnyPath = SHIPPED, *, tracer: str = "contrast") -> Trained:
+    """Read a network that `save_trained` wrote, for this tracer.
 
     Raises InputError for any other file.
     """
@@ -63,6 +63,9 @@ def load_trained(path: AnyPath = SHIPPED) -> Trained:
     if facts.get("format") != FORMAT:
         raise InputError(path, "format", f"is {facts.get('format')!r}", f"give weights of the format {FORMAT!r}")
     shape = Architecture.of(facts["architecture"])
+    if shape.tracer != tracer:
+        kind, cure = ("ASL", "qtmnet") if tracer == "contrast" else ("DCE", "qtmnet-asl")
+        raise InputError(path, "tracer", f"is {shape.tracer}: these weights are for {kind}", f"give those of {cure}")
     graph, weights = nnx.split(nnx.eval_shape(lambda: QTMnet(shape, rngs=nnx.Rngs(0))))
     like = {"weights": nnx.to_pure_dict(weights), "familiarity": Familiarity.empty(shape.sees.nodes)._asdict()}
     tree = jax.tree.map(jnp.asarray, load_tree(path, like))

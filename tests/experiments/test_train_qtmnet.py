@@ -73,7 +73,7 @@ def test_the_network_for_labelled_water_is_trained_alike(tmp_path, capsys):
     config = configuration(tmp_path, steps=2, branch="[]")
     assert run(["train", "qtmnet-asl", str(config), "--out", str(tmp_path / "out")]) == 0
     assert "CBF" in capsys.readouterr().out
-    trained = load_trained(tmp_path / "out" / "qtmnet-asl.safetensors")
+    trained = load_trained(tmp_path / "out" / "qtmnet-asl.safetensors", tracer="water")
     assert trained.network.shape.tracer == "water"
     assert set(trained.widening) == {"CBF", "ATT"}
     assert np.isfinite(trained.familiarity.limit)

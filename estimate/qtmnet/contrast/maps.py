@@ -8,12 +8,11 @@ from estimate.qtmnet.calibration import TO_ONE_SIGMA
 from estimate.qtmnet.contrast.examinations import TRAINING
 from estimate.qtmnet.contrast.inference import Answer
 from estimate.qtmnet.contrast.targets import SCALED, SCORED, VESSEL_FLOOR
+from estimate.qtmnet.familiarity import ODD_SHARE
 from simulate.base.status import Status
 
 MAPS = tuple(name.replace("vp/ve", "vp_ve_ratio") for name in SCORED)
 """Names of the maps, in the order of `SCORED`."""
-
-ODD_SHARE = 0.05
 
 _FLAGS = {
     "Fp": Status.FP_NOT_IDENTIFIABLE, "PS": Status.PS_NOT_IDENTIFIABLE, "vp": Status.VP_NOT_IDENTIFIABLE,

@@ -18,14 +18,13 @@ from estimate.qtmnet.weights import Trained
 class Answer(NamedTuple):
     """Of v voxels. cbf : [mL/g/s]; its standard error is cbf x cbf_spread, so that cbf exp(± 1.645 spread) covers 90 %.
     att, att_spread : [s].      odd : whether a voxel's course over delays is unlike the training's.
-    clarity : () the scan's median b over its noise."""
+    """
 
     cbf: np.ndarray
     cbf_spread: np.ndarray
     att: np.ndarray
     att_spread: np.ndarray
     odd: np.ndarray
-    clarity: float
 
 
 def answer(
@@ -69,6 +68,4 @@ def answer(
     )  # fmt: skip
     sigma_of = {n: spread[:, i] * trained.widening[n] / TO_ONE_SIGMA for i, n in enumerate(SCORED)}
     cbf = np.exp(value[:, SCORED.index("CBF")]) * level
-    return Answer(
-        cbf, sigma_of["CBF"], value[:, SCORED.index("ATT")], sigma_of["ATT"], odd, float(jnp.exp(scan[-1]))
-    )  # fmt: skip
+    return Answer(cbf, sigma_of["CBF"], value[:, SCORED.index("ATT")], sigma_of["ATT"], odd)
