@@ -1,13 +1,13 @@
 """When does estimation without an arterial input win? QTMnet against 2CXM, and against what frames both.
 
 Estimators x generators (stirred capillaries, which 2CXM assumes, and plug flow) x conditions, on phantoms that no
-network was trained on. Every examination's scores are kept as one piece, so a killed run goes on where it stopped.
+network was trained on. The scores of every examination by every kind of estimator are kept as one piece, so a killed
+run goes on where it stopped, and another network, or other weights of the same, costs no fit again.
 """
 
 import json
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,18 @@ import numpy as np
 from estimate.qtmnet.weights import SHIPPED, Trained, load_trained
 from experiments.comparison.estimators import (
     PARAMETERS,
+    SCALES,
+    Found,
     automatic_input,
     derived,
     fast_estimators,
     qtm,
+    qtmnet,
     slow_estimators,
 )
 from experiments.comparison.records import BASE, UNSEEN, Comparison
 from experiments.comparison.scans import LEAKY, Condition, Examination, examine
-from experiments.comparison.scores import input_errors, score
+from experiments.comparison.scores import feed, input_errors, score
 from simulate.base.files import prepare_output_folder, sha256_of, write_atomically
 from simulate.base.pieces import run_pieces
 from simulate.phantom import Region
@@ -79,7 +82,8 @@ def run_qtmnet_vs_2cxm(
     report = progress or (lambda *_: None)
     paths = {"QTMnet": SHIPPED, **(networks or {})}
     trained = {name: load_trained(path) for name, path in paths.items()}
-    jobs = list(_jobs(plan))
+    versions = {name: sha256_of(path) for name, path in paths.items()}
+    jobs = list(_jobs(plan, versions))
     banks: dict[str, Any] = {}
     for name, mixing in GENERATORS.items():
         config = BankConfig(seed=seed, split="test", mixing=mixing, supply=True)
@@ -94,23 +98,28 @@ def run_qtmnet_vs_2cxm(
         record = _examine_one(jobs[index], banks, centre, trained, seed)
         write_atomically(path, json.dumps(record) + "\n")
 
-    config = {"size": size, "seed": seed, "networks": {name: sha256_of(path) for name, path in paths.items()}}
-    names = [_piece(job) for job in jobs]
     files = run_pieces(
-        folder / "scores", names, work, config=config, progress=lambda done, total: report("examinations", done, total)
-    )
+        folder / "scores", [_piece(job) for job in jobs], work, config={"size": size, "seed": seed},
+        progress=lambda done, total: report("examinations", done, total),
+    )  # fmt: skip
     records = [json.loads(path.read_text()) for path in files]
     return Comparison(records)
 
 
-def _jobs(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _jobs(plan: dict[str, Any], versions: dict[str, str]) -> Iterator[dict[str, Any]]:
     """The base before the sweeps, and of it first one inlet for every phantom by the fast estimators: what is there
-    early says most."""
+    early says most.
+
+    versions : checksum of the weights of every network; part of a job, since other weights are another job.
+    """
+    networks = [{"kind": "network", "network": name, "weights": version} for name, version in versions.items()]
+    quick = [*networks, {"kind": "fast"}]
     base = {"sweep": BASE, "label": ""}
     for inlet in range(plan["inlets"]):
         for phantom in range(plan["phantoms"]):
             for generator in GENERATORS:
-                yield base | {"generator": generator, "phantom": phantom, "inlet": inlet, "kind": "fast"}
+                for kind in quick:
+                    yield base | {"generator": generator, "phantom": phantom, "inlet": inlet, **kind}
     for kind in ("slow", "qtm"):
         for phantom in range(plan[kind]):
             for generator in GENERATORS:
@@ -120,12 +129,14 @@ def _jobs(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
             for label in SWEEPS[sweep]:
                 for generator in GENERATORS:
                     case = {"generator": generator, "sweep": sweep, "label": label}
-                    yield case | {"phantom": phantom, "inlet": 0, "kind": "fast"}
+                    for kind in quick:
+                        yield case | {"phantom": phantom, "inlet": 0, **kind}
 
 
 def _piece(job: dict[str, Any]) -> str:
     parts = [_slug(job[name]) for name in ("generator", "sweep", "label")]
-    return "-".join([*parts, f"{job['phantom']:03d}", str(job["inlet"]), job["kind"]]) + ".json"
+    which = [job["kind"], *([_slug(job["network"]), job["weights"][:12]] if job["kind"] == "network" else [])]
+    return "-".join([*parts, f"{job['phantom']:03d}", str(job["inlet"]), *which]) + ".json"
 
 
 def _slug(text: str) -> str:
@@ -149,26 +160,33 @@ def _examine_one(
     """The job's kind of estimators on one examination."""
     bank, mixing = banks[job["generator"]], GENERATORS[job["generator"]]
     condition = Condition() if job["sweep"] == BASE else SWEEPS[job["sweep"]][job["label"]]
-    scores: dict[str, Any] = {}
-    seconds: dict[str, float] = {}
-    voxels: dict[str, int] = {}
-    errors: dict[str, float] = {}
-    if condition.cell in (0.0, float(bank.cell[job["phantom"]])):
-        exam = _examination(job, bank, condition, seed)
-        errors = input_errors(automatic_input(exam), exam) if job["kind"] == "fast" else {}
-        chosen = {
-            "fast": lambda: fast_estimators(centre, trained),
-            "slow": lambda: slow_estimators(mixing),
-            "qtm": lambda: {"QTM": partial(qtm, float(bank.cell[job["phantom"]]))},
-        }[job["kind"]]()
+    record = {**job, "scores": {}, "seconds": {}, "voxels": {}, "automatic input": {}, "feed": {}}
+    if condition.cell not in (0.0, float(bank.cell[job["phantom"]])):
+        return record
+    exam = _examination(job, bank, condition, seed)
+    record["feed"] = feed(exam)
+
+    def keep(name: str, found: Found, begun: float, voxels: int) -> None:
+        record["seconds"][name] = time.perf_counter() - begun
+        record["voxels"][name] = voxels
+        record["scores"][name] = score(found, exam)
+
+    begun = time.perf_counter()
+    if job["kind"] == "network":
+        name = job["network"]
+        found = qtmnet(trained[name], exam, scales=SCALES if name == "QTMnet" else SCALES[:1])
+        for scale, values in found.items():
+            keep(name if scale == "known" else f"{name}, {scale} scale", values, begun, len(exam.curves))
+    elif job["kind"] == "qtm":
+        keep("QTM", qtm(float(bank.cell[job["phantom"]]), exam), begun, len(exam.curves))
+    else:
+        chosen = fast_estimators(centre) if job["kind"] == "fast" else slow_estimators(mixing)
         for name, estimator in chosen.items():
             begun = time.perf_counter()
-            found = estimator(exam)
-            seconds[name] = time.perf_counter() - begun
-            whole = name == "QTM" or name.split(",")[0] in trained
-            voxels[name] = len(exam.curves) if whole else len(exam.scored)
-            scores[name] = score(found, exam)
-    return {**job, "scores": scores, "seconds": seconds, "voxels": voxels, "automatic input": errors}
+            keep(name, estimator(exam), begun, len(exam.scored))
+        if job["kind"] == "fast":
+            record["automatic input"] = input_errors(automatic_input(exam), exam)
+    return record
 
 
 def _examination(job: dict[str, Any], bank: Any, condition: Condition, seed: int) -> Examination:

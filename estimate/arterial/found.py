@@ -94,7 +94,7 @@ def find_aif_among(
         raise _no_artery(f"no group of voxels reaches {LOWEST_PEAK} mmol/L")
     baseline = _baseline(curves)
     features = _first_pass(curves, times, baseline)
-    early = _early(features, where, np.median(np.diff(times)))
+    early = _early(features, where, float(np.median(np.diff(times))))
     group = _largest_group(early, where)
     if np.sum(group) < FEWEST:
         raise _no_artery(f"only {np.sum(group)} connected voxels look like an artery")

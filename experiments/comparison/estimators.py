@@ -4,7 +4,7 @@ What each is told of the input is in its name. QTMnet has no absolute scale of i
 which the fits are given with their input (`experiments.comparison.scores` also compares after one common factor).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -141,8 +141,12 @@ def etm_or_patlak(given: Input, exam: Examination) -> Found:
     return derived({name: np.asarray(values, float) for name, values in found.items()})
 
 
-def qtmnet(trained: Trained, exam: Examination, *, scale: str = "known") -> Found:
-    """The network, given the input's area (`known`), that of the picker's vessels, or the population's.
+SCALES = ("known", "vessels", "population")
+"""Where QTMnet's input area may come from: told, of the picker's vessels, the population's."""
+
+
+def qtmnet(trained: Trained, exam: Examination, *, scales: Sequence[str] = ("known",)) -> dict[str, Found]:
+    """The network's one answer, at each of the scales.
 
     One that is told the input gets the exact one.
     """
@@ -150,12 +154,19 @@ def qtmnet(trained: Trained, exam: Examination, *, scale: str = "known") -> Foun
     where = np.unravel_index(np.arange(len(exam.curves)), shape)
     aif = (*exact_input(exam), exam.area)
     found = answer(trained, lambda: [(where, exam.curves)], shape, exam.start, exam.spacing, aif=aif)
-    chosen = InputScale(exam.area, 0.0, "known") if scale == "known" else population_scale()
-    if scale == "vessels":
-        aif_found = _picked(exam)
-        if aif_found is None:
+    return {scale: _at_scale(found, scale, trained, exam) for scale in scales}
+
+
+def _at_scale(found: Any, scale: str, trained: Trained, exam: Examination) -> Found:
+    if scale == "known":
+        chosen = InputScale(exam.area, 0.0, "known")
+    elif scale == "vessels":
+        picked = _picked(exam)
+        if picked is None:
             return _nothing(exam)
-        chosen = vessel_scale(aif_found)
+        chosen = vessel_scale(picked)
+    else:
+        chosen = population_scale()
     values = parameters(found, chosen, trained.widening)
     return {f"{n}{s}": values[f"{n}{s}"][exam.scored] for n in MAPS for s in ("", "_stderr")}
 
@@ -198,13 +209,9 @@ def slow_estimators(mixing: float) -> dict[str, Estimator]:
     }
 
 
-def fast_estimators(centre: dict[str, float], networks: dict[str, Trained]) -> dict[str, Estimator]:
-    """Those that take a second or less. centre : the constant's answer."""
-    found: dict[str, Estimator] = {name: partial(qtmnet, trained) for name, trained in networks.items()}
-    if "QTMnet" in networks:
-        for scale in ("vessels", "population"):
-            found[f"QTMnet, {scale} scale"] = partial(qtmnet, networks["QTMnet"], scale=scale)
-    return found | {
+def fast_estimators(centre: dict[str, float]) -> dict[str, Estimator]:
+    """Those without a network that take a second or less. centre : the constant's answer."""
+    return {
         "2CXM, automatic AIF": partial(kinetic, automatic_input),
         "2CXM, automatic AIF, delay": partial(kinetic, automatic_input, fit_delay=True),
         "2CXM, exact AIF": partial(kinetic, exact_input),

@@ -16,7 +16,8 @@ class Comparison:
     """All scores.
 
     records : one per examination and kind of estimator: generator, sweep, label, phantom, inlet, kind, scores
-    (estimator -> region -> parameter -> measure), seconds and voxels by estimator, errors of the automatic input.
+    (estimator -> region -> parameter -> measure), seconds and voxels by estimator, errors of the automatic input, feed
+    (region -> see `experiments.comparison.scores.feed`).
     """
 
     records: list[dict[str, Any]]
@@ -45,14 +46,13 @@ class Comparison:
         *, keep_gaps: bool = False,
     ) -> list[float]:  # fmt: skip
         """One value per phantom that has the region, the mean over its inlets; with `keep_gaps` NaN for the others."""
-        by_phantom: dict[int, list[float]] = {}
-        for r in records:
-            own = by_phantom.setdefault(r["phantom"], [])
-            value = r["scores"].get(estimator, {}).get(region, {}).get(parameter, {}).get(measure)
-            if value is not None:
-                own.append(value)
-        means = [float(np.mean(v)) if v else float("nan") for _, v in sorted(by_phantom.items())]
+        found = [(r, r["scores"].get(estimator, {}).get(region, {}).get(parameter, {}).get(measure)) for r in records]
+        means = _by_phantom(found)
         return means if keep_gaps else [m for m in means if np.isfinite(m)]
+
+    def feeds(self, records: list[dict[str, Any]], region: str) -> list[float]:
+        """How spread the bolus is that feeds the region, one value per phantom; NaN where it has none."""
+        return _by_phantom([(r, r["feed"].get(region)) for r in records])
 
     def repeatability(self, records: list[dict[str, Any]], estimator: str, region: str, parameter: str) -> float:
         """CoV of a region's median over redraws of inlet and noise: rms over phantoms of the SD of its bias."""
@@ -68,3 +68,11 @@ class Comparison:
         """Median over examinations, of those that the estimator works on: all of a block, or the scored ones alone."""
         times = [r["seconds"][estimator] / r["voxels"][estimator] for r in records if estimator in r["seconds"]]
         return float(np.median(times)) if times else float("nan")
+
+
+def _by_phantom(found: list[tuple[dict[str, Any], float | None]]) -> list[float]:
+    """Means over the records of each phantom, NaN where none has a value."""
+    values: dict[int, list[float]] = {}
+    for record, value in found:
+        values.setdefault(record["phantom"], []).extend([] if value is None else [value])
+    return [float(np.mean(v)) if v else float("nan") for _, v in sorted(values.items())]

@@ -39,6 +39,18 @@ def score(found: Found, exam: Examination) -> dict[str, dict[str, dict[str, floa
     return out
 
 
+def feed(exam: Examination) -> dict[str, float]:
+    """region -> median over its voxels of ln(peak of what truly feeds a voxel / peak of the input): how far the vessels
+    on the way have spread the bolus, which a voxel's curve shows much as it shows a lower flow."""
+    whole = np.interp(exam.supply_times, exam.aif_times, exam.aif).max()
+    out = {}
+    for name, which in REGIONS.items():
+        inside = exam.region == int(which)
+        if inside.sum() >= FEWEST:
+            out[name] = float(np.median(np.log(exam.supply[inside].max(axis=1) / whole)))
+    return out
+
+
 def _measures(estimate: np.ndarray, truth: np.ndarray, stderr: np.ndarray | None) -> dict[str, float]:
     sound = np.isfinite(estimate) & (estimate > 0) & (truth > 0)
     failures = 1 - float(np.mean(sound))

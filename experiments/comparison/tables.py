@@ -61,6 +61,10 @@ def _every_row(found: Comparison, rng: np.random.Generator) -> Any:
                         yield [*(_cell(n) for n in names), *numbers, str(int(np.sum(sound)))]
 
 
+FEWEST_RIMS = 10
+"""Below which nothing is said of how errors go together."""
+
+
 def _rim_rows(found: Comparison, rng: np.random.Generator) -> list[list[str]]:
     """The rim in the base condition, one row for each generator and estimator."""
     more = [f"{p} {what}" for what in ("coverage", "repeatability") for p in MAIN]
@@ -164,7 +168,26 @@ def findings(found: Comparison) -> list[str]:
             f"factor): "
             f"lower in {', '.join(better) or 'nothing'}; not lower in {', '.join(worse) or 'nothing'}."
         )
+        sentences += _of_the_feed(found, generator)
     return sentences
+
+
+def _of_the_feed(found: Comparison, generator: str) -> list[str]:
+    """Whether the error in Fp is that of a bolus spread on its way to the rim."""
+    records = found.of(generator)
+    bias, error = (found.values(records, "QTMnet", RIM, "Fp", m, keep_gaps=True) for m in ("bias", ERROR))
+    spread, bias, error = np.array(found.feeds(records, RIM)), np.array(bias), np.array(error)
+    known = np.isfinite(spread) & np.isfinite(bias)
+    if known.sum() < FEWEST_RIMS:
+        return []
+    spread, bias, error = spread[known], bias[known], error[known]
+    sharp = spread > np.median(spread)
+    correlation = float(np.corrcoef(spread, bias)[0, 1])
+    return [
+        f"On {generator} truth QTMnet's bias in Fp goes with the peak that the bolus has lost on its way to the rim, "
+        f"r = {correlation:.2f} over {len(bias)} rims: median |log error| {error[sharp].mean():.3f} in the half that "
+        f"lost less than {100 * -np.expm1(np.median(spread)):.0f} %, {error[~sharp].mean():.3f} in the other."
+    ]
 
 
 def base_figure(found: Comparison) -> Figure:

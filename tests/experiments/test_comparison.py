@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 
 from estimate.input_scale import population_scale
+from estimate.qtmnet.weights import SHIPPED
+from experiments import qtmnet_vs_2cxm
 from experiments.comparison.estimators import automatic_input, derived, exact_input, kinetic, truth_at_population_scale
 from experiments.comparison.records import Comparison
 from experiments.comparison.scans import Condition, examine
-from experiments.comparison.scores import macro, ratio, score
+from experiments.comparison.scores import feed, macro, ratio, score
 from experiments.comparison.tables import findings, write_comparison
 from simulate.phantom import Region
 from simulate.phantom_bank import BankConfig, read_bank, write_bank
@@ -97,9 +99,29 @@ def records():
                 found.append(
                     {"generator": "stirred (2CXM)", "sweep": sweep, "label": label, "phantom": phantom, "inlet": inlet,
                      "kind": "fast", "scores": scores, "seconds": dict.fromkeys(names, 1.0),
-                     "voxels": dict.fromkeys(names, 100), "automatic input": {"peak": 0.9, "area": 1.0, "arrival": 0.1}}
+                     "voxels": dict.fromkeys(names, 100), "feed": {},
+                     "automatic input": {"peak": 0.9, "area": 1.0, "arrival": 0.1}}
                 )  # fmt: skip
     return Comparison(found)
+
+
+def test_a_bias_that_goes_with_the_feed_is_said(exam):
+    spread = feed(exam)["tumour rim"]
+    rim = exam.region == int(Region.RIM)
+    assert spread == pytest.approx(np.median(np.log(exam.supply[rim].max(1) / exam.aif.max())), abs=0.01)
+    assert spread < 0  # vessels only ever lower a peak
+    found = records().records
+    lost = np.linspace(-0.4, 0.0, 12)
+    many = []
+    for phantom, peak in enumerate(lost):
+        measures = {"bias": float(peak), "median |log error|": float(abs(peak))}
+        scores = {"QTMnet": {"tumour rim": {"Fp": measures}}}
+        more = {"phantom": phantom, "scores": scores, "feed": {"tumour rim": float(peak)}}
+        many += [{**found[0], **more}, {**found[0], "phantom": phantom, "scores": {}}]
+    sentence = findings(Comparison(many))[-1]
+    assert "r = 1.00 over 12 rims" in sentence
+    sharp, spread_out = np.abs(lost[6:]).mean(), np.abs(lost[:6]).mean()
+    assert f"{sharp:.3f} in the half that lost less than 18 %, {spread_out:.3f} in the other" in sentence
 
 
 def test_tables_figures_and_sentences_follow_from_the_records(tmp_path):
@@ -126,3 +148,20 @@ def test_tables_figures_and_sentences_follow_from_the_records(tmp_path):
         assert (tmp_path / name).stat().st_size > 0
     covered = (tmp_path / "coverage" / "table.csv").read_text()
     assert "tumour rim,Fp,0.115,0.111,0.119,2" in covered  # means over inlets are .11 and .12
+
+
+@pytest.mark.float32
+def test_another_network_costs_no_fit_again(tmp_path, monkeypatch):
+    """A study that is asked for again with one more network examines that one alone."""
+    tiny = {"phantoms": 1, "inlets": 1, "slow": 0, "qtm": 0, "sweep_phantoms": 1, "sweeps": ("motion step [voxels]",)}
+    monkeypatch.setitem(qtmnet_vs_2cxm.SIZES, "small", tiny)
+    monkeypatch.setattr(qtmnet_vs_2cxm, "BankConfig", lambda **given: BankConfig(**given, side=8, terminals=100))
+    first = qtmnet_vs_2cxm.run_qtmnet_vs_2cxm(tmp_path)
+    done = {path: path.stat().st_mtime_ns for path in (tmp_path / "scores").glob("*-*.json")}
+    assert len(done) == len(first.records) == 2 * 2 * 2  # of generators, conditions, kinds
+    again = qtmnet_vs_2cxm.run_qtmnet_vs_2cxm(tmp_path, networks={"another": SHIPPED})
+    assert len(again.records) == len(first.records) + 4
+    assert all(path.stat().st_mtime_ns == at for path, at in done.items())
+    assert {"QTMnet", "QTMnet, vessels scale", "another", "constant"} <= set(again.estimators())
+    for case in again.cases():
+        assert again.of(*case)[0]["feed"] == again.of(*case)[-1]["feed"]
