@@ -19,7 +19,8 @@ MEASURES = {
     "RMSE of logarithms": "",
     "SD of log error": "half of the 95 % limits of agreement is 1.96 of it",
     "CCC": "Lin's concordance of logarithms",
-    "coverage": "share of truths in the estimator's own 90 % interval",
+    "coverage": "share of truths in the estimator's own 90 % interval, where it states one",
+    "intervals": "share of voxels with such an interval",
     "failures": "share of voxels without a positive finite estimate",
 }
 """What is computed of every parameter, and in words."""
@@ -68,8 +69,11 @@ def _measures(estimate: np.ndarray, truth: np.ndarray, stderr: np.ndarray | None
         "failures": failures,
     }
     if stderr is not None:
+        stated = np.isfinite(stderr[sound])
         half = TO_ONE_SIGMA * stderr[sound] / estimate[sound]
-        found["coverage"] = float(np.mean(np.abs(error) <= half))
+        found["intervals"] = float(np.mean(stated))
+        if stated.sum() >= FEWEST:
+            found["coverage"] = float(np.mean((np.abs(error) <= half)[stated]))
     return {name: value for name, value in found.items() if np.isfinite(value)}
 
 

@@ -7,9 +7,10 @@ from estimate.kinetic_fit import IDENTIFIABLE
 from estimate.qtmnet.calibration import TO_ONE_SIGMA
 from estimate.qtmnet.contrast.examinations import TRAINING
 from estimate.qtmnet.contrast.inference import Answer
-from estimate.qtmnet.contrast.targets import SCALED, SCORED, VESSEL_FLOOR
+from estimate.qtmnet.contrast.targets import PS_FLOOR, SCALED, SCORED, VESSEL_FLOOR
 from estimate.qtmnet.familiarity import ODD_SHARE
 from simulate.base.status import Status
+from simulate.inlets import POPULATION_AREA
 
 MAPS = tuple(name.replace("vp/ve", "vp_ve_ratio") for name in SCORED)
 """Names of the maps, in the order of `SCORED`."""
@@ -20,14 +21,20 @@ _FLAGS = {
 }  # fmt: skip
 
 
+LEAKAGE = ("PS", "Ktrans", "kep", "E")
+"""Quantities that are learnt as if PS were never below its floor."""
+
+
 def parameters(answer: Answer, scale: InputScale, widening: dict[str, float]) -> dict[str, np.ndarray]:
     """Maps (v,) by name and NAME_stderr, in internal units.
 
     A standard error is value x sigma, with sigma widened by the calibration and by the scale's own spread, so that
-    value exp(± 1.645 stderr/value) covers 90 %; the delay's is in s.
+    value exp(± 1.645 stderr/value) covers 90 %; the delay's is in s. Where PS may be as low as the floor below which
+    it leaves no trace (`PS_FLOOR`), the values of `LEAKAGE` are upper limits, and their errors NaN.
     """
     found = {}
     per_area = answer.level / scale.area
+    tight = _tight(answer, widening)
     for i, (name, map_name) in enumerate(zip(SCORED, MAPS, strict=True)):
         sigma = answer.spread[:, i] * widening[name] / TO_ONE_SIGMA
         if name == "delay":
@@ -39,8 +46,15 @@ def parameters(answer: Answer, scale: InputScale, widening: dict[str, float]) ->
             value = np.maximum(value - VESSEL_FLOOR, 0.0)
         if name in SCALED:
             value, error = value * per_area, np.hypot(error * per_area, value * per_area * scale.spread)
-        found |= {map_name: value, f"{map_name}_stderr": error}
+        found |= {map_name: value, f"{map_name}_stderr": np.where(tight, np.nan, error) if name in LEAKAGE else error}
     return found
+
+
+def _tight(answer: Answer, widening: dict[str, float]) -> np.ndarray:
+    """Voxels whose interval of PS reaches down to the floor, which is one of PS times the input's area."""
+    i = SCORED.index("PS")
+    lowest = answer.level * np.exp(answer.value[:, i] - widening["PS"] * answer.spread[:, i])
+    return lowest < PS_FLOOR * POPULATION_AREA
 
 
 def unphysical(found: dict[str, np.ndarray]) -> np.ndarray:
@@ -49,13 +63,15 @@ def unphysical(found: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def status_of(answer: Answer, found: dict[str, np.ndarray], before: np.ndarray) -> np.ndarray:
-    """Bits of every voxel: `before` the network, without enhancement, unlike the training, not identifiable."""
+    """Bits of every voxel: `before` the network, without enhancement, unlike the training, not identifiable, PS as low
+    as can be seen."""
     status = before.astype(np.int32)
     status |= np.where(answer.enhanced, 0, int(Status.NO_SIGNAL)).astype(np.int32)
     status |= np.where(answer.odd | unphysical(found), int(Status.UNFAMILIAR), 0).astype(np.int32)
     for name, flag in _FLAGS.items():
-        vague = found[f"{name}_stderr"] > IDENTIFIABLE * found[name]
+        vague = ~(found[f"{name}_stderr"] <= IDENTIFIABLE * found[name])
         status |= np.where(vague, int(flag | Status.NOT_IDENTIFIABLE), 0).astype(np.int32)
+    status |= np.where(np.isnan(found["PS_stderr"]), int(Status.AT_BOUND), 0).astype(np.int32)
     return status
 
 

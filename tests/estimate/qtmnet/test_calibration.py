@@ -9,9 +9,10 @@ from estimate.qtmnet.calibration import COVERAGE, weighted_quantile
 from estimate.qtmnet.contrast.features import ScanFacts
 from estimate.qtmnet.contrast.inference import Answer
 from estimate.qtmnet.contrast.maps import MAPS, parameters, status_of, warnings_of
-from estimate.qtmnet.contrast.targets import SCORED
+from estimate.qtmnet.contrast.targets import PS_FLOOR, SCORED
 from estimate.qtmnet.familiarity import ODD, distance, learn
 from simulate.base.status import Status
+from simulate.inlets import POPULATION_AREA
 
 
 def test_a_quantile_of_ratios_covers_new_ones_of_the_same_kind():
@@ -75,6 +76,26 @@ def test_status_says_what_is_not_to_be_believed():
     assert status(spread=0.5) & Status.PS_NOT_IDENTIFIABLE
     assert status(odd=True) & Status.UNFAMILIAR
     assert status(enhanced=False) & Status.NO_SIGNAL
+
+
+def test_a_permeability_too_low_to_be_seen_is_an_upper_limit():
+    """PS A at the training's floor, whatever share of it the input's area is said to be."""
+    widening, names = dict.fromkeys(SCORED, 1.6449), ("PS", "Ktrans", "kep", "E")
+    i = SCORED.index("PS")
+    for area in (150.0, 300.0):
+        scale = InputScale(area, 0.3, "")
+        for times_floor, limit in ((1.1, True), (1.25, False)):  # exp(1.645 x 0.1) = 1.18
+            given = answer()
+            given.value[:, i] = np.log(times_floor * PS_FLOOR * POPULATION_AREA / 0.3)
+            found = parameters(given, scale, widening)
+            assert found["PS"] == pytest.approx(times_floor * PS_FLOOR * POPULATION_AREA / area, rel=1e-5)
+            for name in names:
+                assert np.all(np.isnan(found[f"{name}_stderr"]) == limit)
+            assert np.isfinite(found["Fp_stderr"]).all()
+            assert np.isfinite(found["ve_stderr"]).all()
+            status = status_of(given, found, np.zeros(8, np.int32))
+            expected = Status.AT_BOUND | Status.PS_NOT_IDENTIFIABLE if limit else Status.OK
+            assert np.all(status & (Status.AT_BOUND | Status.PS_NOT_IDENTIFIABLE) == expected)
 
 
 def warnings(given, times, area=150.0):

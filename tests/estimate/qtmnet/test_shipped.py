@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from estimate.qtmnet.contrast.inference import answer
-from estimate.qtmnet.contrast.targets import SCORED
+from estimate.qtmnet.contrast.targets import PS_FLOOR, SCORED
 from estimate.qtmnet.weights import SHIPPED, load_trained
 from experiments.comparison.estimators import derived, qtmnet
 from experiments.comparison.scans import Condition, examine
+from simulate.inlets import POPULATION_AREA
 from simulate.phantom import Region
 from simulate.phantom_bank import BankConfig, read_bank, write_bank
 
@@ -43,6 +44,20 @@ def test_they_are_small_and_say_where_they_come_from(trained):
     steps = facts["config"]["sets"]["steps"] + facts["config"]["patches"]["steps"]
     assert log[-1]["step"] == steps
     assert trained.facts["config"] == facts["config"]
+
+
+def test_they_know_an_intact_barrier_from_a_leaky_one(exams, trained):
+    """Where PS is below what a curve shows, it is an upper limit without an error; where it is clear of that, not."""
+    for exam in exams:
+        found, known = qtmnet(trained, exam)["known"], exam.region > 0
+        floor = PS_FLOOR * POPULATION_AREA / exam.area
+        limit = np.isnan(found["PS_stderr"])
+        intact, leaky = known & (exam.truth["PS"] < 0.7 * floor), known & (exam.truth["PS"] > 4 * floor)
+        assert intact.sum() > 30
+        assert leaky.sum() > 30
+        assert limit[intact].mean() > 0.9
+        assert limit[leaky].mean() < 0.05
+        assert np.mean(exam.truth["PS"][known & limit] < 1.5 * found["PS"][known & limit]) > 0.95
 
 
 def test_they_beat_any_constant_on_both_kinds_of_capillaries(exams, trained):
@@ -85,9 +100,9 @@ def test_turning_the_patient_hardly_changes_the_flow(exams, trained):
 
 def test_scale_is_exact(exams, trained):
     exam = exams[0]
-    plain = qtmnet(trained, exam)
+    plain = qtmnet(trained, exam)["known"]
     for factor in (0.5, 0.7, 1.4, 2.0):
-        scaled = qtmnet(trained, exam._replace(curves=(factor * exam.curves).astype(np.float32)))
+        scaled = qtmnet(trained, exam._replace(curves=(factor * exam.curves).astype(np.float32)))["known"]
         for name in ("Fp", "PS", "vp", "ve"):
             np.testing.assert_allclose(scaled[name], factor * plain[name], rtol=1e-5)
         for name in ("MTT", "kep", "E"):
