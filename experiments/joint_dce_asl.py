@@ -20,6 +20,7 @@ from estimate.asl.multi_delay import fit_asl
 from estimate.asl.network import network_maps
 from estimate.asl.white_paper import white_paper_cbf
 from estimate.input_scale import InputScale, asl_scale, population_scale
+from estimate.qtmnet.calibration import TO_ONE_SIGMA
 from estimate.qtmnet.contrast.inference import answer
 from estimate.qtmnet.contrast.maps import parameters
 from estimate.qtmnet.contrast.targets import SCORED
@@ -59,13 +60,15 @@ Progress = Callable[[int, int], None]
 
 class Row(NamedTuple):
     """What one way of scaling, or of measuring flow, does to one parameter in one region: means over phantoms of the
-    median |ln(estimate/truth)| and of the median ln(estimate/truth), and how many phantoms."""
+    median |ln(estimate/truth)| and of the median ln(estimate/truth), of the share of truths in QTMnet's 90 % intervals
+    (NaN of other estimates), and how many phantoms."""
 
     way: str
     region: str
     parameter: str
     error: float
     bias: float
+    coverage: float
     phantoms: int
 
 
@@ -82,7 +85,7 @@ def run_joint(out: Path, *, size: str = "small", seed: int = 0, progress: Progre
 
 
 def _one(index: int, seed: int, trained: Trained) -> dict[str, Any]:
-    """way -> region -> parameter -> (median |error|, median error) of one phantom."""
+    """way -> region -> parameter -> (median |error|, median error, coverage if there is an interval)."""
     draw, grow, dce, asl, inlet = jax.random.split(jax.random.fold_in(jax.random.key(seed), index), 5)
     mixing = float(np.random.default_rng([seed, index]).choice([0.0, 0.25, 0.5, 1.0]))
     late = float(np.random.default_rng([seed, index, 1]).uniform(*LATE["water"]))
@@ -92,17 +95,19 @@ def _one(index: int, seed: int, trained: Trained) -> dict[str, Any]:
     flows = _flows(labelled)
     truth = dict(labelled.truth.values)
     return _contrast(trained, perfused, flows, labelled, dce, inlet) | {
-        way: _against(perfused, {"CBF": flow.cbf} | ({} if flow.att is None else {"ATT": flow.att}), truth)
+        way: _against(perfused, {"CBF": flow.cbf} | ({} if flow.att is None else {"ATT": flow.att}), truth, flow.stderr)
         for way, flow in flows.items()
     }
 
 
 class Flow(NamedTuple):
-    """cbf (*space) [mL/100 g/min], att [s] where it is measured, and where the method itself calls its answer sound."""
+    """cbf (*space) [mL/100 g/min], att [s] where it is measured, where the method itself calls its answer sound, and
+    QTMnet's standard errors of CBF and ATT."""
 
     cbf: np.ndarray
     att: np.ndarray | None
     sound: np.ndarray
+    stderr: dict[str, np.ndarray] | None = None
 
 
 def _flows(labelled: ASLSimulation) -> dict[str, Flow]:
@@ -131,10 +136,13 @@ def _flows(labelled: ASLSimulation) -> dict[str, Flow]:
         label_efficiency=float(protocol.label_efficiency), partition_coefficient=PARTITION_COEFFICIENT,
         t1_blood=float(protocol.t1_blood),
     )  # fmt: skip
-    cbf, att, status = (
-        a.reshape(shape) for a in (to_clinical("CBF", maps.values["CBF"]), maps.values["ATT"], maps.status)
+    cbf, att = (
+        {end: np.asarray(to_clinical(name, maps.values[f"{name}{end}"])).reshape(shape) for end in ("", "_stderr")}
+        for name in ("CBF", "ATT")
     )
-    ways[FLOWS[3]] = Flow(np.asarray(cbf), att, status == 0)
+    ways[FLOWS[3]] = Flow(
+        cbf[""], att[""], maps.status.reshape(shape) == 0, {"CBF": cbf["_stderr"], "ATT": att["_stderr"]}
+    )
     return ways
 
 
@@ -168,15 +176,23 @@ def _contrast(
     out = {}
     for way in SCALES:
         values = parameters(found, scales[way], trained.widening)
-        maps = {n: np.asarray(to_clinical(n, values[n])).reshape(shape) for n in PARAMETERS}
-        out[way] = _against(perfused, maps, truth)
+        maps, stderr = (
+            {n: np.asarray(to_clinical(n, values[f"{n}{end}"])).reshape(shape) for n in PARAMETERS}
+            for end in ("", "_stderr")
+        )
+        out[way] = _against(perfused, maps, truth, stderr)
         error = float(np.log(scales[way].area / float(drawn.area)))
         out[way]["all"] = {"scale": [abs(error), error]}
     return out
 
 
-def _against(perfused: PerfusedPhantom, found: dict[str, Any], truth: dict[str, Any]) -> dict[str, Any]:
-    """region -> parameter -> [median |error|, median error]: logarithmic, but ATT's in s."""
+def _against(
+    perfused: PerfusedPhantom, found: dict[str, Any], truth: dict[str, Any], stderr: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """region -> parameter -> [median |error|, median error], with `stderr` also coverage: logarithmic, but ATT's in s.
+
+    stderr : of QTMnet; NaN where it states no interval.
+    """
     region = np.asarray(perfused.phantom.region)
     out: dict[str, Any] = {}
     for name, which in REGIONS.items():
@@ -192,6 +208,11 @@ def _against(perfused: PerfusedPhantom, found: dict[str, Any], truth: dict[str, 
                 # a flow below zero is as wrong as can be, and counts so
                 error = np.log(np.maximum(estimate, 1e-3 * np.median(true)) / np.where(true > 0, true, np.nan))
             out[name][parameter] = [float(np.nanmedian(np.abs(error))), float(np.nanmedian(error))]
+            if stderr is not None:
+                sigma = stderr[parameter][inside] / (1.0 if parameter == "ATT" else estimate)
+                stated = np.isfinite(sigma) & np.isfinite(error)
+                if stated.any():
+                    out[name][parameter].append(float(np.mean((np.abs(error) <= TO_ONE_SIGMA * sigma)[stated])))
     return out
 
 
@@ -202,8 +223,10 @@ def _rows(pieces: list[dict[str, Any]]) -> list[Row]:
             for parameter in (*PARAMETERS, "CBF", "ATT", "scale"):
                 both = [p[way][region][parameter] for p in pieces if parameter in p[way].get(region, {})]
                 if both:
-                    error, bias = np.mean(both, axis=0)
-                    rows.append(Row(way, region, parameter, float(error), float(bias), len(both)))
+                    error, bias = np.mean([b[:2] for b in both], axis=0)
+                    covered = [b[2] for b in both if len(b) > 2]
+                    coverage = float(np.mean(covered)) if covered else float("nan")
+                    rows.append(Row(way, region, parameter, float(error), float(bias), coverage, len(both)))
     return rows
 
 
@@ -228,13 +251,22 @@ def findings(rows: Sequence[Row]) -> list[str]:
         words = "; ".join(f"{way} {table[way, region, 'ATT'].error:.2f} s" for way in ways)
         if words:
             sentences.append(f"ATT in {region}, median |error|: {words}.")
+        stated = [table[FLOWS[3], region, name] for name in ("CBF", "ATT") if (FLOWS[3], region, name) in table]
+        words = " and ".join(f"{100 * r.coverage:.0f} % of {r.parameter}" for r in stated if np.isfinite(r.coverage))
+        if words:
+            sentences.append(f"In {region} QTMnet's 90 % intervals cover {words}.")
     return sentences
 
 
 def write_joint(out: Path, rows: Sequence[Row]) -> None:
     """table.csv, table.md and joint.png."""
-    head = ["way", "region", "parameter", "median |log error| (ATT: s)", "bias", "phantoms"]
-    cells = [[f'"{r.way}"', r.region, r.parameter, f"{r.error:.3f}", f"{r.bias:.3f}", str(r.phantoms)] for r in rows]
+    head = ["way", "region", "parameter", "median |log error| (ATT: s)", "bias", "coverage", "phantoms"]
+    cells = [
+        [
+            f'"{r.way}"', r.region, r.parameter, f"{r.error:.3f}", f"{r.bias:.3f}",
+            f"{r.coverage:.3f}" if np.isfinite(r.coverage) else "", str(r.phantoms),
+        ] for r in rows
+    ]  # fmt: skip
     write_table(prepare_output_folder(out), head, cells, findings(rows))
     with temporary_sibling(out / "joint.png") as path:
         joint_figure(rows).savefig(path, dpi=110)

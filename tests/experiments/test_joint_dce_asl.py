@@ -1,5 +1,6 @@
 """The joint experiment: sentences and tables follow from its pieces; one small piece is made."""
 
+import numpy as np
 import pytest
 
 from experiments import joint_dce_asl
@@ -16,7 +17,8 @@ def pieces():
             piece[way] = {r: {p: [0.1 * (i + 1) + 0.02 * k, -0.05] for p in ("Fp", "PS", "vp", "ve")} for r in regions}
             piece[way]["all"] = {"scale": [0.1 * i, 0.1 * i]}
         for way in FLOWS:
-            piece[way] = {r: {"CBF": [0.2, -0.1], "ATT": [0.15, 0.05]} for r in regions}
+            interval = [0.9 - 0.2 * k] if way == "QTMnet" else []
+            piece[way] = {r: {"CBF": [0.2, -0.1, *interval], "ATT": [0.15, 0.05, *interval]} for r in regions}
         found.append(piece)
     return found
 
@@ -30,6 +32,9 @@ def test_sentences_and_files_follow_from_the_pieces(tmp_path):
     assert "population 0.10; asl, white paper 0.20" in findings(rows)[0]
     assert "bias -0.10" in findings(rows)[2]
     assert "QTMnet 0.15 s" in findings(rows)[3]
+    assert findings(rows)[4] == "In tumour rim QTMnet's 90 % intervals cover 90 % of CBF and 90 % of ATT."
+    assert "cover 80 % of CBF" in findings(rows)[-1]
+    assert np.isnan(by["population", "tumour rim", "Fp"].coverage)
     write_joint(tmp_path, rows)
     for name in ("table.csv", "table.md", "joint.png"):
         assert (tmp_path / name).stat().st_size > 0
