@@ -1,8 +1,9 @@
 """When does estimation without an arterial input win? QTMnet against 2CXM, and against what frames both.
 
 Estimators x generators (stirred capillaries, which 2CXM assumes, and plug flow) x conditions, on phantoms that no
-network was trained on. The scores of every examination by every kind of estimator are kept as one piece, so a killed
-run goes on where it stopped, and another network, or other weights of the same, costs no fit again.
+network was trained on; networks also on phantoms with the training's mixture of capillaries. The scores of every
+examination by every kind of estimator are kept as one piece, so a killed run goes on where it stopped, and another
+network, or other weights of the same, costs no fit again.
 """
 
 import json
@@ -26,18 +27,19 @@ from experiments.comparison.estimators import (
     qtmnet,
     slow_estimators,
 )
-from experiments.comparison.records import BASE, UNSEEN, Comparison
+from experiments.comparison.records import BASE, MIXED, UNSEEN, Comparison
 from experiments.comparison.scans import LEAKY, Condition, Examination, examine
 from experiments.comparison.scores import feed, input_errors, score
 from simulate.base.files import prepare_output_folder, sha256_of, write_atomically
 from simulate.base.pieces import run_pieces
 from simulate.phantom import Region
-from simulate.phantom_bank import BankConfig, read_bank, write_bank
+from simulate.phantom_bank import Bank, BankConfig, read_bank, write_bank
 from simulate.responses import TRUTHS
 
 Progress = Callable[[str, int, int], None]
 
-GENERATORS = {"stirred (2CXM)": 1.0, "plug flow": 0.0}
+GENERATORS: dict[str, float | None] = {"stirred (2CXM)": 1.0, "plug flow": 0.0, MIXED: None}
+"""Capillaries of the truth, their `mixing`; None draws it for every phantom, as for those of the training."""
 
 SWEEPS: dict[str, dict[str, Condition]] = {
     "SNR": {f"{s:g}": Condition(snr=(s, s)) for s in (10.0, 20.0, 50.0, 100.0)},
@@ -84,15 +86,15 @@ def run_qtmnet_vs_2cxm(
     trained = {name: load_trained(path) for name, path in paths.items()}
     versions = {name: sha256_of(path) for name, path in paths.items()}
     jobs = list(_jobs(plan, versions))
-    banks: dict[str, Any] = {}
+    banks: dict[str, Bank] = {}
     for name, mixing in GENERATORS.items():
         config = BankConfig(seed=seed, split="test", mixing=mixing, supply=True)
         files = write_bank(
-            folder / "phantoms" / f"mixing-{mixing:g}", config, plan["phantoms"],
+            folder / "phantoms" / (MIXED if mixing is None else f"mixing-{mixing:g}"), config, plan["phantoms"],
             progress=lambda done, total, name=name: report(f"phantoms, {name}", done, total),
         )  # fmt: skip
         banks[name] = read_bank(files)
-    centre = _centre(banks)
+    centre = _centre([banks[name] for name in GENERATORS if name != MIXED])
 
     def work(index: int, path: Path) -> None:
         record = _examine_one(jobs[index], banks, centre, trained, seed)
@@ -113,24 +115,26 @@ def _jobs(plan: dict[str, Any], versions: dict[str, str]) -> Iterator[dict[str, 
     versions : checksum of the weights of every network; part of a job, since other weights are another job.
     """
     networks = [{"kind": "network", "network": name, "weights": version} for name, version in versions.items()]
-    quick = [*networks, {"kind": "fast"}]
+    quick = [
+        {"generator": generator, **kind}
+        for generator in GENERATORS
+        for kind in [*networks, *([] if generator == MIXED else [{"kind": "fast"}])]
+    ]
     base = {"sweep": BASE, "label": ""}
     for inlet in range(plan["inlets"]):
         for phantom in range(plan["phantoms"]):
-            for generator in GENERATORS:
-                for kind in quick:
-                    yield base | {"generator": generator, "phantom": phantom, "inlet": inlet, **kind}
+            for one in quick:
+                yield base | one | {"phantom": phantom, "inlet": inlet}
     for kind in ("slow", "qtm"):
         for phantom in range(plan[kind]):
             for generator in GENERATORS:
-                yield base | {"generator": generator, "phantom": phantom, "inlet": 0, "kind": kind}
-    for sweep in plan["sweeps"]:
-        for phantom in range(plan["sweep_phantoms"]):
+                if generator != MIXED:
+                    yield base | {"generator": generator, "phantom": phantom, "inlet": 0, "kind": kind}
+    for phantom in range(plan["sweep_phantoms"]):
+        for sweep in plan["sweeps"]:
             for label in SWEEPS[sweep]:
-                for generator in GENERATORS:
-                    case = {"generator": generator, "sweep": sweep, "label": label}
-                    for kind in quick:
-                        yield case | {"phantom": phantom, "inlet": 0, **kind}
+                for one in quick:
+                    yield one | {"sweep": sweep, "label": label, "phantom": phantom, "inlet": 0}
 
 
 def _piece(job: dict[str, Any]) -> str:
@@ -143,10 +147,10 @@ def _slug(text: str) -> str:
     return "".join(c if c.isalnum() or c == "." else "_" for c in text).strip("_") or "all"
 
 
-def _centre(banks: dict[str, Any]) -> dict[str, float]:
+def _centre(banks: list[Bank]) -> dict[str, float]:
     """What the constant answers: medians of the leaky rims of all test phantoms, better than any prior could know."""
     parts = []
-    for bank in banks.values():
+    for bank in banks:
         truth, region = np.asarray(bank.truth), np.asarray(bank.region)
         parts.append(truth[(region == int(Region.RIM)) & (truth[..., TRUTHS.index("PS")] > LEAKY)])
     rims = np.concatenate(parts)
@@ -155,10 +159,10 @@ def _centre(banks: dict[str, Any]) -> dict[str, float]:
 
 
 def _examine_one(
-    job: dict[str, Any], banks: dict[str, Any], centre: dict[str, float], trained: dict[str, Trained], seed: int
+    job: dict[str, Any], banks: dict[str, Bank], centre: dict[str, float], trained: dict[str, Trained], seed: int
 ) -> dict[str, Any]:
     """The job's kind of estimators on one examination."""
-    bank, mixing = banks[job["generator"]], GENERATORS[job["generator"]]
+    bank = banks[job["generator"]]
     condition = Condition() if job["sweep"] == BASE else SWEEPS[job["sweep"]][job["label"]]
     record = {**job, "scores": {}, "seconds": {}, "voxels": {}, "automatic input": {}, "feed": {}}
     if condition.cell not in (0.0, float(bank.cell[job["phantom"]])):
@@ -180,7 +184,9 @@ def _examine_one(
     elif job["kind"] == "qtm":
         keep("QTM", qtm(float(bank.cell[job["phantom"]]), exam), begun, len(exam.curves))
     else:
-        chosen = fast_estimators(centre) if job["kind"] == "fast" else slow_estimators(mixing)
+        chosen = (
+            fast_estimators(centre) if job["kind"] == "fast" else slow_estimators(float(bank.mixing[job["phantom"]]))
+        )
         for name, estimator in chosen.items():
             begun = time.perf_counter()
             keep(name, estimator(exam), begun, len(exam.scored))
@@ -189,7 +195,7 @@ def _examine_one(
     return record
 
 
-def _examination(job: dict[str, Any], bank: Any, condition: Condition, seed: int) -> Examination:
+def _examination(job: dict[str, Any], bank: Bank, condition: Condition, seed: int) -> Examination:
     """The same input and noise for both generators and all conditions, so that only what is asked about differs."""
     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed + 1), job["phantom"]), job["inlet"])
     return examine(key, bank, job["phantom"], condition)

@@ -7,6 +7,9 @@ import numpy as np
 
 BASE = "base"
 
+MIXED = "as in training"
+"""The generator whose capillaries are of all kinds that intervals were calibrated with: for networks alone."""
+
 UNSEEN = "inlet family"
 """The sweep to an input of a family that no network was trained with."""
 
@@ -23,7 +26,8 @@ class Comparison:
     records: list[dict[str, Any]]
 
     def generators(self) -> list[str]:
-        return list(dict.fromkeys(r["generator"] for r in self.records))
+        """Those on which estimators are compared."""
+        return list(dict.fromkeys(r["generator"] for r in self.records if r["generator"] != MIXED))
 
     def sweeps(self) -> list[str]:
         return list(dict.fromkeys(r["sweep"] for r in self.records))

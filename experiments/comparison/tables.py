@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.comparison.estimators import PARAMETERS, POPULATION_FLOOR
-from experiments.comparison.records import BASE, UNSEEN, Comparison
+from experiments.comparison.records import BASE, MIXED, UNSEEN, Comparison
 from experiments.comparison.scans import REGIONS
 from experiments.comparison.scores import MEASURES, macro, ratio
 from experiments.tables import write_table
@@ -169,7 +169,17 @@ def findings(found: Comparison) -> list[str]:
             f"lower in {', '.join(better) or 'nothing'}; not lower in {', '.join(worse) or 'nothing'}."
         )
         sentences += _of_the_feed(found, generator)
-    return sentences
+    return sentences + _of_the_intervals(found)
+
+
+def _of_the_intervals(found: Comparison) -> list[str]:
+    """Coverage on capillaries of the kinds that the intervals were calibrated with."""
+    records = found.of(MIXED)
+    shares = {p: found.values(records, "QTMnet", RIM, p, "coverage") for p in PARAMETERS}
+    if not any(shares.values()):
+        return []
+    words = ", ".join(f"{p} {100 * np.mean(v):.0f} %" for p, v in shares.items() if v)
+    return [f"With capillaries {MIXED}, QTMnet's 90 % intervals cover in {len(shares['Fp'])} rims: {words}."]
 
 
 def _of_the_feed(found: Comparison, generator: str) -> list[str]:

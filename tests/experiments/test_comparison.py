@@ -8,7 +8,7 @@ from estimate.input_scale import population_scale
 from estimate.qtmnet.weights import SHIPPED
 from experiments import qtmnet_vs_2cxm
 from experiments.comparison.estimators import automatic_input, derived, exact_input, kinetic, truth_at_population_scale
-from experiments.comparison.records import Comparison
+from experiments.comparison.records import MIXED, Comparison
 from experiments.comparison.scans import Condition, examine
 from experiments.comparison.scores import feed, macro, ratio, score
 from experiments.comparison.tables import findings, write_comparison
@@ -158,10 +158,14 @@ def test_another_network_costs_no_fit_again(tmp_path, monkeypatch):
     monkeypatch.setattr(qtmnet_vs_2cxm, "BankConfig", lambda **given: BankConfig(**given, side=8, terminals=100))
     first = qtmnet_vs_2cxm.run_qtmnet_vs_2cxm(tmp_path)
     done = {path: path.stat().st_mtime_ns for path in (tmp_path / "scores").glob("*-*.json")}
-    assert len(done) == len(first.records) == 2 * 2 * 2  # of generators, conditions, kinds
+    assert len(done) == len(first.records) == 2 * (2 * 2 + 1)  # conditions; generators and kinds; one for networks
     again = qtmnet_vs_2cxm.run_qtmnet_vs_2cxm(tmp_path, networks={"another": SHIPPED})
-    assert len(again.records) == len(first.records) + 4
+    assert len(again.records) == len(first.records) + 2 * 3
     assert all(path.stat().st_mtime_ns == at for path, at in done.items())
     assert {"QTMnet", "QTMnet, vessels scale", "another", "constant"} <= set(again.estimators())
+    assert again.generators() == ["stirred (2CXM)", "plug flow"]
+    assert {name for r in again.of(MIXED) for name in r["scores"]} == {
+        "QTMnet", "QTMnet, vessels scale", "QTMnet, population scale", "another",
+    }  # fmt: skip
     for case in again.cases():
         assert again.of(*case)[0]["feed"] == again.of(*case)[-1]["feed"]
