@@ -46,7 +46,8 @@ RANGES = {
     "peak": Scale(0, 1, "viridis", "peak"),
     "IAUC60": Scale(0, 30, "viridis", "IAUC$_{60}$"),
 }
-"""The same colours mean the same value in every scan. Spans brain and tumour; arteries exceed it.
+"""The same colours mean the same value in every scan, unless the bar says otherwise (`scale_of`). Spans brain and
+tumour; arteries exceed it.
 
 Flows and rates, fractions and amounts, and times each have their own perceptually uniform colour map.
 """
@@ -81,11 +82,25 @@ def shown_names(maps: Maps) -> list[str]:
     return [name for name in RANGES if name in maps.values] or list(maps.values)
 
 
+CROWDED = 0.25
+"""Share of voxels beyond the end of a fixed range that makes it too short to show anything."""
+
+
+_WIDEST = 8
+
+
 def scale_of(name: str, values: Any) -> Scale:
-    """Fixed scale of a parameter; for another map (rss, S0, a standard error) percentiles 1 to 99."""
-    if name in RANGES:
-        return RANGES[name]
+    """Fixed scale of a parameter, doubled as often as a map needs that exceeds it in more than `CROWDED` of its voxels,
+    which the label then says; for another map (rss, S0, a standard error) percentiles 1 to 99."""
     finite = np.asarray(values, float)[np.isfinite(values)]
+    if name in RANGES:
+        scale, factor = RANGES[name], 1
+        most = float(np.quantile(finite, 1 - CROWDED)) if finite.size else 0.0
+        while most > factor * scale.high and factor < _WIDEST:
+            factor *= 2
+        if factor == 1:
+            return scale
+        return scale._replace(high=factor * scale.high, symbol=f"{scale.symbol}, range \N{MULTIPLICATION SIGN}{factor}")
     low, high = np.percentile(finite, (1, 99)) if finite.size else (0.0, 1.0)
     return Scale(float(low), float(high) if high > low else float(low) + 1, "viridis", name)
 

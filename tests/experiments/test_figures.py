@@ -139,6 +139,16 @@ def test_a_map_without_fixed_range_spans_its_percentiles():
     assert constant.low < constant.high
 
 
+def test_a_fixed_range_that_most_voxels_exceed_is_doubled_and_says_so():
+    usual = RANGES["ve"]
+    assert scale_of("ve", np.r_[np.full(80, 0.3), np.full(20, 0.9)]) == usual
+    wide = scale_of("ve", np.r_[np.full(70, 0.3), np.full(30, 0.9), np.nan])
+    assert (wide.low, wide.high, wide.colours) == (usual.low, 2 * usual.high, usual.colours)
+    assert wide.symbol.endswith("range ×2")
+    assert scale_of("ve", np.full(9, np.nan)) == usual
+    assert scale_of("ve", np.full(9, 1e6)).high == 8 * usual.high
+
+
 def test_histogram_and_scatter_name_units():
     maps = some_maps()
     for figure in (histogram_figure(maps, NAMES), scatter_truth_figure(maps, maps, NAMES)):
