@@ -147,7 +147,12 @@ class _Row(NamedTuple):
 def _map_row(name: str, values: Any, estimated: np.ndarray, view: _View) -> _Row:
     scale = scale_of(name, np.asarray(values)[estimated])
     images = view.images(_only(values, estimated))
-    return _Row(scale.symbol, [_Group(images, view.titles(estimated.shape), _colours(scale), clinical_unit(name))])
+    return _Row(_label(scale), [_Group(images, view.titles(estimated.shape), _colours(scale), clinical_unit(name))])
+
+
+def _label(scale: Scale) -> str:
+    """The symbol; what else it says on a line of its own."""
+    return scale.symbol.replace(", ", "\n")
 
 
 _STEPS = (0.0, 5.0, 10.0, 20.0, 100 * IDENTIFIABLE, 100.0)  # % of the estimate
@@ -166,7 +171,7 @@ def _comparison_row(name: str, maps: Maps, truth: Maps, estimated: np.ndarray, v
     ]
     if f"{name}_stderr" in maps.values:
         groups.append(_uncertainty(estimate, maps[f"{name}_stderr"], view))
-    return _Row(scale.symbol, groups)
+    return _Row(_label(scale), groups)
 
 
 def _uncertainty(estimate: np.ndarray, stderr: Any, view: _View) -> _Group:
