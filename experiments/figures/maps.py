@@ -151,8 +151,8 @@ def _map_row(name: str, values: Any, estimated: np.ndarray, view: _View) -> _Row
 
 
 def _label(scale: Scale) -> str:
-    """The symbol; what else it says on a line of its own."""
-    return scale.symbol.replace(", ", "\n")
+    """The symbol; what else it says in lines below, since there is little room."""
+    return scale.symbol.replace(", range ", "\nrange\n")
 
 
 _STEPS = (0.0, 5.0, 10.0, 20.0, 100 * IDENTIFIABLE, 100.0)  # % of the estimate
