@@ -144,7 +144,7 @@ def _maps_section(report: Report) -> Section:
         "Maps",
         _png(maps_figure(maps, status=report.status, mask=report.mask)),
         f"Maps of {listed} on axial slices.",
-        f"{_orientation_words(maps)} Colour ranges are the same in every report; "
+        f"{_orientation_words(maps)} Colour ranges are the same in every report, unless a label names a wider one; "
         "grey voxels have no estimate. Slices are numbered from 0 as stored in the file.",
     )
 

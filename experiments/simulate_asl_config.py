@@ -8,7 +8,12 @@ from experiments.toml_config import Key, Sections, number, one_of, read_toml, se
 
 CONFIG: Sections = {
     "": {name: DCE[""][name] for name in ("seed", "phantoms")},
-    "phantom": DCE["phantom"] | {"water_exchange": Key(150.0, *number(0, 1e5, "mL/100 mL/min"))},
+    "phantom": DCE["phantom"]
+    | {
+        # with that of contrast much of the label would arrive after the last readout, and no method could see it
+        "late_feed": DCE["phantom"]["late_feed"]._replace(default=1.0),
+        "water_exchange": Key(150.0, *number(0, 1e5, "mL/100 mL/min")),
+    },
     "vessels": DCE["vessels"],
     "labelling": {
         "type": Key("pcasl", *one_of("pcasl", "casl", "pasl")),
@@ -29,7 +34,8 @@ CONFIG: Sections = {
         "frequencies": Key(1024, *number(64, 65536, "", whole=True)),
     },
 }
-"""Section -> key -> what it may hold. Phantom i has the vessels of `simulate dce`'s phantom i, seed and sizes alike."""
+"""Section -> key -> what it may hold. Phantom i has the vessels and the blood flow of `simulate dce`'s phantom i, seed
+and sizes alike; by default its blood arrives sooner."""
 
 
 def read_config(path: Path | None) -> dict[str, dict[str, Any]]:
