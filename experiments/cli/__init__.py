@@ -12,6 +12,7 @@ from experiments.cli.experiment import experiment
 from experiments.cli.simulate import simulate_app
 from experiments.cli.train import train_app
 from simulate.base.errors import InputError
+from simulate.base.runtime import keep_freed_memory
 from simulate.base.selfcheck import environment
 
 app = App(
@@ -50,4 +51,5 @@ def _say(message: str, code: int) -> int:
 
 
 def main() -> None:
+    keep_freed_memory()
     sys.exit(run())

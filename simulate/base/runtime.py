@@ -1,7 +1,9 @@
 """Settings of the numerical runtime that must stand before JAX compiles anything."""
 
+import ctypes
 import os
-from collections.abc import MutableMapping
+import platform
+from collections.abc import Mapping, MutableMapping
 
 _SCHEDULER = "xla_cpu_enable_concurrency_optimized_scheduler"
 
@@ -24,3 +26,23 @@ def prepare() -> None:
     from jaxlib.version import __version__
 
     avoid_known_hang(__version__, os.environ)
+
+
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -2, -4, -8
+"""Parameters of glibc's mallopt(3)."""
+
+
+def keep_freed_memory(environment: Mapping[str, str] = os.environ) -> bool:
+    """Let this process keep up to 2 GB that it has freed; whether that could be asked for.
+
+    XLA takes the scratch memory of a program anew at every call. glibc gives such large pieces back to the system
+    each time, which then has to fill every page with zeros again: a gradient step of QTMnet with 400 MB spends
+    almost half of its time on that. For programs of our own, as the command line; a library leaves its host's
+    memory alone. Without glibc, or where the user has set MALLOC_ variables, nothing is changed.
+    """
+    if platform.libc_ver()[0] != "glibc" or any(name.startswith("MALLOC_") for name in environment):
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    asked = {_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: 2**31 - 1, _M_TOP_PAD: 2**28, _M_ARENA_MAX: 1}
+    done = [mallopt(name, value) == 1 for name, value in asked.items()]  # all of them, whether one fails or not
+    return all(done)

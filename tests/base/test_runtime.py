@@ -1,13 +1,14 @@
 """The setting that keeps jaxlib 0.10.1 from hanging is made for it alone, and before JAX compiles."""
 
 import os
+import platform
 import subprocess
 import sys
 
 import pytest
 from jaxlib.version import __version__ as jaxlib_version
 
-from simulate.base.runtime import avoid_known_hang
+from simulate.base.runtime import avoid_known_hang, keep_freed_memory
 
 FLAG = "--xla_cpu_enable_concurrency_optimized_scheduler"
 
@@ -50,3 +51,39 @@ def test_a_fit_with_delay_and_arterial_volume_always_returns():
     done = subprocess.run([sys.executable, "-c", REPEATED_FIT], env=clean, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == (f"{FLAG}=false" if jaxlib_version == "0.10.1" else "")
+
+
+PAGES_PER_CALL = """
+import resource, sys
+import jax, jax.numpy as jnp
+from simulate.base.runtime import keep_freed_memory
+print(keep_freed_memory({}) if sys.argv[1] == "keep" else "")
+scratch = jax.jit(lambda x: jnp.sum(jnp.sort(x * x) * jnp.cumsum(x)))  # holds several copies of x
+x = jnp.ones(4_000_000)
+for _ in range(8):  # until the freed pieces fit
+    scratch(x).block_until_ready()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(4):
+    scratch(x).block_until_ready()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc's malloc")
+def test_scratch_memory_is_not_fetched_anew_at_every_call():
+    """A copy of x has 3,907 pages of 4 kB; kept, hardly any is new in later calls."""
+    pages = {}
+    for way in ("keep", "give back"):
+        command = [sys.executable, "-c", PAGES_PER_CALL, way]
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=clean)
+        assert done.returncode == 0, done.stderr
+        said, count = done.stdout.split("\n")[:2]
+        assert said == ("True" if way == "keep" else "")
+        pages[way] = int(count)
+    assert pages["give back"] > 4 * 3_907
+    assert pages["keep"] < 0.2 * pages["give back"]
+
+
+def test_the_users_own_memory_settings_stay():
+    assert not keep_freed_memory({"MALLOC_ARENA_MAX": "4"})
