@@ -73,9 +73,7 @@ class Residual(nnx.Module):
         self.norm = nnx.RMSNorm(channels, rngs=rngs)
         self.up = Dense(channels, 2 * channels, rngs=rngs)
         self.down = Dense(2 * channels, channels, kernel_init=nnx.initializers.zeros, rngs=rngs)
-        self.film = (
-            Dense(context, 2 * channels, kernel_init=nnx.initializers.zeros, rngs=rngs) if context else None
-        )
+        self.film = Dense(context, 2 * channels, kernel_init=nnx.initializers.zeros, rngs=rngs) if context else None
 
     def __call__(self, x: Array, context: Array | None) -> Array:
         h = self.norm(x)
