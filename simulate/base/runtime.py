@@ -31,9 +31,12 @@ def prepare() -> None:
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -2, -4, -8
 """Parameters of glibc's mallopt(3)."""
 
+_NEVER = -1
+"""The threshold that no free memory reaches."""
+
 
 def keep_freed_memory(environment: Mapping[str, str] = os.environ) -> bool:
-    """Let this process keep up to 2 GB that it has freed; whether that could be asked for.
+    """Let this process keep the memory that it has freed; whether that could be asked for.
 
     XLA takes the scratch memory of a program anew at every call. glibc gives such large pieces back to the system
     each time, which then has to fill every page with zeros again: a gradient step of QTMnet with 400 MB spends
@@ -43,6 +46,6 @@ def keep_freed_memory(environment: Mapping[str, str] = os.environ) -> bool:
     if platform.libc_ver()[0] != "glibc" or any(name.startswith("MALLOC_") for name in environment):
         return False
     mallopt = ctypes.CDLL(None).mallopt
-    asked = {_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: 2**31 - 1, _M_TOP_PAD: 2**28, _M_ARENA_MAX: 1}
+    asked = {_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: _NEVER, _M_TOP_PAD: 2**28, _M_ARENA_MAX: 1}
     done = [mallopt(name, value) == 1 for name, value in asked.items()]  # all of them, whether one fails or not
     return all(done)
