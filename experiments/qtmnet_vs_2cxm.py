@@ -109,7 +109,7 @@ def run_qtmnet_vs_2cxm(
 
 
 def _jobs(plan: dict[str, Any], versions: dict[str, str]) -> Iterator[dict[str, Any]]:
-    """The base before the sweeps, and of it first one inlet for every phantom by the fast estimators: what is there
+    """The base before the sweeps and those phantom by phantom, the fast estimators before the slow ones: what is there
     early says most.
 
     versions : checksum of the weights of every network; part of a job, since other weights are another job.
@@ -125,16 +125,21 @@ def _jobs(plan: dict[str, Any], versions: dict[str, str]) -> Iterator[dict[str, 
         for phantom in range(plan["phantoms"]):
             for one in quick:
                 yield base | one | {"phantom": phantom, "inlet": inlet}
-    for kind in ("slow", "qtm"):
-        for phantom in range(plan[kind]):
-            for generator in GENERATORS:
-                if generator != MIXED:
-                    yield base | {"generator": generator, "phantom": phantom, "inlet": 0, "kind": kind}
+    yield from _slowly("slow", plan)
     for phantom in range(plan["sweep_phantoms"]):
         for sweep in plan["sweeps"]:
             for label in SWEEPS[sweep]:
                 for one in quick:
                     yield one | {"sweep": sweep, "label": label, "phantom": phantom, "inlet": 0}
+    yield from _slowly("qtm", plan)
+
+
+def _slowly(kind: str, plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What takes so long that it is done on some phantoms alone."""
+    for phantom in range(plan[kind]):
+        for generator in GENERATORS:
+            if generator != MIXED:
+                yield {"sweep": BASE, "label": "", "generator": generator, "phantom": phantom, "inlet": 0, "kind": kind}
 
 
 def _piece(job: dict[str, Any]) -> str:
