@@ -10,7 +10,7 @@ standard deviation of its logarithm:
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Num
@@ -31,6 +31,13 @@ class InputScale:
     area: float
     spread: float
     source: str
+
+
+class Flow(NamedTuple):
+    """CBF (*space) [mL/100 g/min] from spin labelling, NaN where it is not to be used, and its standard error."""
+
+    cbf: Any
+    stderr: Any = None
 
 
 def population_scale() -> InputScale:
@@ -66,12 +73,20 @@ def vessel_scale(aif: ArterialInput) -> InputScale:
     return InputScale(area, 0.0, f"vessels: {aif.source}")
 
 
+OWN_ERROR = 0.1
+"""Standard deviation of the logarithm of what all of a scan's Fp A from the network are wrong by together (measured:
+`tracerflow experiment joint-dce-asl`, with the true CBF)."""
+
+
 def asl_scale(
-    flow_times_area: Float[np.ndarray, " v"], cbf: Num[np.ndarray, " v"], *, haematocrit: float
-) -> InputScale:
+    flow_times_area: Float[np.ndarray, " v"], cbf: Num[np.ndarray, " v"], *, haematocrit: float,
+    cbf_stderr: Num[np.ndarray, " v"] | None = None,
+) -> InputScale:  # fmt: skip
     """The area that makes median plasma flows agree.
 
     flow_times_area : Fp A [mmol/L] of the network's voxels.      cbf : there [mL/100 g/min], from spin labelling.
+    cbf_stderr : of cbf, where it is known. Voxels of one scan err together, so however many there are, the scale is no
+    surer than the flow of one.
 
     Raises InputError where fewer than ten voxels have both.
     """
@@ -81,8 +96,14 @@ def asl_scale(
         raise InputError("--scale", "asl", problem, "give a CBF map that covers the mask")
     Fp = np.asarray(cbf)[both] * BRAIN_DENSITY * (1 - haematocrit) / ML_PER_100ML_PER_MIN
     each = np.log(flow_times_area[both] / Fp)
-    spread = float(1.2533 * np.std(each) / np.sqrt(both.sum()))  # of a median
-    return InputScale(float(np.exp(np.median(each))), spread, f"asl: CBF of {both.sum()} voxels")
+    scatter = 1.2533 * np.std(each) / np.sqrt(both.sum())  # of a median
+    theirs, words = 0.0, ", whose own error is not known"
+    if cbf_stderr is not None:
+        relative = np.asarray(cbf_stderr)[both] / np.asarray(cbf)[both]
+        if np.isfinite(relative).any():
+            theirs, words = float(np.median(relative[np.isfinite(relative)])), " and its standard error"
+    spread = float(np.sqrt(OWN_ERROR**2 + theirs**2 + scatter**2))
+    return InputScale(float(np.exp(np.median(each))), spread, f"asl: CBF of {both.sum()} voxels{words}")
 
 
 def describe(scale: InputScale) -> dict[str, Any]:

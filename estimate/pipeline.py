@@ -12,6 +12,7 @@ import numpy as np
 
 from estimate.arterial import LOWEST_PEAK, ArterialInput, aif_from_roi, find_aif_among, population_aif
 from estimate.baseline import estimate_onset
+from estimate.input_scale import Flow
 from estimate.kinetic_fit import FIT_MODELS, fit_kinetics
 from estimate.qtmnet.weights import SHIPPED
 from estimate.voxels import VFA, Estimate, Progress, Voxels, plain_maps, scatter, whole_mask
@@ -37,7 +38,7 @@ def estimate_maps(
     arterial_volume: bool = False,
     bounds: dict[str, tuple[float, float]] | None = None,
     scale: str = "population",
-    cbf: np.ndarray | None = None,
+    cbf: Flow | None = None,
     weights: Path | None = None,
     progress: Progress | None = None,
 ) -> Estimate:
@@ -56,7 +57,7 @@ def estimate_maps(
     mask : (*space) voxels to estimate; all by default. The input is looked for in the whole image.
     fit_delay, arterial_volume, bounds : see `fit_kinetics`.
     scale : of methods without input, where absolute values come from (`estimate.input_scale`): "population";
-        "vessels", the area of `aif`; "asl", a map `cbf` (*space) [mL/100 g/min].
+        "vessels", the area of `aif`; "asl", a map `cbf` from spin labelling.
     weights : of qtmnet; those that ship by default.
 
     Raises

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from estimate.arterial import ArterialInput
-from estimate.input_scale import SOURCES, asl_scale, describe, population_scale, vessel_scale
+from estimate.input_scale import SOURCES, Flow, asl_scale, describe, population_scale, vessel_scale
 from estimate.qtm import two_compartments
 from estimate.qtm.inversion import one_compartment, plasma_volume
 from estimate.qtmnet.contrast.features import ARRIVED
@@ -56,7 +56,7 @@ def check_request(method: str, scale: str, *, with_cbf: bool, shape: tuple[int, 
 
 
 def estimate_by_qtmnet(
-    voxels: Voxels, scale: str, aif: ArterialInput | None, cbf: np.ndarray | None, haematocrit: float,
+    voxels: Voxels, scale: str, aif: ArterialInput | None, cbf: Flow | None, haematocrit: float,
     weights: Path, report: Progress,
 ) -> Estimate:  # fmt: skip
     """The whole image through the network; voxels that have no curve are left out of it."""
@@ -89,7 +89,10 @@ def estimate_by_qtmnet(
         chosen = vessel_scale(aif)
     elif scale == "asl":
         flow = np.exp(found.value[:, SCORED.index("Fp")]) * found.level
-        chosen = asl_scale(flow, np.asarray(cbf)[where], haematocrit=haematocrit)
+        assert cbf is not None
+        value, error = (None if image is None else np.asarray(image)[where] for image in cbf)
+        assert value is not None
+        chosen = asl_scale(flow, value, haematocrit=haematocrit, cbf_stderr=error)
     else:
         chosen = population_scale()
     values = parameters(found, chosen, trained.widening)

@@ -10,6 +10,7 @@ import numpy as np
 from estimate.arterial import ArterialInput, read_aif_csv, write_aif_csv
 from estimate.baseline import detect_baseline
 from estimate.capillary_fit import CAPILLARY_MODELS
+from estimate.input_scale import Flow
 from estimate.kinetic_fit import MODEL_CODES
 from estimate.pipeline import METHODS, estimate_maps
 from estimate.qtmnet.contrast.maps import MAPS
@@ -77,7 +78,7 @@ class _Examination:
     b1: float | np.ndarray
     mask: np.ndarray | None
     aif: AIF
-    cbf: np.ndarray | None
+    cbf: Flow | None
     files: list[Path]
 
 
@@ -149,13 +150,15 @@ def _read(options: DCEOptions) -> _Examination:
     return _Examination(series, sidecar, haematocrit or 0.0, t10, b1, mask, aif, cbf, files)
 
 
-def _read_cbf(path: Path, image: Image, files: list[Path]) -> np.ndarray:
-    """CBF where it can be believed: `estimate asl` says in the status map beside its CBF which voxels are sound."""
+def _read_cbf(path: Path, image: Image, files: list[Path]) -> Flow:
+    """CBF where it can be believed, and how far: `estimate asl` says in the maps beside its CBF which voxels are sound,
+    and their standard errors."""
     cbf = read_map(path, image, "CBF map", files)
-    status = path.with_name("status.nii.gz")
-    if not status.is_file():
-        return cbf
-    return np.where(read_map(status, image, "status map of the CBF", files) == 0, cbf, np.nan)
+    status, error = path.with_name("status.nii.gz"), path.with_name("CBF_stderr.nii.gz")
+    if status.is_file():
+        cbf = np.where(read_map(status, image, "status map of the CBF", files) == 0, cbf, np.nan)
+    stderr = read_map(error, image, "standard error of the CBF", files) if error.is_file() else None
+    return Flow(cbf, stderr)
 
 
 def _with_baseline(series: Series) -> Series:

@@ -19,7 +19,7 @@ from estimate.asl.differences import differences
 from estimate.asl.multi_delay import fit_asl
 from estimate.asl.network import network_maps
 from estimate.asl.white_paper import white_paper_cbf
-from estimate.input_scale import InputScale, asl_scale, population_scale
+from estimate.input_scale import Flow, InputScale, asl_scale, population_scale
 from estimate.qtmnet.calibration import TO_ONE_SIGMA
 from estimate.qtmnet.contrast.inference import answer
 from estimate.qtmnet.contrast.maps import parameters
@@ -100,17 +100,18 @@ def _one(index: int, seed: int, trained: Trained) -> dict[str, Any]:
     }
 
 
-class Flow(NamedTuple):
-    """cbf (*space) [mL/100 g/min], att [s] where it is measured, where the method itself calls its answer sound, and
-    QTMnet's standard errors of CBF and ATT."""
+class Measured(NamedTuple):
+    """cbf (*space) [mL/100 g/min], its standard error, and att [s], where they are measured; where the method itself
+    calls its answer sound; and QTMnet's standard errors of CBF and ATT, of which intervals are made."""
 
     cbf: np.ndarray
+    cbf_stderr: np.ndarray | None
     att: np.ndarray | None
     sound: np.ndarray
     stderr: dict[str, np.ndarray] | None = None
 
 
-def _flows(labelled: ASLSimulation) -> dict[str, Flow]:
+def _flows(labelled: ASLSimulation) -> dict[str, Measured]:
     """By way of measuring."""
     protocol = labelled.protocol
     found = differences(np.asarray(labelled.data), protocol)
@@ -121,14 +122,16 @@ def _flows(labelled: ASLSimulation) -> dict[str, Flow]:
         post_label_delay=found.post_label_delay[k], partition_coefficient=PARTITION_COEFFICIENT,
         t1_blood=protocol.t1_blood, **common,
     )  # fmt: skip
-    ways = {FLOWS[0]: Flow(np.asarray(single), None, np.asarray(single) > 0)}
+    ways = {FLOWS[0]: Measured(np.asarray(single), None, None, np.asarray(single) > 0)}
     for way, model in zip(FLOWS[1:3], ("recommended", "gkm"), strict=True):
         fit = fit_asl(
             found.value, found.label_duration + found.post_label_delay, m0=PROTON_DENSITY,
             label_duration=found.label_duration, t1_blood=float(protocol.t1_blood), model=model,
             repeats=found.repeats, **common,
         )  # fmt: skip
-        ways[way] = Flow(np.asarray(fit.cbf), np.asarray(fit.att), np.asarray(fit.status) == 0)
+        ways[way] = Measured(
+            np.asarray(fit.cbf), np.asarray(fit.stderr["CBF"]), np.asarray(fit.att), np.asarray(fit.status) == 0
+        )
     shape = found.value.shape[:3]
     where = np.nonzero(np.ones(shape, bool))
     maps = network_maps(
@@ -140,14 +143,18 @@ def _flows(labelled: ASLSimulation) -> dict[str, Flow]:
         {end: np.asarray(to_clinical(name, maps.values[f"{name}{end}"])).reshape(shape) for end in ("", "_stderr")}
         for name in ("CBF", "ATT")
     )
-    ways[FLOWS[3]] = Flow(
-        cbf[""], att[""], maps.status.reshape(shape) == 0, {"CBF": cbf["_stderr"], "ATT": att["_stderr"]}
-    )
+    stderr = {"CBF": cbf["_stderr"], "ATT": att["_stderr"]}
+    ways[FLOWS[3]] = Measured(cbf[""], stderr["CBF"], att[""], maps.status.reshape(shape) == 0, stderr)
     return ways
 
 
 def _contrast(
-    trained: Trained, perfused: PerfusedPhantom, flows: dict[str, Flow], labelled: ASLSimulation, key: Any, inlet: Any
+    trained: Trained,
+    perfused: PerfusedPhantom,
+    flows: dict[str, Measured],
+    labelled: ASLSimulation,
+    key: Any,
+    inlet: Any,
 ) -> dict[str, Any]:
     """Errors of QTMnet's parameters for every source of the scale."""
     drawn = draw_inlet(inlet, jnp.arange(LONGEST + 1))
@@ -165,12 +172,20 @@ def _contrast(
     found = answer(trained, lambda: [(where, flat)], shape, np.asarray(protocol.times), SPACING)
     plasma = np.exp(found.value[:, SCORED.index("Fp")]) * found.level
     measured_flows = {way: flows[FLOWS[k]] for way, k in _FLOW_OF.items()}
-    cbf = {way: np.where(flow.sound, flow.cbf, np.nan) for way, flow in measured_flows.items()}
-    cbf["asl, true CBF"] = labelled.truth["CBF"]
+    cbf = {way: Flow(np.where(m.sound, m.cbf, np.nan), m.cbf_stderr) for way, m in measured_flows.items()}
+    cbf["asl, true CBF"] = Flow(labelled.truth["CBF"], np.zeros(shape))
     scales = {
         "population": population_scale(),
         "true area": InputScale(float(drawn.area), 0.0, "known"),
-        **{way: asl_scale(plasma, flow[where], haematocrit=HAEMATOCRIT) for way, flow in cbf.items()},
+        **{
+            way: asl_scale(
+                plasma,
+                np.asarray(flow.cbf)[where],
+                haematocrit=HAEMATOCRIT,
+                cbf_stderr=None if flow.stderr is None else flow.stderr[where],
+            )
+            for way, flow in cbf.items()
+        },
     }
     truth = dict(measured.truth.values)
     out = {}

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from estimate.input_scale import Flow
 from estimate.pipeline import estimate_maps
 from estimate.qtmnet.contrast.maps import MAPS
 from estimate.qtmnet.contrast.targets import SCORED
@@ -73,7 +74,7 @@ def test_scales_move_absolute_values_alone(phantom, weights):
         np.testing.assert_allclose(vessels.maps[name][seen], population.maps[name][seen], rtol=1e-4)
     wide, narrow = (m.maps["Fp_stderr"][seen] / m.maps["Fp"][seen] for m in (population, vessels))
     assert np.all(wide > narrow)
-    cbf = np.full(phantom.inside.shape, 50.0)
+    cbf = Flow(np.full(phantom.inside.shape, 50.0))
     asl = ask(phantom, weights, scale="asl", cbf=cbf)
     assert np.nanmedian(asl.maps["Fp"]) == pytest.approx(50 * 1.05 * (1 - HAEMATOCRIT), rel=1e-3)
 
@@ -94,7 +95,7 @@ def test_qtm_gives_velocities_and_says_how_well_it_did(phantom, weights):
     ("options", "words"),
     [
         ({"scale": "asl"}, "needs a map of CBF"),
-        ({"scale": "asl", "method": "qtm", "cbf": np.ones(1)}, "finds none"),
+        ({"scale": "asl", "method": "qtm", "cbf": Flow(np.ones(1))}, "finds none"),
         ({"scale": "kidney"}, "no source"),
     ],
 )

@@ -255,8 +255,13 @@ def test_cbf_is_believed_where_its_own_status_says_so(tmp_path):
     image = Image(np.zeros((3, 1, 1, 2)), np.eye(4), tmp_path / "dce.nii.gz")
     write_image(tmp_path / "CBF.nii.gz", np.array([40.0, 50.0, 60.0]).reshape(3, 1, 1), np.eye(4))
     files: list = []
-    np.testing.assert_array_equal(_read_cbf(tmp_path / "CBF.nii.gz", image, files).ravel(), [40, 50, 60])
+    cbf, stderr = _read_cbf(tmp_path / "CBF.nii.gz", image, files)
+    np.testing.assert_array_equal(cbf.ravel(), [40, 50, 60])
+    assert stderr is None
     bits = np.array([0, int(Status.AT_BOUND), 0]).reshape(3, 1, 1)
     write_image(tmp_path / "status.nii.gz", bits, np.eye(4))
-    np.testing.assert_array_equal(_read_cbf(tmp_path / "CBF.nii.gz", image, files).ravel(), [40, np.nan, 60])
-    assert tmp_path / "status.nii.gz" in files
+    write_image(tmp_path / "CBF_stderr.nii.gz", np.array([4.0, 5.0, 6.0]).reshape(3, 1, 1), np.eye(4))
+    cbf, stderr = _read_cbf(tmp_path / "CBF.nii.gz", image, files)
+    np.testing.assert_array_equal(cbf.ravel(), [40, np.nan, 60])
+    np.testing.assert_array_equal(stderr.ravel(), [4, 5, 6])
+    assert {tmp_path / "status.nii.gz", tmp_path / "CBF_stderr.nii.gz"} <= set(files)
