@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Key
 
-from estimate.qtmnet.contrast.examinations import Acquisition, Scan, acquire, draw_scan
+from estimate.qtmnet.contrast.examinations import FRAMES, Acquisition, Scan, acquire, draw_scan
 from estimate.qtmnet.stream import Voxels
 from simulate.base.types import Tissue
 from simulate.base.units import from_clinical
@@ -63,7 +63,8 @@ class Condition(NamedTuple):
 
     @property
     def frames(self) -> int:
-        return round(self.duration / self.spacing)
+        """Never more than an examination has room for: 240 s at 1.5 s are 225 s."""
+        return min(round(self.duration / self.spacing), FRAMES)
 
 
 class Examination(NamedTuple):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from estimate.input_scale import population_scale
+from estimate.qtmnet.contrast.examinations import FRAMES
 from estimate.qtmnet.weights import SHIPPED
 from experiments import qtmnet_vs_2cxm
 from experiments.comparison.estimators import automatic_input, derived, exact_input, kinetic, truth_at_population_scale
@@ -41,6 +42,18 @@ def test_an_examination_is_what_it_says(exam, bank):
     np.testing.assert_allclose(fed, exact, rtol=0.05)
     later = exam.supply_times[exam.supply[rim].argmax(1)]
     assert np.all(later >= exam.aif_times[exam.aif.argmax()])
+
+
+def test_every_condition_of_the_study_has_room_for_its_frames(bank):
+    """240 s of the shortest frames are more than an examination holds."""
+    conditions = [c for sweep in qtmnet_vs_2cxm.SWEEPS.values() for c in sweep.values()]
+    assert all(20 <= c.frames <= FRAMES for c in conditions)
+    most = max(conditions, key=lambda c: c.duration / c.spacing)
+    assert most.duration / most.spacing > FRAMES
+    seen = examine(jax.random.key(1), bank, 0, most)
+    assert seen.curves.shape == (12**3, FRAMES)
+    assert np.isfinite(seen.curves).all()
+    assert np.diff(seen.start) == pytest.approx(most.spacing)
 
 
 def test_the_automatic_input_finds_the_artery_beside_the_block(exam):
