@@ -7,6 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax.core import Tracer
+from jaxlib.version import __version__ as jaxlib_version
+
+from simulate.base.runtime import programs_at_once
 
 BLOCK = 32768
 """Voxels per block: large enough to hide the cost of a call, small enough for the cache and for 4 GB."""
@@ -17,7 +20,8 @@ _SIZES = (64, 1024, 8192, BLOCK)  # small images are padded to one of few sizes,
 def map_blocks(fit: Callable[[Any], Any], curves: Any, progress: Callable[[int], None] | None = None) -> Any:
     """Apply `fit` to (v, t) curves block by block and put the results together along their last axis.
 
-    Concrete blocks run two at a time, since one block's small array operations cannot fill two cores.
+    Concrete blocks run two at a time where the runtime can (`programs_at_once`), since one block's small array
+    operations cannot fill two cores.
     """
     voxels = curves.shape[0]
     size = next((s for s in _SIZES if s >= voxels), BLOCK)
@@ -34,9 +38,10 @@ def map_blocks(fit: Callable[[Any], Any], curves: Any, progress: Callable[[int],
             progress(count)
         return result
 
-    if len(starts) == 1 or isinstance(curves, Tracer):
+    at_once = programs_at_once(jaxlib_version)
+    if len(starts) == 1 or at_once == 1 or isinstance(curves, Tracer):
         results = [one(start) for start in starts]
     else:
-        with ThreadPoolExecutor(2) as pool:
+        with ThreadPoolExecutor(at_once) as pool:
             results = list(pool.map(one, starts))
     return jax.tree.map(lambda *parts: jnp.concatenate(parts, axis=-1), *results)
