@@ -12,6 +12,7 @@ from estimate.asl.multi_delay import ASLFit, fit_asl
 from estimate.asl.white_paper import white_paper_cbf
 from estimate.baseline import detect_baseline, estimate_onset
 from estimate.bounds import BOUNDS
+from estimate.input_scale import CBFMap
 from estimate.kinetic_fit import FIT_MODELS, MODEL_CODES, KineticFit, fit_kinetics
 from estimate.pipeline import estimate_maps
 from estimate.relaxometry import VFAResult, concentration_from_signal, vfa_t1
@@ -29,6 +30,7 @@ __all__ = [
     "estimate_maps",
     "Estimate",
     "VFA",
+    "CBFMap",
     # its steps, one by one
     "concentration_from_signal",
     "vfa_t1",

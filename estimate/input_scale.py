@@ -33,7 +33,7 @@ class InputScale:
     source: str
 
 
-class Flow(NamedTuple):
+class CBFMap(NamedTuple):
     """CBF (*space) [mL/100 g/min] from spin labelling, NaN where it is not to be used, and its standard error."""
 
     cbf: Any

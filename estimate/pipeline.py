@@ -12,7 +12,7 @@ import numpy as np
 
 from estimate.arterial import LOWEST_PEAK, ArterialInput, aif_from_roi, find_aif_among, population_aif
 from estimate.baseline import estimate_onset
-from estimate.input_scale import Flow
+from estimate.input_scale import CBFMap
 from estimate.kinetic_fit import FIT_MODELS, fit_kinetics
 from estimate.qtmnet.weights import SHIPPED
 from estimate.voxels import VFA, Estimate, Progress, Voxels, plain_maps, scatter, whole_mask
@@ -38,7 +38,7 @@ def estimate_maps(
     arterial_volume: bool = False,
     bounds: dict[str, tuple[float, float]] | None = None,
     scale: str = "population",
-    cbf: Flow | None = None,
+    cbf: CBFMap | np.ndarray | None = None,
     weights: Path | None = None,
     progress: Progress | None = None,
 ) -> Estimate:
@@ -57,7 +57,8 @@ def estimate_maps(
     mask : (*space) voxels to estimate; all by default. The input is looked for in the whole image.
     fit_delay, arterial_volume, bounds : see `fit_kinetics`.
     scale : of methods without input, where absolute values come from (`estimate.input_scale`): "population";
-        "vessels", the area of `aif`; "asl", a map `cbf` from spin labelling.
+        "vessels", the area of `aif`; "asl", a map `cbf` (*space) [mL/100 g/min] from spin labelling, with
+        its standard error in a `CBFMap`.
     weights : of qtmnet; those that ship by default.
 
     Raises
@@ -80,7 +81,8 @@ def estimate_maps(
         if method == "qtm":
             x, y, z = (float(edge) for edge in np.linalg.norm(np.asarray(series.affine)[:3, :3], axis=0))
             return estimate_by_qtm(voxels, scale, found, (x, y, z), report)
-        return estimate_by_qtmnet(voxels, scale, found, cbf, haematocrit, weights or SHIPPED, report)
+        flow = CBFMap(cbf) if isinstance(cbf, np.ndarray) else cbf
+        return estimate_by_qtmnet(voxels, scale, found, flow, haematocrit, weights or SHIPPED, report)
     return _fit(voxels, method, arterial_input(), times, fit_delay, arterial_volume, bounds, report)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from estimate.arterial import ArterialInput
-from estimate.input_scale import SOURCES, Flow, asl_scale, describe, population_scale, vessel_scale
+from estimate.input_scale import SOURCES, CBFMap, asl_scale, describe, population_scale, vessel_scale
 from estimate.qtm import two_compartments
 from estimate.qtm.inversion import one_compartment, plasma_volume
 from estimate.qtmnet.contrast.features import ARRIVED
@@ -56,7 +56,7 @@ def check_request(method: str, scale: str, *, with_cbf: bool, shape: tuple[int, 
 
 
 def estimate_by_qtmnet(
-    voxels: Voxels, scale: str, aif: ArterialInput | None, cbf: Flow | None, haematocrit: float,
+    voxels: Voxels, scale: str, aif: ArterialInput | None, cbf: CBFMap | None, haematocrit: float,
     weights: Path, report: Progress,
 ) -> Estimate:  # fmt: skip
     """The whole image through the network; voxels that have no curve are left out of it."""

@@ -10,7 +10,7 @@ import numpy as np
 from estimate.arterial import ArterialInput, read_aif_csv, write_aif_csv
 from estimate.baseline import detect_baseline
 from estimate.capillary_fit import CAPILLARY_MODELS
-from estimate.input_scale import Flow
+from estimate.input_scale import CBFMap
 from estimate.kinetic_fit import MODEL_CODES
 from estimate.pipeline import METHODS, estimate_maps
 from estimate.qtmnet.contrast.maps import MAPS
@@ -78,7 +78,7 @@ class _Examination:
     b1: float | np.ndarray
     mask: np.ndarray | None
     aif: AIF
-    cbf: Flow | None
+    cbf: CBFMap | None
     files: list[Path]
 
 
@@ -150,7 +150,7 @@ def _read(options: DCEOptions) -> _Examination:
     return _Examination(series, sidecar, haematocrit or 0.0, t10, b1, mask, aif, cbf, files)
 
 
-def _read_cbf(path: Path, image: Image, files: list[Path]) -> Flow:
+def _read_cbf(path: Path, image: Image, files: list[Path]) -> CBFMap:
     """CBF where it can be believed, and how far: `estimate asl` says in the maps beside its CBF which voxels are sound,
     and their standard errors."""
     cbf = read_map(path, image, "CBF map", files)
@@ -158,7 +158,7 @@ def _read_cbf(path: Path, image: Image, files: list[Path]) -> Flow:
     if status.is_file():
         cbf = np.where(read_map(status, image, "status map of the CBF", files) == 0, cbf, np.nan)
     stderr = read_map(error, image, "standard error of the CBF", files) if error.is_file() else None
-    return Flow(cbf, stderr)
+    return CBFMap(cbf, stderr)
 
 
 def _with_baseline(series: Series) -> Series:

@@ -19,7 +19,7 @@ from estimate.asl.differences import differences
 from estimate.asl.multi_delay import fit_asl
 from estimate.asl.network import network_maps
 from estimate.asl.white_paper import white_paper_cbf
-from estimate.input_scale import Flow, InputScale, asl_scale, population_scale
+from estimate.input_scale import CBFMap, InputScale, asl_scale, population_scale
 from estimate.qtmnet.calibration import TO_ONE_SIGMA
 from estimate.qtmnet.contrast.inference import answer
 from estimate.qtmnet.contrast.maps import parameters
@@ -172,8 +172,8 @@ def _contrast(
     found = answer(trained, lambda: [(where, flat)], shape, np.asarray(protocol.times), SPACING)
     plasma = np.exp(found.value[:, SCORED.index("Fp")]) * found.level
     measured_flows = {way: flows[FLOWS[k]] for way, k in _FLOW_OF.items()}
-    cbf = {way: Flow(np.where(m.sound, m.cbf, np.nan), m.cbf_stderr) for way, m in measured_flows.items()}
-    cbf["asl, true CBF"] = Flow(labelled.truth["CBF"], np.zeros(shape))
+    cbf = {way: CBFMap(np.where(m.sound, m.cbf, np.nan), m.cbf_stderr) for way, m in measured_flows.items()}
+    cbf["asl, true CBF"] = CBFMap(labelled.truth["CBF"], np.zeros(shape))
     scales = {
         "population": population_scale(),
         "true area": InputScale(float(drawn.area), 0.0, "known"),

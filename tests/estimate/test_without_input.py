@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from estimate.input_scale import Flow
+from estimate.input_scale import CBFMap
 from estimate.pipeline import estimate_maps
 from estimate.qtmnet.contrast.maps import MAPS
 from estimate.qtmnet.contrast.targets import SCORED
@@ -74,9 +74,13 @@ def test_scales_move_absolute_values_alone(phantom, weights):
         np.testing.assert_allclose(vessels.maps[name][seen], population.maps[name][seen], rtol=1e-4)
     wide, narrow = (m.maps["Fp_stderr"][seen] / m.maps["Fp"][seen] for m in (population, vessels))
     assert np.all(wide > narrow)
-    cbf = Flow(np.full(phantom.inside.shape, 50.0))
+    cbf = np.full(phantom.inside.shape, 50.0)
     asl = ask(phantom, weights, scale="asl", cbf=cbf)
     assert np.nanmedian(asl.maps["Fp"]) == pytest.approx(50 * 1.05 * (1 - HAEMATOCRIT), rel=1e-3)
+    vague = ask(phantom, weights, scale="asl", cbf=CBFMap(cbf, 0.3 * cbf))
+    more = (vague.maps["Fp_stderr"][seen] / vague.maps["Fp"][seen]) ** 2
+    less = (asl.maps["Fp_stderr"][seen] / asl.maps["Fp"][seen]) ** 2
+    np.testing.assert_allclose(more - less, 0.3**2, rtol=1e-3)
 
 
 def test_qtm_gives_velocities_and_says_how_well_it_did(phantom, weights):
@@ -95,7 +99,7 @@ def test_qtm_gives_velocities_and_says_how_well_it_did(phantom, weights):
     ("options", "words"),
     [
         ({"scale": "asl"}, "needs a map of CBF"),
-        ({"scale": "asl", "method": "qtm", "cbf": Flow(np.ones(1))}, "finds none"),
+        ({"scale": "asl", "method": "qtm", "cbf": np.ones(1)}, "finds none"),
         ({"scale": "kidney"}, "no source"),
     ],
 )
