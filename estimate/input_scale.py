@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Num
+from jaxtyping import Float
 
 from estimate.arterial import ArterialInput
 from simulate.asl.constants import BRAIN_DENSITY
@@ -38,6 +38,10 @@ class CBFMap(NamedTuple):
 
     cbf: Any
     stderr: Any = None
+
+    def at(self, where: Any) -> "CBFMap":
+        """That of some voxels."""
+        return CBFMap(np.asarray(self.cbf)[where], None if self.stderr is None else np.asarray(self.stderr)[where])
 
 
 def population_scale() -> InputScale:
@@ -78,28 +82,25 @@ OWN_ERROR = 0.1
 `tracerflow experiment joint-dce-asl`, with the true CBF)."""
 
 
-def asl_scale(
-    flow_times_area: Float[np.ndarray, " v"], cbf: Num[np.ndarray, " v"], *, haematocrit: float,
-    cbf_stderr: Num[np.ndarray, " v"] | None = None,
-) -> InputScale:  # fmt: skip
+def asl_scale(flow_times_area: Float[np.ndarray, " v"], cbf: CBFMap, *, haematocrit: float) -> InputScale:
     """The area that makes median plasma flows agree.
 
-    flow_times_area : Fp A [mmol/L] of the network's voxels.      cbf : there [mL/100 g/min], from spin labelling.
-    cbf_stderr : of cbf, where it is known. Voxels of one scan err together, so however many there are, the scale is no
-    surer than the flow of one.
+    flow_times_area : Fp A [mmol/L] of the network's voxels.      cbf : there, (v,). Voxels of one scan err together, so
+    however many there are, the scale is no surer than the flow of one.
 
     Raises InputError where fewer than ten voxels have both.
     """
-    both = np.isfinite(flow_times_area) & np.isfinite(cbf) & (cbf > 0)
+    flow = np.asarray(cbf.cbf)
+    both = np.isfinite(flow_times_area) & np.isfinite(flow) & (flow > 0)
     if both.sum() < 10:
         problem = f"only {both.sum()} voxels have a CBF and an estimate"
         raise InputError("--scale", "asl", problem, "give a CBF map that covers the mask")
-    Fp = np.asarray(cbf)[both] * BRAIN_DENSITY * (1 - haematocrit) / ML_PER_100ML_PER_MIN
+    Fp = flow[both] * BRAIN_DENSITY * (1 - haematocrit) / ML_PER_100ML_PER_MIN
     each = np.log(flow_times_area[both] / Fp)
     scatter = 1.2533 * np.std(each) / np.sqrt(both.sum())  # of a median
     theirs, words = 0.0, ", whose own error is not known"
-    if cbf_stderr is not None:
-        relative = np.asarray(cbf_stderr)[both] / np.asarray(cbf)[both]
+    if cbf.stderr is not None:
+        relative = np.asarray(cbf.stderr)[both] / flow[both]
         if np.isfinite(relative).any():
             theirs, words = float(np.median(relative[np.isfinite(relative)])), " and its standard error"
     spread = float(np.sqrt(OWN_ERROR**2 + theirs**2 + scatter**2))

@@ -90,9 +90,7 @@ def estimate_by_qtmnet(
     elif scale == "asl":
         flow = np.exp(found.value[:, SCORED.index("Fp")]) * found.level
         assert cbf is not None
-        value, error = (None if image is None else np.asarray(image)[where] for image in cbf)
-        assert value is not None
-        chosen = asl_scale(flow, value, haematocrit=haematocrit, cbf_stderr=error)
+        chosen = asl_scale(flow, cbf.at(where), haematocrit=haematocrit)
     else:
         chosen = population_scale()
     values = parameters(found, chosen, trained.widening)

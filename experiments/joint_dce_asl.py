@@ -95,20 +95,33 @@ def _one(index: int, seed: int, trained: Trained) -> dict[str, Any]:
     flows = _flows(labelled)
     truth = dict(labelled.truth.values)
     return _contrast(trained, perfused, flows, labelled, dce, inlet) | {
-        way: _against(perfused, {"CBF": flow.cbf} | ({} if flow.att is None else {"ATT": flow.att}), truth, flow.stderr)
+        way: _against(
+            perfused,
+            {"CBF": flow.cbf} | ({} if flow.att is None else {"ATT": flow.att}),
+            truth,
+            _intervals_of(way, flow),
+        )
         for way, flow in flows.items()
     }
 
 
 class Measured(NamedTuple):
-    """cbf (*space) [mL/100 g/min], its standard error, and att [s], where they are measured; where the method itself
-    calls its answer sound; and QTMnet's standard errors of CBF and ATT, of which intervals are made."""
+    """cbf (*space) [mL/100 g/min] and att [s], where it is measured; where the method itself calls its answer sound;
+    and standard errors of CBF and ATT, where it gives them."""
 
     cbf: np.ndarray
-    cbf_stderr: np.ndarray | None
     att: np.ndarray | None
     sound: np.ndarray
-    stderr: dict[str, np.ndarray] | None = None
+    stderr: dict[str, np.ndarray]
+
+    def values(self) -> dict[str, np.ndarray]:
+        """What is measured, by name."""
+        return {"CBF": self.cbf} | ({} if self.att is None else {"ATT": self.att})
+
+
+def _intervals_of(way: str, measured: Measured) -> dict[str, np.ndarray] | None:
+    """Standard errors that make intervals of a logarithm: QTMnet's."""
+    return measured.stderr if way == FLOWS[3] else None
 
 
 def _flows(labelled: ASLSimulation) -> dict[str, Measured]:
@@ -122,7 +135,7 @@ def _flows(labelled: ASLSimulation) -> dict[str, Measured]:
         post_label_delay=found.post_label_delay[k], partition_coefficient=PARTITION_COEFFICIENT,
         t1_blood=protocol.t1_blood, **common,
     )  # fmt: skip
-    ways = {FLOWS[0]: Measured(np.asarray(single), None, None, np.asarray(single) > 0)}
+    ways = {FLOWS[0]: Measured(np.asarray(single), None, np.asarray(single) > 0, {})}
     for way, model in zip(FLOWS[1:3], ("recommended", "gkm"), strict=True):
         fit = fit_asl(
             found.value, found.label_duration + found.post_label_delay, m0=PROTON_DENSITY,
@@ -130,8 +143,9 @@ def _flows(labelled: ASLSimulation) -> dict[str, Measured]:
             repeats=found.repeats, **common,
         )  # fmt: skip
         ways[way] = Measured(
-            np.asarray(fit.cbf), np.asarray(fit.stderr["CBF"]), np.asarray(fit.att), np.asarray(fit.status) == 0
-        )
+            np.asarray(fit.cbf), np.asarray(fit.att), np.asarray(fit.status) == 0,
+            {name: np.asarray(fit.stderr[name]) for name in ("CBF", "ATT")},
+        )  # fmt: skip
     shape = found.value.shape[:3]
     where = np.nonzero(np.ones(shape, bool))
     maps = network_maps(
@@ -144,7 +158,7 @@ def _flows(labelled: ASLSimulation) -> dict[str, Measured]:
         for name in ("CBF", "ATT")
     )
     stderr = {"CBF": cbf["_stderr"], "ATT": att["_stderr"]}
-    ways[FLOWS[3]] = Measured(cbf[""], stderr["CBF"], att[""], maps.status.reshape(shape) == 0, stderr)
+    ways[FLOWS[3]] = Measured(cbf[""], att[""], maps.status.reshape(shape) == 0, stderr)
     return ways
 
 
@@ -172,20 +186,12 @@ def _contrast(
     found = answer(trained, lambda: [(where, flat)], shape, np.asarray(protocol.times), SPACING)
     plasma = np.exp(found.value[:, SCORED.index("Fp")]) * found.level
     measured_flows = {way: flows[FLOWS[k]] for way, k in _FLOW_OF.items()}
-    cbf = {way: CBFMap(np.where(m.sound, m.cbf, np.nan), m.cbf_stderr) for way, m in measured_flows.items()}
+    cbf = {way: CBFMap(np.where(m.sound, m.cbf, np.nan), m.stderr.get("CBF")) for way, m in measured_flows.items()}
     cbf["asl, true CBF"] = CBFMap(labelled.truth["CBF"], np.zeros(shape))
     scales = {
         "population": population_scale(),
         "true area": InputScale(float(drawn.area), 0.0, "known"),
-        **{
-            way: asl_scale(
-                plasma,
-                np.asarray(flow.cbf)[where],
-                haematocrit=HAEMATOCRIT,
-                cbf_stderr=None if flow.stderr is None else flow.stderr[where],
-            )
-            for way, flow in cbf.items()
-        },
+        **{way: asl_scale(plasma, flow.at(where), haematocrit=HAEMATOCRIT) for way, flow in cbf.items()},
     }
     truth = dict(measured.truth.values)
     out = {}

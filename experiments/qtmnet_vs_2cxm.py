@@ -90,7 +90,7 @@ def run_qtmnet_vs_2cxm(
     for name, mixing in GENERATORS.items():
         config = BankConfig(seed=seed, split="test", mixing=mixing, supply=True)
         files = write_bank(
-            folder / "phantoms" / (MIXED if mixing is None else f"mixing-{mixing:g}"), config, plan["phantoms"],
+            folder / "phantoms" / (_slug(name) if mixing is None else f"mixing-{mixing:g}"), config, plan["phantoms"],
             progress=lambda done, total, name=name: report(f"phantoms, {name}", done, total),
         )  # fmt: skip
         banks[name] = read_bank(files)

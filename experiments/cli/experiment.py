@@ -28,8 +28,8 @@ def experiment(
         model-mismatch: what plug-flow capillaries and a dispersed input cost a 2CXM fit (half a minute).
         phantom-recovery: how well 2CXM with the exact global input recovers whole phantoms (two minutes).
         core-filling: how a necrotic core fills by diffusion from its rim (half a minute).
-        qtmnet-vs-2cxm: when estimation without an arterial input wins (five minutes; with --config paper many hours,
-        and a killed run goes on where it stopped).
+        qtmnet-vs-2cxm: when estimation without an arterial input wins (five minutes; with --config paper two hours
+        or so, and a killed run goes on where it stopped).
         joint-dce-asl: what spin labelling's absolute scale does for QTMnet, on one blood flow (a minute).
     out
         Folder for the results.

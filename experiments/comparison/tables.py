@@ -19,6 +19,8 @@ MAIN = ("Fp", "PS", "vp", "ve")
 ERROR, COMMON = "median |log error|", "after one factor"
 RIVALS = ("2CXM, automatic AIF, delay", "2CXM, exact AIF, delay", "matched model, true local input, arterial volume")
 SCALE_FREE = ("MTT", "kep", "E")
+FEWEST_RIMS = 10
+"""Below which nothing is said of how errors go together."""
 
 
 def write_comparison(out: Path, found: Comparison) -> None:
@@ -59,10 +61,6 @@ def _every_row(found: Comparison, rng: np.random.Generator) -> Any:
                         numbers = [f"{x:.4f}" for x in macro(values, rng)]
                         names = [generator, sweep, label, region, estimator, parameter, measure]
                         yield [*(_cell(n) for n in names), *numbers, str(int(np.sum(sound)))]
-
-
-FEWEST_RIMS = 10
-"""Below which nothing is said of how errors go together."""
 
 
 def _rim_rows(found: Comparison, rng: np.random.Generator) -> list[list[str]]:

@@ -214,7 +214,7 @@ def _wrapped(line: str, width: int = 50) -> list[str]:
 
 def _histogram(axes: Axes, name: str, values: np.ndarray) -> None:
     scale = scale_of(name, values)
-    _axes(axes, f"{scale.symbol} [{clinical_unit(name)}]", "")
+    _axes(axes, f"{scale.label()} [{clinical_unit(name)}]", "")
     axes.spines["left"].set_visible(False)
     axes.set_yticks([])
     axes.xaxis.set_major_locator(round_ticks())

@@ -147,12 +147,7 @@ class _Row(NamedTuple):
 def _map_row(name: str, values: Any, estimated: np.ndarray, view: _View) -> _Row:
     scale = scale_of(name, np.asarray(values)[estimated])
     images = view.images(_only(values, estimated))
-    return _Row(_label(scale), [_Group(images, view.titles(estimated.shape), _colours(scale), clinical_unit(name))])
-
-
-def _label(scale: Scale) -> str:
-    """The symbol; what else it says in lines below, since there is little room."""
-    return scale.symbol.replace(", range ", "\nrange\n")
+    return _Row(scale.label("\n"), [_Group(images, view.titles(estimated.shape), _colours(scale), clinical_unit(name))])
 
 
 _STEPS = (0.0, 5.0, 10.0, 20.0, 100 * IDENTIFIABLE, 100.0)  # % of the estimate
@@ -171,7 +166,7 @@ def _comparison_row(name: str, maps: Maps, truth: Maps, estimated: np.ndarray, v
     ]
     if f"{name}_stderr" in maps.values:
         groups.append(_uncertainty(estimate, maps[f"{name}_stderr"], view))
-    return _Row(_label(scale), groups)
+    return _Row(scale.label("\n"), groups)
 
 
 def _uncertainty(estimate: np.ndarray, stderr: Any, view: _View) -> _Group:

@@ -13,12 +13,19 @@ from simulate.base.types import Maps
 
 
 class Scale(NamedTuple):
-    """How a map is drawn: its range [clinical unit], its colour map and its symbol (mathtext)."""
+    """How a map is drawn: its range [clinical unit], its colour map, its symbol (mathtext), and how many times as wide
+    as usual the range is."""
 
     low: float
     high: float
     colours: str
     symbol: str
+    widened: int = 1
+
+    def label(self, between: str = " ") -> str:
+        """The symbol, and that the range is wider, `between` the words."""
+        wider = [] if self.widened == 1 else ["range", f"\N{MULTIPLICATION SIGN}{self.widened}"]
+        return between.join([self.symbol, *wider])
 
 
 RANGES = {
@@ -85,8 +92,8 @@ def shown_names(maps: Maps) -> list[str]:
 CROWDED = 0.25
 """Share of voxels beyond the end of a fixed range that makes it too short to show anything."""
 
-
 _WIDEST = 8
+"""Times a fixed range, at most: what exceeds that is not to be shown but to be doubted."""
 
 
 def scale_of(name: str, values: Any) -> Scale:
@@ -98,9 +105,7 @@ def scale_of(name: str, values: Any) -> Scale:
         most = float(np.quantile(finite, 1 - CROWDED)) if finite.size else 0.0
         while most > factor * scale.high and factor < _WIDEST:
             factor *= 2
-        if factor == 1:
-            return scale
-        return scale._replace(high=factor * scale.high, symbol=f"{scale.symbol}, range \N{MULTIPLICATION SIGN}{factor}")
+        return scale._replace(high=factor * scale.high, widened=factor)
     low, high = np.percentile(finite, (1, 99)) if finite.size else (0.0, 1.0)
     return Scale(float(low), float(high) if high > low else float(low) + 1, "viridis", name)
 

@@ -144,7 +144,8 @@ def test_a_fixed_range_that_most_voxels_exceed_is_doubled_and_says_so():
     assert scale_of("ve", np.r_[np.full(80, 0.3), np.full(20, 0.9)]) == usual
     wide = scale_of("ve", np.r_[np.full(70, 0.3), np.full(30, 0.9), np.nan])
     assert (wide.low, wide.high, wide.colours) == (usual.low, 2 * usual.high, usual.colours)
-    assert wide.symbol.endswith("range ×2")
+    assert wide.label() == f"{usual.symbol} range ×2"
+    assert usual.label("\n") == usual.symbol
     assert scale_of("ve", np.full(9, np.nan)) == usual
     assert scale_of("ve", np.full(9, 1e6)).high == 8 * usual.high
 
