@@ -14,7 +14,7 @@ CONFIG: Sections = {
         "seed": Key(0, *number(0, 2**31 - 1, "", whole=True)),
         "train": Key(2000, *number(1, 1_000_000, "", whole=True)),
         "validate": Key(32, *number(1, 100_000, "", whole=True)),
-        "calibrate": Key(128, *number(1, 100_000, "", whole=True)),
+        "calibrate": Key(384, *number(1, 100_000, "", whole=True)),
         "side": Key(16, *number(8, 64, "voxels", whole=True)),
         "rough": Key(3.0, *number(1, 10, "times the texture of tissue in training, at most")),
         "terminals": Key(2000, *number(8, 1_000_000, "", whole=True)),

@@ -11,9 +11,9 @@ import jax.numpy as jnp
 from flax import nnx
 
 from estimate.qtmnet.calibration import calibrate
-from estimate.qtmnet.network import Architecture
+from estimate.qtmnet.network import Architecture, QTMnet
 from estimate.qtmnet.training import new_network, patches_loss, sets_loss, validation
-from estimate.qtmnet.weights import Trained, save_trained
+from estimate.qtmnet.weights import Trained, load_trained, save_trained
 from estimate.training.devices import copy
 from estimate.training.loop import CHECKPOINT, LOG, Rhythm, Stage, read_log, train
 from experiments.figures.training import training_figure
@@ -28,6 +28,9 @@ COMMANDS = {"contrast": "qtmnet", "water": "qtmnet-asl"}
 """By tracer: what the command that trains and its file of weights are called."""
 
 CONFIGURATION, PICTURE = "config.json", "loss.png"
+
+FACTS = ("config", "devices", "last session [s]", "provenance")
+"""What is kept of a training."""
 
 
 def weights_file(tracer: str) -> str:
@@ -70,21 +73,55 @@ def train_qtmnet(
         ),
         rhythm=rhythm, resume=resume, report=report,
     )  # fmt: skip
-    widening, familiarity = calibrate(
-        graph, average, banks["calibrate"], seed=seed + 2, cube=cube if branch else None
-    )  # fmt: skip
     facts = {
         "config": config,
         "devices": [str(d.device_kind) for d in jax.devices()],
         "last session [s]": round(time.monotonic() - begun),
-        "provenance": provenance(command=f"tracerflow train {COMMANDS[tracer]}", options=config, inputs=[], seed=seed),
+        "provenance": _provenance(tracer, config, []),
     }
-    trained = Trained(nnx.merge(graph, average), branch, widening, familiarity, facts)
-    save_trained(out / weights_file(tracer), trained)
-    write_atomically(out / CONFIGURATION, json.dumps(facts, indent=2) + "\n")
+    trained = _calibrated(nnx.merge(graph, average), branch, banks["calibrate"], config, facts)
+    _write(out, trained)
     with temporary_sibling(out / PICTURE) as path:
         training_figure(read_log(out / LOG)).savefig(path, dpi=110)
     return trained
+
+
+def calibrate_qtmnet(
+    config: dict[str, dict[str, Any]], weights: Path, out: Path, *, tracer: str = "contrast",
+    progress: Progress | None = None,
+) -> Trained:  # fmt: skip
+    """Calibrate trained weights again, as `train_qtmnet` does with this configuration, into the folder `out`.
+
+    Raises InputError for a file of other weights.
+    """
+    before = load_trained(weights, tracer=tracer)
+    out = prepare_output_folder(out)
+    bank = _bank(config["phantoms"], tracer, "calibrate", out, progress)
+    used = {"": config[""], "phantoms": config["phantoms"], "patches": {"side": config["patches"]["side"]}}
+    again = {"config": used, "provenance": _provenance(tracer, used, [weights])}
+    kept = {name: before.facts[name] for name in FACTS if name in before.facts}
+    trained = _calibrated(before.network, before.uses_branch, bank, config, {**kept, "calibrated again": again})
+    _write(out, trained)
+    return trained
+
+
+def _calibrated(
+    network: QTMnet, uses_branch: bool, bank: Bank, config: dict[str, dict[str, Any]], facts: dict[str, Any]
+) -> Trained:
+    cube = config["patches"]["side"] if uses_branch else None
+    widening, familiarity = calibrate(*nnx.split(network), bank, seed=config[""]["seed"] + 2, cube=cube)
+    return Trained(network, uses_branch, widening, familiarity, facts)
+
+
+def _provenance(tracer: str, config: dict[str, dict[str, Any]], inputs: list[Path]) -> dict[str, Any]:
+    command = f"tracerflow train {COMMANDS[tracer]}"
+    return provenance(command=command, options=config, inputs=inputs, seed=config[""]["seed"])
+
+
+def _write(out: Path, trained: Trained) -> None:
+    """Weights and, to be read without them, their facts."""
+    save_trained(out / weights_file(trained.network.shape.tracer), trained)
+    write_atomically(out / CONFIGURATION, json.dumps(trained.facts, indent=2) + "\n")
 
 
 def _stages(config: dict[str, dict[str, Any]], graph: Any, side: int) -> list[Stage]:

@@ -2,7 +2,9 @@
 
 Split conformal prediction (Vovk 2005; Lei et al. 2018): with the ratio r = |error| / sigma of each calibration voxel,
 the 90 % quantile q of r makes value ± q sigma cover 90 % of voxels of the same kind, whatever the errors'
-distribution. Each examination counts alike, since voxels of one phantom err together.
+distribution. Each examination counts alike, since voxels of one phantom err together. Rims of tumours are what the
+maps are made for, and the hardest to read: q is taken among all voxels and among those of rims, and the larger counts
+(conformal prediction by class, Vovk 2012, for a class that nobody knows of a voxel).
 """
 
 from typing import Any
@@ -17,6 +19,7 @@ from estimate.qtmnet.network import QTMnet
 from estimate.qtmnet.stream import Example, patches, sets
 from estimate.qtmnet.tracers import Tracer
 from estimate.qtmnet.training import patch_outputs, scan_channels
+from simulate.phantom import Region
 from simulate.phantom_bank import Bank
 
 COVERAGE = 0.9
@@ -24,12 +27,20 @@ COVERAGE = 0.9
 TO_ONE_SIGMA = 1.6449
 """Half an interval of that coverage of a normal distribution, in standard deviations."""
 
+EXAMINATIONS = 4
+"""Drawn of each calibration phantom, on average: with fewer the intervals depend on which."""
+
+_BATCH = 32
+
+_FEWEST = 15
+"""Voxels of a rim with which an examination counts among those of rims."""
+
 _CLEAR = 20.0
 """Times the noise: of such voxels the shapes are learnt."""
 
 
-def calibrate(graph: Any, weights: Any, bank: Bank, *, seed: int, cube: int | None, rounds: int = 8) -> tuple:
-    """(widening by quantity, Familiarity) from `rounds` x 32 examinations of the calibration phantoms.
+def calibrate(graph: Any, weights: Any, bank: Bank, *, seed: int, cube: int | None) -> tuple:
+    """(widening by quantity, Familiarity) from `EXAMINATIONS` of each of the calibration phantoms.
 
     cube : edge of the patches that the branch sees; None for a network without it.
     """
@@ -39,27 +50,39 @@ def calibrate(graph: Any, weights: Any, bank: Bank, *, seed: int, cube: int | No
     @jax.jit
     def draw(key: Any) -> tuple[Example, Any, Any]:
         if cube is None:
-            batch = sets(key, bank, tracer.examination, scans=32, voxels=512)
+            batch = sets(key, bank, tracer.examination, scans=_BATCH, voxels=512)
             outputs = net(batch.features.voxel, scan_channels(net, batch), batch.inside)
         else:
-            batch = patches(key, bank, tracer.examination, scans=32, side=cube, beside=128)
+            batch = patches(key, bank, tracer.examination, scans=_BATCH, side=cube, beside=128)
             outputs = patch_outputs(net, batch, cube)
         found = tracer.predicted(outputs)
         return batch, jnp.abs(found.value - batch.target) / found.spread, jax.vmap(tracer.gram)(batch.features)
 
-    ratios, weight, drawn = [], [], []
-    for key in jax.random.split(jax.random.key(seed), rounds):
+    ratios, counted, rim, drawn = [], [], [], []
+    for key in jax.random.split(jax.random.key(seed), -(-EXAMINATIONS * len(bank.peak) // _BATCH)):
         batch, ratio, gram = draw(key)
-        counted = np.asarray(batch.weight) > 0
         ratios.append(np.asarray(ratio))
-        weight.append(counted / np.maximum(counted.sum(1, keepdims=True), 1))
+        counted.append(np.asarray(batch.weight) > 0)
+        rim.append(np.asarray(batch.region) == int(Region.RIM))
         drawn.append((batch, gram))
-    widening = {}
-    for i, name in enumerate(tracer.scored):
-        r = np.concatenate([a[..., i].ravel() for a in ratios])
-        w = np.concatenate([a[..., i].ravel() for a in weight])
-        widening[name] = weighted_quantile(r, w, COVERAGE)
-    return widening, _familiar(tracer, drawn)
+    found = quantiles(*(np.concatenate(parts) for parts in (ratios, counted, rim)))
+    return dict(zip(tracer.scored, found.tolist(), strict=True)), _familiar(tracer, drawn)
+
+
+def quantiles(ratios: np.ndarray, counted: np.ndarray, rim: np.ndarray) -> np.ndarray:
+    """(q,) what covers `COVERAGE` of the ratios both anywhere and in rims, every examination counting alike.
+
+    ratios, counted : (examinations, voxels, q) |error|/sigma, and which count.      rim : (examinations, voxels).
+    """
+    number = counted.sum(1, keepdims=True)
+    kinds = [counted / np.maximum(number, 1)]
+    inside = counted & rim[..., None]
+    number = inside.sum(1, keepdims=True)
+    kinds.append(inside * (number >= _FEWEST) / np.maximum(number, 1))
+    return np.asarray([
+        max(weighted_quantile(ratios[..., i].ravel(), w[..., i].ravel(), COVERAGE) for w in kinds if w[..., i].any())
+        for i in range(ratios.shape[-1])
+    ])  # fmt: skip
 
 
 def weighted_quantile(values: np.ndarray, weights: np.ndarray, share: float) -> float:

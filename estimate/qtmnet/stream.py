@@ -31,13 +31,15 @@ class Voxels(NamedTuple):
 
 class Example(NamedTuple):
     """Of one examination: features (voxel, scan, level, noise, enhanced and what else a tracer has), target (v, q),
-    weight (v, q), which voxels the context may use (v,), and the input (n,) for a network that is told."""
+    weight (v, q), which voxels the context may use (v,), the input (n,) for a network that is told, and the tissue
+    that voxels are of (v,), a value of `Region`."""
 
     features: Any
     target: Array
     weight: Array
     inside: Array
     told: Array
+    region: Array
 
 
 Examination = Callable[[Array, Voxels], Example]

@@ -7,7 +7,7 @@ from cyclopts import App, Parameter
 
 from experiments.cli.progress import progress_bar
 from experiments.train_config import config_help, read_config
-from experiments.train_qtmnet import train_qtmnet, weights_file
+from experiments.train_qtmnet import calibrate_qtmnet, train_qtmnet, weights_file
 from simulate.base.errors import InputError
 
 train_app = App(name="train", help="Estimators that learn from the simulator.", help_format="plaintext")
@@ -15,15 +15,22 @@ train_app = App(name="train", help="Estimators that learn from the simulator.", 
 Flag = Parameter(negative="")
 
 
-def _train(tracer: str, config: Path | None, out: Path | None, resume: bool, print_config: bool) -> int:
+def _train(
+    tracer: str, config: Path | None, out: Path | None, resume: bool, calibrate: Path | None, print_config: bool
+) -> int:
     if print_config:
         print(config_help(tracer))
         return 0
     if out is None:
         raise InputError("--out", "", "is missing", "name the folder to train in")
+    if calibrate is not None and resume:
+        raise InputError("--calibrate", "", "is given with --resume", "leave out one of them")
     options = read_config(config, tracer)
     with progress_bar() as progress:
-        trained = train_qtmnet(options, out, tracer=tracer, resume=resume, progress=progress)
+        if calibrate is not None:
+            trained = calibrate_qtmnet(options, calibrate, out, tracer=tracer, progress=progress)
+        else:
+            trained = train_qtmnet(options, out, tracer=tracer, resume=resume, progress=progress)
     covering = ", ".join(f"{name} {value:.2f}" for name, value in trained.widening.items())
     print(f"weights in {out / weights_file(tracer)}; 90 % intervals are value ± q sigma with q: {covering}")
     return 0
@@ -36,6 +43,7 @@ def qtmnet(
     *,
     out: Path | None = None,
     resume: Annotated[bool, Flag] = False,
+    calibrate: Path | None = None,
     print_config: Annotated[bool, Flag] = False,
 ) -> int:
     """Train QTMnet on simulated phantoms: weights, log, loss curves; a killed run goes on with --resume.
@@ -48,10 +56,12 @@ def qtmnet(
         Folder for phantoms, checkpoint, log and weights.
     resume
         Go on from the folder's last checkpoint, as if nothing had happened.
+    calibrate
+        Weights that are trained already: only calibrate them, with the configuration's phantoms for that.
     print_config
         Print every key with its default and range, and end.
     """
-    return _train("contrast", config, out, resume, print_config)
+    return _train("contrast", config, out, resume, calibrate, print_config)
 
 
 @train_app.command(name="qtmnet-asl")
@@ -61,6 +71,7 @@ def qtmnet_asl(
     *,
     out: Path | None = None,
     resume: Annotated[bool, Flag] = False,
+    calibrate: Path | None = None,
     print_config: Annotated[bool, Flag] = False,
 ) -> int:
     """Train QTMnet for spin labelling on the same phantoms: a multi-delay series to CBF and arrival time.
@@ -73,7 +84,9 @@ def qtmnet_asl(
         Folder for phantoms, checkpoint, log and weights.
     resume
         Go on from the folder's last checkpoint, as if nothing had happened.
+    calibrate
+        Weights that are trained already: only calibrate them, with the configuration's phantoms for that.
     print_config
         Print every key with its default and range, and end.
     """
-    return _train("water", config, out, resume, print_config)
+    return _train("water", config, out, resume, calibrate, print_config)

@@ -66,6 +66,15 @@ def test_training_makes_weights_that_work(tmp_path, capsys):
     assert (tmp_path / "out" / "loss.png").stat().st_size > 0
     assert run(["train", "qtmnet", str(config), "--out", str(tmp_path / "out")]) == 2
     assert "--resume" in capsys.readouterr().err
+    weights, other = tmp_path / "out" / "qtmnet.safetensors", tmp_path / "again"
+    assert run(["train", "qtmnet", str(config), "--calibrate", str(weights), "--out", str(other)]) == 0
+    again = load_trained(other / "qtmnet.safetensors")
+    assert again.widening == trained.widening  # the same phantoms, the same network
+    assert again.facts["config"] == trained.facts["config"]
+    assert again.facts["calibrated again"]["provenance"]["inputs"][0]["path"] == str(weights)
+    more = ["--calibrate", str(weights), "--resume"]
+    assert run(["train", "qtmnet", str(config), "--out", str(other), *more]) == 2
+    assert "leave out one" in capsys.readouterr().err
 
 
 @pytest.mark.float32

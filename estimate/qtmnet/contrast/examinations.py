@@ -148,7 +148,7 @@ def example(key: Key[Array, ""], voxels: Voxels, scan: Scan) -> Example:
     ca = inlet_curve(scan.inlet.curve, (jnp.asarray(NODES, curves.dtype) + seen.arrival - scan.onset) / scan.dilation)
     told = told_input(ca, scan.inlet.area)
     inside = seen.enhanced & some_of(keep, share, curves.shape[0])
-    return Example(seen, wanted, weight * seen.enhanced[:, None], inside, told)
+    return Example(seen, wanted, weight * seen.enhanced[:, None], inside, told, voxels.region)
 
 
 def varied(key: Key[Array, ""], voxels: Voxels, scan: Scan) -> Voxels:

@@ -106,7 +106,7 @@ def example(key: Key[Array, ""], voxels: Voxels, scan: LabelScan) -> Example:
     seen = features(d, sigma, scan.delays, T1B, scan_level(level, sure, jnp.ones(count, bool)))
     truth = {name: voxels.truth[:, i] for i, name in enumerate(TRUTHS)}
     wanted, weight = target(truth["CBF"], truth["ATT"] + scan.inlet_delay, seen.level)
-    return Example(seen, wanted, weight, some_of(keep, share, count), jnp.zeros(0))
+    return Example(seen, wanted, weight, some_of(keep, share, count), jnp.zeros(0), voxels.region)
 
 
 def examination(keys: Key[Array, " 3"], voxels: Voxels) -> Example:

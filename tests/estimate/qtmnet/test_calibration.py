@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from estimate.input_scale import InputScale
-from estimate.qtmnet.calibration import COVERAGE, weighted_quantile
+from estimate.qtmnet.calibration import COVERAGE, quantiles, weighted_quantile
 from estimate.qtmnet.contrast.features import ScanFacts
 from estimate.qtmnet.contrast.inference import Answer
 from estimate.qtmnet.contrast.maps import MAPS, parameters, status_of, warnings_of
@@ -23,6 +23,22 @@ def test_a_quantile_of_ratios_covers_new_ones_of_the_same_kind():
     weights = np.where(old < 1, 3.0, 1.0)
     q = weighted_quantile(old, weights, 0.5)
     assert weights[old <= q].sum() / weights.sum() == pytest.approx(0.5, abs=1e-3)
+
+
+def test_intervals_cover_all_tissue_and_the_rims_of_tumours_each_examination_counting_alike():
+    rng = np.random.default_rng(2)
+    ratios = np.abs(rng.standard_normal((400, 200, 2)))
+    rim = np.zeros((400, 200), bool)
+    rim[:100, :40] = True  # in a quarter of the examinations a fifth of the voxels
+    ratios[rim] *= np.array([2.0, 0.5])
+    q = quantiles(ratios, np.ones(ratios.shape, bool), rim)
+    np.testing.assert_allclose(q, 1.6449 * np.array([2.0, 1.0]), rtol=0.03)
+    uneven = np.ones(ratios.shape, bool)
+    ratios[200:] *= 3.0
+    uneven[200:, 5:] = False  # few voxels, but as many examinations
+    q = quantiles(ratios, uneven, np.zeros_like(rim))
+    low, high = (np.mean(ratios[part][uneven[part]] <= q[0]) for part in (slice(200), slice(200, None)))
+    assert (low + high) / 2 == pytest.approx(COVERAGE, abs=0.01)
 
 
 def test_distance_is_one_for_the_familiar_and_grows_with_strangeness_not_with_noise():
