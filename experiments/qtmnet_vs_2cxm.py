@@ -29,7 +29,7 @@ from experiments.comparison.estimators import (
 )
 from experiments.comparison.records import BASE, MIXED, UNSEEN, Comparison
 from experiments.comparison.scans import LEAKY, Condition, Examination, examine
-from experiments.comparison.scores import feed, input_errors, score
+from experiments.comparison.scores import feed, input_errors, score, shares
 from simulate.base.files import prepare_output_folder, sha256_of, write_atomically
 from simulate.base.pieces import run_pieces
 from simulate.phantom import Region
@@ -169,7 +169,7 @@ def _examine_one(
     """The job's kind of estimators on one examination."""
     bank = banks[job["generator"]]
     condition = Condition() if job["sweep"] == BASE else SWEEPS[job["sweep"]][job["label"]]
-    record = {**job, "scores": {}, "seconds": {}, "voxels": {}, "automatic input": {}, "feed": {}}
+    record = {**job, "scores": {}, "seconds": {}, "voxels": {}, "automatic input": {}, "feed": {}, "unfamiliar": {}}
     if condition.cell not in (0.0, float(bank.cell[job["phantom"]])):
         return record
     exam = _examination(job, bank, condition, seed)
@@ -183,7 +183,8 @@ def _examine_one(
     begun = time.perf_counter()
     if job["kind"] == "network":
         name = job["network"]
-        found = qtmnet(trained[name], exam, scales=SCALES if name == "QTMnet" else SCALES[:1])
+        found, odd = qtmnet(trained[name], exam, scales=SCALES if name == "QTMnet" else SCALES[:1])
+        record["unfamiliar"][name] = shares(odd, exam)
         for scale, values in found.items():
             keep(name if scale == "known" else f"{name}, {scale} scale", values, begun, len(exam.curves))
     elif job["kind"] == "qtm":

@@ -19,7 +19,7 @@ from estimate.linear_least_squares import linear_2cxm
 from estimate.qtm import two_compartments
 from estimate.qtm.inversion import plasma_volume
 from estimate.qtmnet.contrast.inference import answer
-from estimate.qtmnet.contrast.maps import MAPS, parameters
+from estimate.qtmnet.contrast.maps import parameters, unphysical
 from estimate.qtmnet.weights import Trained
 from experiments.comparison.local_fit import local_fit
 from experiments.comparison.scans import HAEMATOCRIT, Examination
@@ -145,8 +145,10 @@ SCALES = ("known", "vessels", "population")
 """Where QTMnet's input area may come from: told, of the picker's vessels, the population's."""
 
 
-def qtmnet(trained: Trained, exam: Examination, *, scales: Sequence[str] = ("known",)) -> dict[str, Found]:
-    """The network's one answer, at each of the scales.
+def qtmnet(
+    trained: Trained, exam: Examination, *, scales: Sequence[str] = ("known",)
+) -> tuple[dict[str, Found], np.ndarray]:
+    """The network's one answer, at each of the scales, and of which scored voxels it warns as unfamiliar.
 
     One that is told the input gets the exact one.
     """
@@ -154,21 +156,24 @@ def qtmnet(trained: Trained, exam: Examination, *, scales: Sequence[str] = ("kno
     where = np.unravel_index(np.arange(len(exam.curves)), shape)
     aif = (*exact_input(exam), exam.area)
     found = answer(trained, lambda: [(where, exam.curves)], shape, exam.start, exam.spacing, aif=aif)
-    return {scale: _at_scale(found, scale, trained, exam) for scale in scales}
+    named = {}
+    for scale in scales:
+        chosen = _input_scale(scale, exam)
+        named[scale] = (
+            _nothing(exam) if chosen is None else
+            {name: value[exam.scored] for name, value in parameters(found, chosen, trained.widening).items()}
+        )  # fmt: skip
+    return named, found.odd[exam.scored] | unphysical(named["known"])
 
 
-def _at_scale(found: Any, scale: str, trained: Trained, exam: Examination) -> Found:
+def _input_scale(scale: str, exam: Examination) -> InputScale | None:
+    """None where the picker finds no vessel."""
     if scale == "known":
-        chosen = InputScale(exam.area, 0.0, "known")
-    elif scale == "vessels":
-        picked = _picked(exam)
-        if picked is None:
-            return _nothing(exam)
-        chosen = vessel_scale(picked)
-    else:
-        chosen = population_scale()
-    values = parameters(found, chosen, trained.widening)
-    return {f"{n}{s}": values[f"{n}{s}"][exam.scored] for n in MAPS for s in ("", "_stderr")}
+        return InputScale(exam.area, 0.0, "known")
+    if scale == "population":
+        return population_scale()
+    picked = _picked(exam)
+    return None if picked is None else vessel_scale(picked)
 
 
 POPULATION_FLOOR = "truth, population scale"

@@ -1,5 +1,7 @@
 """How far an estimate is from the truth: per parameter and region of one examination, then over phantoms."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from estimate.qtmnet.calibration import TO_ONE_SIGMA
@@ -30,10 +32,7 @@ def score(found: Found, exam: Examination) -> dict[str, dict[str, dict[str, floa
     """region -> parameter -> measure, of one examination; regions with few voxels are left out."""
     truth = derived(exam.truth)
     out: dict[str, dict[str, dict[str, float]]] = {}
-    for name, which in REGIONS.items():
-        inside = exam.region == int(which)
-        if inside.sum() < FEWEST:
-            continue
+    for name, inside in _regions(exam):
         known = [p for p in PARAMETERS if p in found]
         errors = {p: found[f"{p}_stderr"][inside] if f"{p}_stderr" in found else None for p in known}
         out[name] = {p: _measures(found[p][inside], truth[p][inside], errors[p]) for p in known}
@@ -44,12 +43,21 @@ def feed(exam: Examination) -> dict[str, float]:
     """region -> median over its voxels of ln(peak of what truly feeds a voxel / peak of the input): how far the vessels
     on the way have spread the bolus, which a voxel's curve shows much as it shows a lower flow."""
     whole = np.interp(exam.supply_times, exam.aif_times, exam.aif).max()
-    out = {}
+    peaks = exam.supply.max(axis=1) / whole
+    return {name: float(np.median(np.log(peaks[inside]))) for name, inside in _regions(exam)}
+
+
+def shares(marked: np.ndarray, exam: Examination) -> dict[str, float]:
+    """region -> share of its scored voxels that are marked."""
+    return {name: float(np.mean(marked[inside])) for name, inside in _regions(exam)}
+
+
+def _regions(exam: Examination) -> Iterator[tuple[str, np.ndarray]]:
+    """Names of the regions with enough voxels, and which of the scored are theirs."""
     for name, which in REGIONS.items():
         inside = exam.region == int(which)
         if inside.sum() >= FEWEST:
-            out[name] = float(np.median(np.log(exam.supply[inside].max(axis=1) / whole)))
-    return out
+            yield name, inside
 
 
 def _measures(estimate: np.ndarray, truth: np.ndarray, stderr: np.ndarray | None) -> dict[str, float]:
