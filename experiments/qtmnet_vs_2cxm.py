@@ -27,7 +27,7 @@ from experiments.comparison.estimators import (
     qtmnet,
     slow_estimators,
 )
-from experiments.comparison.records import BASE, MIXED, UNSEEN, Comparison
+from experiments.comparison.records import BASE, MIXED, SCALE, UNSEEN, Comparison
 from experiments.comparison.scans import LEAKY, Condition, Examination, examine
 from experiments.comparison.scores import feed, input_errors, score, shares
 from simulate.base.files import prepare_output_folder, sha256_of, write_atomically
@@ -52,7 +52,7 @@ SWEEPS: dict[str, dict[str, Condition]] = {
     "B1": {f"{b:g}": Condition(b1=b) for b in (0.8, 0.9, 1.1, 1.2)},
     "voxel size [mm]": {f"{c:g}": Condition(cell=c) for c in (1.5, 2.0, 3.0)},
     "motion step [voxels]": {"1": Condition(shift=1)},
-    "scale of the contrast": {f"{a:g}": Condition(scale=a) for a in (0.5, 0.7, 1.4, 2.0)},
+    SCALE: {f"{a:g}": Condition(scale=a) for a in (0.5, 0.7, 1.4, 2.0)},
     UNSEEN: {"unseen": Condition(family="unseen")},
 }
 """Sweep -> label -> condition, each away from the base in one thing."""

@@ -29,6 +29,10 @@ from simulate.inlets import AREA_WINDOW
 Found = dict[str, np.ndarray]
 Estimator = Callable[[Examination], Found]
 
+AUTOMATIC, EXACT = "2CXM, automatic AIF, delay", "2CXM, exact AIF, delay"
+FLOOR = "matched model, true local input, arterial volume"
+"""The main rivals of QTMnet, and a fit that is told everything."""
+
 PARAMETERS = ("Fp", "PS", "vp", "ve", "Ktrans", "MTT", "kep", "E")
 
 
@@ -210,7 +214,7 @@ def slow_estimators(mixing: float) -> dict[str, Estimator]:
         "{2CXM, DP}, exact AIF, delay": partial(pooled_choice, exact_input),
         "2CXM, true local input": partial(with_local_input, FitModel("2cxm")),
         "2CXM, true local input, arterial volume": partial(with_local_input, FitModel("2cxm", arterial_volume=True)),
-        "matched model, true local input, arterial volume": partial(with_local_input, matched),
+        FLOOR: partial(with_local_input, matched),
     }
 
 
@@ -218,9 +222,9 @@ def fast_estimators(centre: dict[str, float]) -> dict[str, Estimator]:
     """Those without a network that take a second or less. centre : the constant's answer."""
     return {
         "2CXM, automatic AIF": partial(kinetic, automatic_input),
-        "2CXM, automatic AIF, delay": partial(kinetic, automatic_input, fit_delay=True),
+        AUTOMATIC: partial(kinetic, automatic_input, fit_delay=True),
         "2CXM, exact AIF": partial(kinetic, exact_input),
-        "2CXM, exact AIF, delay": partial(kinetic, exact_input, fit_delay=True),
+        EXACT: partial(kinetic, exact_input, fit_delay=True),
         "ETM/Patlak, automatic AIF, delay": partial(etm_or_patlak, automatic_input),
         "linear 2CXM, exact AIF": partial(linear, exact_input),
         "constant": partial(constant, centre),

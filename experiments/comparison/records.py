@@ -10,6 +10,9 @@ BASE = "base"
 MIXED = "as in training"
 """The generator whose capillaries are of all kinds that intervals were calibrated with: for networks alone."""
 
+SCALE = "scale of the contrast"
+"""The sweep of a factor on everything that is measured."""
+
 UNSEEN = "inlet family"
 """The sweep to an input of a family that no network was trained with."""
 
@@ -20,7 +23,8 @@ class Comparison:
 
     records : one per examination and kind of estimator: generator, sweep, label, phantom, inlet, kind, scores
     (estimator -> region -> parameter -> measure), seconds and voxels by estimator, errors of the automatic input, feed
-    (region -> see `experiments.comparison.scores.feed`).
+    (region -> see `experiments.comparison.scores.feed`), unfamiliar (network -> region -> share of voxels that it warns
+    of).
     """
 
     records: list[dict[str, Any]]
@@ -57,6 +61,11 @@ class Comparison:
     def feeds(self, records: list[dict[str, Any]], region: str) -> list[float]:
         """How spread the bolus is that feeds the region, one value per phantom; NaN where it has none."""
         return _by_phantom([(r, r["feed"].get(region)) for r in records])
+
+    def unfamiliar(self, records: list[dict[str, Any]], network: str, region: str) -> list[float]:
+        """Share of the region's voxels of which the network warns, one value per phantom."""
+        means = _by_phantom([(r, r["unfamiliar"].get(network, {}).get(region)) for r in records])
+        return [m for m in means if np.isfinite(m)]
 
     def repeatability(self, records: list[dict[str, Any]], estimator: str, region: str, parameter: str) -> float:
         """CoV of a region's median over redraws of inlet and noise: rms over phantoms of the SD of its bias."""

@@ -14,8 +14,12 @@ FEWEST = 15
 BOOTSTRAPS = 1000
 NOTHING = (float("nan"), float("nan"), float("nan"))
 
+RIM = "tumour rim"
+MAIN = ("Fp", "PS", "vp", "ve")
+ERROR = "median |log error|"
+
 MEASURES = {
-    "median |log error|": "median |ln(estimate/truth)|",
+    ERROR: "median |ln(estimate/truth)|",
     "after one factor": "the same after one common factor for the phantom",
     "bias": "median ln(estimate/truth)",
     "RMSE of logarithms": "",
@@ -68,7 +72,7 @@ def _measures(estimate: np.ndarray, truth: np.ndarray, stderr: np.ndarray | None
     e, t = np.log(estimate[sound]), np.log(truth[sound])
     error = e - t
     found = {
-        "median |log error|": float(np.median(np.abs(error))),
+        ERROR: float(np.median(np.abs(error))),
         "after one factor": float(np.median(np.abs(error - np.median(error)))),
         "bias": float(np.median(error)),
         "RMSE of logarithms": float(np.sqrt(np.mean(error**2))),

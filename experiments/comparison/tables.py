@@ -7,17 +7,16 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.comparison.estimators import PARAMETERS, POPULATION_FLOOR
+from experiments.comparison.estimators import AUTOMATIC, EXACT, FLOOR, PARAMETERS, POPULATION_FLOOR
 from experiments.comparison.records import BASE, MIXED, UNSEEN, Comparison
 from experiments.comparison.scans import REGIONS
-from experiments.comparison.scores import MEASURES, macro, ratio
+from experiments.comparison.scores import ERROR, MAIN, MEASURES, RIM, macro, ratio
+from experiments.comparison.sweeps import of_the_sweeps, sweep_rows, sweeps_figure
 from experiments.tables import write_table
 from simulate.base.files import prepare_output_folder, temporary_sibling
 
-RIM = "tumour rim"
-MAIN = ("Fp", "PS", "vp", "ve")
-ERROR, COMMON = "median |log error|", "after one factor"
-RIVALS = ("2CXM, automatic AIF, delay", "2CXM, exact AIF, delay", "matched model, true local input, arterial volume")
+COMMON = "after one factor"
+RIVALS = (AUTOMATIC, EXACT, FLOOR)
 SCALE_FREE = ("MTT", "kep", "E")
 FEWEST_RIMS = 10
 """Below which nothing is said of how errors go together."""
@@ -25,7 +24,7 @@ FEWEST_RIMS = 10
 
 def write_comparison(out: Path, found: Comparison) -> None:
     """table.csv (everything), table.md (with the findings), figures, and tables of the rim, of ratios, of intervals'
-    coverage and of the inputs."""
+    coverage, of the sweeps and of the inputs."""
     folder = prepare_output_folder(out)
     rng = np.random.default_rng(0)
     what = ["generator", "sweep", "value", "region", "estimator", "parameter", "measure"]
@@ -33,7 +32,7 @@ def write_comparison(out: Path, found: Comparison) -> None:
     write_table(folder, head, list(_every_row(found, rng)), findings(found))
     tables = {
         "rim": _rim_rows(found, rng), "ratios": _ratio_rows(found, rng), "coverage": _coverage_rows(found),
-        "inputs": _input_rows(found),
+        "sweeps": sweep_rows(found), "inputs": _input_rows(found),
     }  # fmt: skip
     for name, rows in tables.items():
         write_table(prepare_output_folder(folder / name), rows[0], rows[1:], [])
@@ -144,11 +143,11 @@ def findings(found: Comparison) -> list[str]:
             return ", ".join(f"{p} {m:.3f}" for p, m in zip(names, means, strict=True))
 
         rims = sum(np.isfinite(found.values(records, "QTMnet", RIM, "Fp", ERROR)))
-        fitted = len(found.values(records, RIVALS[2], RIM, "Fp", ERROR)) > 0  # a part of the phantoms, or none
-        floor = f"the floor (matched model, true local input) {errors(RIVALS[2], MAIN)}; " if fitted else ""
+        fitted = len(found.values(records, FLOOR, RIM, "Fp", ERROR)) > 0  # a part of the phantoms, or none
+        floor = f"the floor (matched model, true local input) {errors(FLOOR, MAIN)}; " if fitted else ""
         sentences.append(
             f"On {generator} truth ({rims} tumour rims), median |log error|: QTMnet {errors('QTMnet', MAIN)}; "
-            f"2CXM with the exact AIF and delay {errors(RIVALS[1], MAIN)}; {floor}"
+            f"2CXM with the exact AIF and delay {errors(EXACT, MAIN)}; {floor}"
             f"a constant {errors('constant', MAIN)}."
         )
         sentences.append(
@@ -157,7 +156,7 @@ def findings(found: Comparison) -> list[str]:
         )
         better, worse = [], []
         for name, measure in [*((p, ERROR) for p in SCALE_FREE), ("Fp", COMMON), ("PS", COMMON)]:
-            pair = [found.values(records, e, RIM, name, measure, keep_gaps=True) for e in ("QTMnet", RIVALS[0])]
+            pair = [found.values(records, e, RIM, name, measure, keep_gaps=True) for e in ("QTMnet", AUTOMATIC)]
             value, low, high = ratio(pair[0], pair[1], rng)
             words = f"{name} {value:.2f} [{low:.2f}, {high:.2f}]"
             (better if high < 1 else worse).append(words)
@@ -167,7 +166,7 @@ def findings(found: Comparison) -> list[str]:
             f"lower in {', '.join(better) or 'nothing'}; not lower in {', '.join(worse) or 'nothing'}."
         )
         sentences += _of_the_feed(found, generator)
-    return sentences + _of_the_intervals(found)
+    return sentences + _of_the_intervals(found) + of_the_sweeps(found)
 
 
 def _of_the_intervals(found: Comparison) -> list[str]:
@@ -215,31 +214,4 @@ def base_figure(found: Comparison) -> Figure:
     panels[0].set_yticks(range(len(names)), names)
     panels[0].invert_yaxis()
     panels[-1].legend(fontsize=8)
-    return figure
-
-
-def sweeps_figure(found: Comparison) -> Figure:
-    """Errors over every sweep, for QTMnet and its main rivals."""
-    sweeps = [s for s in found.sweeps() if s != BASE]
-    figure = Figure(figsize=(13, 2.3 * max(len(sweeps), 1)), layout="constrained")
-    rng = np.random.default_rng(3)
-    panels = figure.subplots(max(len(sweeps), 1), len(MAIN), squeeze=False)
-    for row, sweep in zip(panels, sweeps, strict=False):
-        labels = found.labels(sweep)
-        for axes, parameter in zip(row, MAIN, strict=True):
-            for k, estimator in enumerate(("QTMnet", *RIVALS[:2])):
-                for line, generator in zip("-:", found.generators(), strict=False):
-                    means = [
-                        macro(found.values(found.of(generator, sweep, x), estimator, RIM, parameter, ERROR), rng)[0]
-                        for x in labels
-                    ]
-                    axes.plot(
-                        range(len(labels)), means, f"o{line}", ms=3, color=f"C{k}", label=f"{estimator}; {generator}"
-                    )
-            axes.set_xticks(range(len(labels)), labels, fontsize=8)
-            axes.set(title=f"{parameter}: {sweep}", ylim=(0, None))
-            axes.title.set_fontsize(9)
-    if sweeps:
-        panels[0, 0].legend(fontsize=6)
-        panels[0, 0].set_ylabel("median |log error|")
     return figure

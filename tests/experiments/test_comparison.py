@@ -1,5 +1,7 @@
 """The comparison's machinery: scores with known answers, examinations that are what they say."""
 
+import json
+
 import jax
 import numpy as np
 import pytest
@@ -9,9 +11,10 @@ from estimate.qtmnet.contrast.examinations import FRAMES
 from estimate.qtmnet.weights import SHIPPED
 from experiments import qtmnet_vs_2cxm
 from experiments.comparison.estimators import automatic_input, derived, exact_input, kinetic, truth_at_population_scale
-from experiments.comparison.records import MIXED, Comparison
+from experiments.comparison.records import MIXED, SCALE, Comparison
 from experiments.comparison.scans import Condition, examine
 from experiments.comparison.scores import feed, macro, ratio, score
+from experiments.comparison.sweeps import of_the_sweeps
 from experiments.comparison.tables import findings, write_comparison
 from simulate.phantom import Region
 from simulate.phantom_bank import BankConfig, read_bank, write_bank
@@ -113,6 +116,7 @@ def records():
                     {"generator": "stirred (2CXM)", "sweep": sweep, "label": label, "phantom": phantom, "inlet": inlet,
                      "kind": "fast", "scores": scores, "seconds": dict.fromkeys(names, 1.0),
                      "voxels": dict.fromkeys(names, 100), "feed": {},
+                     "unfamiliar": {"QTMnet": {"tumour rim": 0.02}},
                      "automatic input": {"peak": 0.9, "area": 1.0, "arrival": 0.1}}
                 )  # fmt: skip
     return Comparison(found)
@@ -137,6 +141,40 @@ def test_a_bias_that_goes_with_the_feed_is_said(exam):
     assert f"{sharp:.3f} in the half that lost less than 18 %, {spread_out:.3f} in the other" in sentence
 
 
+def test_what_breaks_qtmnet_is_said_and_whether_it_warns():
+    found = records()
+    for r in found.records:  # the base covers 90 %, and so does SNR 100, on phantom 1 alone; SNR 10 is worse
+        rim = r["scores"]["QTMnet"]["tumour rim"]
+        for values in rim.values():
+            values["coverage"] = 0.9
+        if r["label"] == "10":
+            rim["ve"]["median |log error|"] *= 2
+            rim["PS"]["coverage"] = 0.6
+            r["unfamiliar"] = {"QTMnet": {"tumour rim": 0.25}}
+    kept = [r for r in found.records if r["label"] != "100" or r["phantom"] == 1]
+    for r in kept:
+        if r["phantom"] == 0 and r["label"] == "":
+            r["scores"]["QTMnet"]["tumour rim"]["Fp"]["median |log error|"] = 0.001  # not compared with SNR 100
+    (sentence,) = of_the_sweeps(Comparison([r for r in kept if r["label"] in ("", "100")]))
+    assert "SNR 100. It does not stand: nothing else" in sentence
+    (sentence,) = of_the_sweeps(Comparison([r for r in found.records if r["phantom"] == 1]))
+    assert "): SNR 100. It" in sentence
+    assert "SNR 10 (ve off by 0.240, in the base by 0.120, 2CXM, exact AIF, delay by 0.320" in sentence
+    assert "intervals cover 60 % of PS; 25 % of the voxels are marked as unfamiliar" in sentence
+
+
+def test_the_scales_law_is_measured():
+    found = records()
+    scaled = []
+    for r in found.of("stirred (2CXM)"):
+        scores = json.loads(json.dumps(r["scores"]))
+        for values in scores["QTMnet"]["tumour rim"].values():
+            values["bias"] += np.log(1.4) + 1e-4 * r["phantom"]
+        scaled.append({**r, "sweep": SCALE, "label": "1.4", "scores": scores})
+    sentence = of_the_sweeps(Comparison([*found.of("stirred (2CXM)"), *scaled]))[-1]
+    assert "to 1e-04 at worst" in sentence
+
+
 def test_tables_figures_and_sentences_follow_from_the_records(tmp_path):
     found = records()
     assert found.values(found.of("stirred (2CXM)"), "QTMnet", "tumour rim", "Fp", "bias") == pytest.approx([0.11, 0.12])
@@ -156,6 +194,7 @@ def test_tables_figures_and_sentences_follow_from_the_records(tmp_path):
         "rim/table.csv",
         "ratios/table.csv",
         "coverage/table.csv",
+        "sweeps/table.csv",
         "inputs/table.csv",
     ):
         assert (tmp_path / name).stat().st_size > 0
