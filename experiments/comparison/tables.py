@@ -31,7 +31,7 @@ def write_comparison(out: Path, found: Comparison) -> None:
     head = [*what, "mean", "low 95 %", "high 95 %", "phantoms"]
     write_table(folder, head, list(_every_row(found, rng)), findings(found))
     tables = {
-        "rim": _rim_rows(found, rng), "ratios": _ratio_rows(found, rng), "coverage": _coverage_rows(found),
+        "rim": _rim_rows(found, rng), "ratios": _ratio_rows(found, rng), "coverage": _coverage_rows(found, rng),
         "sweeps": sweep_rows(found), "inputs": _input_rows(found),
     }  # fmt: skip
     for name, rows in tables.items():
@@ -99,9 +99,10 @@ def _ratio_rows(found: Comparison, rng: np.random.Generator) -> list[list[str]]:
     return rows
 
 
-def _coverage_rows(found: Comparison) -> list[list[str]]:
-    """Share of truths in QTMnet's 90 % intervals: its mean over phantoms and percentiles of the phantoms'."""
-    rows = [["generator", "sweep", "value", "region", "parameter", "mean", "5 %", "95 %", "phantoms"]]
+def _coverage_rows(found: Comparison, rng: np.random.Generator) -> list[list[str]]:
+    """Share of truths in QTMnet's 90 % intervals: mean over phantoms, how sure that is, their percentiles."""
+    head = ["generator", "sweep", "value", "region", "parameter", "mean", "low 95 %", "high 95 %"]
+    rows = [[*head, "phantoms' 5 %", "phantoms' 95 %", "phantoms"]]
     for generator, sweep, label in found.cases():
         if sweep not in (BASE, UNSEEN):
             continue
@@ -110,7 +111,7 @@ def _coverage_rows(found: Comparison) -> list[list[str]]:
             for parameter in PARAMETERS:
                 values = found.values(records, "QTMnet", region, parameter, "coverage")
                 if values:
-                    numbers = [np.mean(values), *np.percentile(values, (5, 95))]
+                    numbers = [*macro(values, rng), *np.percentile(values, (5, 95))]
                     cells = [f"{x:.3f}" for x in numbers]
                     rows.append([_cell(generator), sweep, label, region, parameter, *cells, str(len(values))])
     return rows
@@ -171,11 +172,12 @@ def findings(found: Comparison) -> list[str]:
 
 def _of_the_intervals(found: Comparison) -> list[str]:
     """Coverage on capillaries of the kinds that the intervals were calibrated with."""
-    records = found.of(MIXED)
+    records, rng = found.of(MIXED), np.random.default_rng(4)
     shares = {p: found.values(records, "QTMnet", RIM, p, "coverage") for p in PARAMETERS}
     if not any(shares.values()):
         return []
-    words = ", ".join(f"{p} {100 * np.mean(v):.0f} %" for p, v in shares.items() if v)
+    means = {p: [100 * x for x in macro(v, rng)] for p, v in shares.items() if v}
+    words = ", ".join(f"{p} {mean:.0f} % [{low:.0f}, {high:.0f}]" for p, (mean, low, high) in means.items())
     return [f"With capillaries {MIXED}, QTMnet's 90 % intervals cover in {len(shares['Fp'])} rims: {words}."]
 
 
