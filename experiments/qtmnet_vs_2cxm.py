@@ -183,8 +183,8 @@ def _examine_one(
     begun = time.perf_counter()
     if job["kind"] == "network":
         name = job["network"]
-        found, odd = qtmnet(trained[name], exam, scales=SCALES if name == "QTMnet" else SCALES[:1])
-        record["unfamiliar"][name] = shares(odd, exam)
+        found = qtmnet(trained[name], exam, scales=SCALES if name == "QTMnet" else SCALES[:1])
+        record["unfamiliar"][name] = shares(found["known"]["unfamiliar"], exam)
         for scale, values in found.items():
             keep(name if scale == "known" else f"{name}, {scale} scale", values, begun, len(exam.curves))
     elif job["kind"] == "qtm":

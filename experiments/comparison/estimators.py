@@ -149,10 +149,8 @@ SCALES = ("known", "vessels", "population")
 """Where QTMnet's input area may come from: told, of the picker's vessels, the population's."""
 
 
-def qtmnet(
-    trained: Trained, exam: Examination, *, scales: Sequence[str] = ("known",)
-) -> tuple[dict[str, Found], np.ndarray]:
-    """The network's one answer, at each of the scales, and of which scored voxels it warns as unfamiliar.
+def qtmnet(trained: Trained, exam: Examination, *, scales: Sequence[str] = ("known",)) -> dict[str, Found]:
+    """The network's one answer, at each of the scales; `unfamiliar` among it are the voxels that it warns of.
 
     One that is told the input gets the exact one.
     """
@@ -163,11 +161,13 @@ def qtmnet(
     named = {}
     for scale in scales:
         chosen = _input_scale(scale, exam)
-        named[scale] = (
-            _nothing(exam) if chosen is None else
-            {name: value[exam.scored] for name, value in parameters(found, chosen, trained.widening).items()}
-        )  # fmt: skip
-    return named, found.odd[exam.scored] | unphysical(named["known"])
+        if chosen is None:
+            named[scale] = _nothing(exam)
+            continue
+        values = parameters(found, chosen, trained.widening)
+        values["unfamiliar"] = found.odd | unphysical(values)
+        named[scale] = {name: value[exam.scored] for name, value in values.items()}
+    return named
 
 
 def _input_scale(scale: str, exam: Examination) -> InputScale | None:
