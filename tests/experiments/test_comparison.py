@@ -161,6 +161,8 @@ def test_what_breaks_qtmnet_is_said_and_whether_it_warns():
     assert "): SNR 100. It" in sentence
     assert "SNR 10 (ve off by 0.240, in the base by 0.120, 2CXM, exact AIF, delay by 0.320" in sentence
     assert "intervals cover 60 % of PS; 25 % of the voxels are marked as unfamiliar" in sentence
+    (sentence,) = of_the_sweeps(records())  # covering little, but as much as in the base, is not the condition's doing
+    assert "SNR 10, SNR 100. It does not stand: nothing else" in sentence
 
 
 def test_the_scales_law_is_measured():
