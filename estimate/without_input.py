@@ -96,7 +96,11 @@ def estimate_by_qtmnet(
     values = parameters(found, chosen, trained.widening)
     scatter(arrays, voxels.mask.shape, where, values, status_of(found, values, np.zeros(len(where[0]), np.int32)))
     status = arrays.pop("status").astype(np.int32)
-    facts = {"scale": describe(chosen), "weights": _weights_facts(weights, trained.facts)}
+    facts = {
+        "scale": describe(chosen),
+        "weights": _weights_facts(weights, trained.facts),
+        "strangeness of the scan": found.strangeness,
+    }
     return Estimate(
         Maps(arrays, voxels.series.affine), status, aif, protocol, "qtmnet", facts, warnings_of(found, values, times)
     )

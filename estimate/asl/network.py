@@ -11,11 +11,11 @@ from scipy.stats import chi2, norm
 
 from estimate.asl.differences import Differences
 from estimate.kinetic_fit import IDENTIFIABLE
-from estimate.qtmnet.familiarity import ODD_SHARE
+from estimate.qtmnet.familiarity import ODD_SHARE, scan_warning
 from estimate.qtmnet.inference import Progress
 from estimate.qtmnet.water.examinations import T1B, TRAINING
 from estimate.qtmnet.water.features import Delays
-from estimate.qtmnet.water.inference import answer
+from estimate.qtmnet.water.inference import Answer, answer
 from estimate.qtmnet.weights import SHIPPED_ASL, Trained, load_trained
 from simulate.base.errors import InputError
 from simulate.base.status import Status
@@ -73,7 +73,7 @@ def network_maps(
     )  # fmt: skip
     status = np.zeros(len(m0), np.int32)
     for bits, here in (
-        (Status.UNFAMILIAR, got.odd),
+        (Status.UNFAMILIAR, got.unfamiliar),
         (Status.NOT_IDENTIFIABLE | Status.CBF_NOT_IDENTIFIABLE, got.cbf_spread > IDENTIFIABLE),
         (Status.NOT_IDENTIFIABLE | Status.ATT_NOT_IDENTIFIABLE, got.att_spread > VAGUE_ARRIVAL),
     ):
@@ -81,7 +81,7 @@ def network_maps(
     values = {
         "CBF": got.cbf, "CBF_stderr": got.cbf * got.cbf_spread, "ATT": got.att, "ATT_stderr": got.att_spread,
     }  # fmt: skip
-    return NetworkMaps(values, status, _warnings(found, t1_blood, float(np.mean(got.odd))))
+    return NetworkMaps(values, status, _warnings(found, t1_blood, got))
 
 
 @lru_cache(maxsize=1)
@@ -119,7 +119,7 @@ def _second_differences(value: Num[np.ndarray, "x y z g"], inside: np.ndarray, a
     return (moved[:-2] - 2 * moved[1:-1] + moved[2:])[within[:-2] & within[1:-1] & within[2:]].ravel()
 
 
-def _warnings(found: Differences, t1_blood: float, odd: float) -> list[str]:
+def _warnings(found: Differences, t1_blood: float, got: Answer) -> list[str]:
     delay, duration = found.post_label_delay, found.label_duration
     known = [
         (f"there are {len(delay)} delays", len(delay), TRAINING.delays, ""),
@@ -134,9 +134,10 @@ def _warnings(found: Differences, t1_blood: float, odd: float) -> list[str]:
         for words, value, (low, high), unit in known
         if not low <= value <= high
     ]
+    odd = float(np.mean(got.odd))
     if odd > ODD_SHARE:
         sentences.append(
             f"{100 * odd:.0f} % of the voxels have a course over delays unlike any that QTMnet was trained with "
             "(status: unfamiliar): its intervals do not hold there."
         )
-    return sentences
+    return sentences + scan_warning(got.strangeness, "the labelling or the tissue")

@@ -14,7 +14,16 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from estimate.qtmnet.familiarity import ODD, Familiarity, distance, learn
+from estimate.qtmnet.familiarity import (
+    ODD,
+    ODD_SCANS,
+    Cloud,
+    Familiarity,
+    curve_distance,
+    distance,
+    learn_curves,
+    learn_scans,
+)
 from estimate.qtmnet.network import QTMnet
 from estimate.qtmnet.stream import Example, patches, sets
 from estimate.qtmnet.tracers import Tracer
@@ -37,6 +46,9 @@ _FEWEST = 15
 
 _CLEAR = 20.0
 """Times the noise: of such voxels the shapes are learnt."""
+
+_SCANS = 8
+"""Whole scans drawn of each calibration phantom, to learn what they look like."""
 
 
 def calibrate(graph: Any, weights: Any, bank: Bank, *, seed: int, cube: int | None) -> tuple:
@@ -66,7 +78,8 @@ def calibrate(graph: Any, weights: Any, bank: Bank, *, seed: int, cube: int | No
         rim.append(np.asarray(batch.region) == int(Region.RIM))
         drawn.append((batch, gram))
     found = quantiles(*(np.concatenate(parts) for parts in (ratios, counted, rim)))
-    return dict(zip(tracer.scored, found.tolist(), strict=True)), _familiar(tracer, drawn)
+    known = Familiarity(_familiar_curves(tracer, drawn), _familiar_scans(net, bank, seed=seed))
+    return dict(zip(tracer.scored, found.tolist(), strict=True)), known
 
 
 def quantiles(ratios: np.ndarray, counted: np.ndarray, rim: np.ndarray) -> np.ndarray:
@@ -92,16 +105,36 @@ def weighted_quantile(values: np.ndarray, weights: np.ndarray, share: float) -> 
     return float(values[order][np.searchsorted(passed, share * passed[-1])])
 
 
-def _familiar(tracer: Tracer, drawn: list[tuple[Example, Any]]) -> Familiarity:
+def _familiar_curves(tracer: Tracer, drawn: list[tuple[Example, Any]]) -> Cloud:
     def clear(seen: Any) -> np.ndarray:
         chosen = seen.enhanced & (seen.level > _CLEAR * seen.noise)
         return np.asarray(seen.voxel[chosen][:, : tracer.nodes])
 
-    known = learn(np.concatenate([clear(batch.features) for batch, _ in drawn]))
+    known = learn_curves(np.concatenate([clear(batch.features) for batch, _ in drawn]))
     far = [
-        np.asarray(jax.vmap(distance, in_axes=(None, 0, 0, 0))(
+        np.asarray(jax.vmap(curve_distance, in_axes=(None, 0, 0, 0))(
             known, b.features.voxel[..., : tracer.nodes], b.features.noise / b.features.level, gram
         ))[np.asarray(b.features.enhanced)]
         for b, gram in drawn
     ]  # fmt: skip
     return known._replace(limit=np.float32(np.quantile(np.concatenate(far), 1 - ODD)))
+
+
+def _familiar_scans(net: QTMnet, bank: Bank, *, seed: int) -> Cloud:
+    """Learnt from every other phantom; the limit is that of scans of the others, which the cloud was not fitted to."""
+    if not net.contexts:
+        return Familiarity.empty(net.shape.sees.nodes, net.shape.context).scans
+
+    @jax.jit
+    def look(key: Any, half: Bank) -> Any:
+        batch = sets(key, half._replace(side=bank.side), net.shape.sees.examination, scans=_BATCH, voxels=512)
+        return net.first_context(batch.features.voxel, scan_channels(net, batch), batch.inside)
+
+    halves = [bank.map(lambda a, k=k: a[k::2]) for k in range(2)] if len(bank.peak) > 1 else [bank, bank]
+    found = []
+    for k, half in enumerate(halves):
+        keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), k), -(-_SCANS * len(half.peak) // _BATCH))
+        found.append(np.concatenate([np.asarray(look(key, half)) for key in keys]))
+    known = learn_scans(found[0])
+    far = np.asarray(distance(known, jnp.asarray(found[1])))
+    return known._replace(limit=np.float32(np.quantile(far, 1 - ODD_SCANS)))

@@ -1,12 +1,19 @@
-r"""Does a curve look like those of the training? A network answers anything; this says when not to believe it.
+r"""Does a scan look like those of the training? A network answers anything; this says when not to believe it.
 
-Shapes of training curves are a cloud with mean m and covariance V diag(l) V^T. A new shape x, with noise of its own,
-lies at the squared distance
+Points of the training are a cloud with mean m and covariance V diag(l) V^T. A new point x, with noise of its own along
+the directions v_k, lies at the squared distance
 
-    d^2 = \sum_k (v_k.(x - m))^2 / (l_k + (\sigma/b)^2 v_k.P^T P v_k)
+    d^2 = mean_k (v_k.(x - m))^2 / (l_k + n_k)
 
-from it (Mahalanobis), P the projection of the scan's frames on the nodes. Beyond the `limit` that a share of
-`ODD` of the training's own curves pass, a voxel is unfamiliar.
+from it (Mahalanobis; 1 on average for a familiar one). Two clouds are kept:
+
+    curves   of single voxels, on the nodes in time. Its noise is n_k = (\sigma/b)^2 v_k.P^T P v_k, with P the
+             projection of the scan's frames on the nodes.
+    scans    the first context of whole scans, in the directions in which the training's differ most. An injection
+             unlike the training's shows here, where no single curve is strange: tissue might have been slow instead.
+
+Beyond the `limit` that a share of `ODD` of the training's own curves pass, a voxel is unfamiliar; beyond that which
+`ODD_SCANS` of its scans pass, all of a scan is.
 """
 
 from typing import Any, NamedTuple
@@ -18,12 +25,17 @@ from jaxtyping import Bool, Float
 
 ODD = 0.005
 
+ODD_SCANS = 0.02
+
 ODD_SHARE = 0.05
 """Share of a scan's voxels from which on the reader is warned of unfamiliar ones."""
 
+DIRECTIONS = 64
+"""Of a context, those that count."""
 
-class Familiarity(NamedTuple):
-    """mean (n,), directions (n, n) as columns, variance (n,) along them, and the limit () of d^2."""
+
+class Cloud(NamedTuple):
+    """mean (n,), directions (n, k) as columns, variance (k,) along them, and the limit () of d^2."""
 
     mean: Array | np.ndarray
     directions: Array | np.ndarray
@@ -31,32 +43,76 @@ class Familiarity(NamedTuple):
     limit: Array | np.ndarray
 
     @staticmethod
-    def empty(n: int) -> "Familiarity":
-        return Familiarity(
-            np.zeros(n, np.float32), np.eye(n, dtype=np.float32), np.ones(n, np.float32), np.ones((), np.float32)
-        )
+    def empty(n: int, k: int) -> "Cloud":
+        """About zero, and without a limit."""
+        return Cloud(*(a.astype(np.float32) for a in (np.zeros(n), np.eye(n, k), np.ones(k), np.full((), np.inf))))
 
 
-def learn(shapes: Float[np.ndarray, "v n"]) -> Familiarity:
+class Familiarity(NamedTuple):
+    """What curves and what scans of the training looked like."""
+
+    curves: Cloud
+    scans: Cloud
+
+    @staticmethod
+    def empty(nodes: int, context: int) -> "Familiarity":
+        """Nothing is strange. nodes, context : numbers of a curve and of a context."""
+        return Familiarity(Cloud.empty(nodes, nodes), Cloud.empty(context, min(context, DIRECTIONS)))
+
+
+def learn_curves(shapes: Float[np.ndarray, "v n"]) -> Cloud:
     """The cloud of clear curves (little noise), without a limit."""
     mean = np.median(shapes, axis=0)
     spread = np.clip(shapes - mean, -10, 10)
     variance, directions = np.linalg.eigh(spread.T @ spread / len(shapes))
-    variance = np.maximum(variance, 1e-4)
-    return Familiarity(*(np.asarray(a, np.float32) for a in (mean, directions, variance, np.inf)))
+    return _cloud(mean, directions, np.maximum(variance, 1e-4))
 
 
-def distance(
-    known: Familiarity, shapes: Float[Array, "v n"], noise_share: Float[Array, " v"], gram: Float[Array, "n n"]
+def learn_scans(contexts: Float[np.ndarray, "s n"]) -> Cloud:
+    """The cloud of scans' contexts, without a limit."""
+    mean = np.mean(contexts, axis=0)
+    spread = (contexts - mean).astype(float)
+    variance, directions = np.linalg.eigh(spread.T @ spread / len(contexts))
+    most = np.s_[-min(DIRECTIONS, len(mean)) :]
+    return _cloud(mean, directions[:, most], np.maximum(variance[most], 1e-6 * variance[-1]))
+
+
+def _cloud(mean: np.ndarray, directions: np.ndarray, variance: np.ndarray) -> Cloud:
+    return Cloud(*(np.asarray(a, np.float32) for a in (mean, directions, variance, np.inf)))
+
+
+def distance(known: Cloud, points: Float[Array, "*b n"], noise: Float[Array, "*b k"] | float = 0.0) -> Array:
+    """(*b) d^2 of points. noise : n_k, variance of each point's own noise along the directions."""
+    along = (points - known.mean) @ jnp.asarray(known.directions)
+    return jnp.mean(along**2 / (known.variance + noise), axis=-1)
+
+
+def curve_distance(
+    known: Cloud, shapes: Float[Array, "v n"], noise_share: Float[Array, " v"], gram: Float[Array, "n n"]
 ) -> Float[Array, " v"]:
-    """d^2 per direction (its mean is 1 for a familiar curve). noise_share : sigma/b.      gram : P^T P."""
+    """d^2 of curves. noise_share : sigma/b.      gram : P^T P."""
     directions = jnp.asarray(known.directions)
-    along = (shapes - known.mean) @ directions
     extra = jnp.einsum("nk,nm,mk->k", directions, gram, directions)
-    return jnp.mean(along**2 / (known.variance + noise_share[:, None] ** 2 * extra), axis=-1)
+    return distance(known, shapes, noise_share[:, None] ** 2 * extra)
 
 
 def unfamiliar(known: Familiarity, seen: Any, gram: Float[Array, "n n"]) -> Bool[Array, " v"]:
-    """Which voxels lie outside. seen : their features, the curves' shapes first."""
-    shapes = seen.voxel[:, : known.mean.shape[0]]
-    return distance(known, shapes, seen.noise / seen.level, gram) > known.limit
+    """Which voxels' curves lie outside. seen : their features, the curves' shapes first."""
+    shapes = seen.voxel[:, : known.curves.mean.shape[0]]
+    return curve_distance(known.curves, shapes, seen.noise / seen.level, gram) > known.curves.limit
+
+
+def scan_strangeness(known: Familiarity, context: Float[Array, " n"]) -> float:
+    """d^2 of a scan over its limit: above 1 the scan as a whole lies outside."""
+    return float(distance(known.scans, context) / known.scans.limit)
+
+
+def scan_warning(strangeness: float, what: str) -> list[str]:
+    """What to say of such a scan. what : that may be of another kind."""
+    if strangeness <= 1:
+        return []
+    return [
+        f"The scan as a whole is unlike those that QTMnet was trained with ({strangeness:.2g} times the limit that "
+        f"{100 * ODD_SCANS:g} % of these pass; status: unfamiliar everywhere): {what} is of another kind, and its "
+        "intervals do not hold."
+    ]

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from estimate.qtmnet.familiarity import scan_strangeness
 from estimate.qtmnet.network import QTMnet
 from estimate.qtmnet.prediction import Prediction
 from estimate.qtmnet.tiles import CORE, cut, tiles
@@ -36,14 +37,15 @@ def through(
     *,
     core: tuple[int, ...] = CORE,
     progress: Progress | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Values and their standard deviations (v, q) by the tracer's `scored`.
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Values and their standard deviations (v, q) by the tracer's `scored`; the scan's `scan_strangeness`.
 
     where : the voxels' indices in a volume of this shape.      core : extent of a tile; it changes nothing but memory.
     """
     graph, weights = nnx.split(trained.network)
     weights = jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), weights)
     contexts = _contexts(graph, weights, seen)
+    strangeness = scan_strangeness(trained.familiarity, contexts[0]) if contexts else 0.0
     if trained.uses_branch:
         parts = _by_tiles(graph, weights, seen, contexts, where, shape, core)
     else:
@@ -57,7 +59,7 @@ def through(
         done += len(rows)
         if progress is not None:
             progress(done, count)
-    return values, spreads
+    return values, spreads, strangeness
 
 
 # -- context --------------------------------------------------------------------------------------------

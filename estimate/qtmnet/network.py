@@ -230,6 +230,13 @@ class QTMnet(nnx.Module):
             h = block(h, context)
         return self.heads(self.norm(h))
 
+    def first_context(
+        self, voxel: Float[Array, "b v f"], scan: Float[Array, "b g"], inside: Bool[Array, "b v"]
+    ) -> Float[Array, "b c"]:
+        """Of the scan as single voxels show it, before any is told of the others."""
+        pool = self.contexts[0]
+        return pool(pool.sums(self.start(voxel, scan), inside), scan, None)
+
     def __call__(
         self, voxel: Float[Array, "b v f"], scan: Float[Array, "b g"], inside: Bool[Array, "b v"],
         *, neighbourhood: Any = None,

@@ -165,7 +165,7 @@ def qtmnet(trained: Trained, exam: Examination, *, scales: Sequence[str] = ("kno
             named[scale] = _nothing(exam)
             continue
         values = parameters(found, chosen, trained.widening)
-        values["unfamiliar"] = found.odd | unphysical(values)
+        values["unfamiliar"] = found.unfamiliar | unphysical(values)
         named[scale] = {name: value[exam.scored] for name, value in values.items()}
     return named
 

@@ -27,7 +27,7 @@ def weights(tmp_path_factory):
     """A network that was never trained: what it says is worthless, how it is asked is not."""
     net = QTMnet(Architecture(encoder=8, blocks=1, heads=1, context=8, decoder=8, branch=(4, 4, 4)), rngs=nnx.Rngs(0))
     path = tmp_path_factory.mktemp("weights") / "net.safetensors"
-    save_trained(path, Trained(net, True, dict.fromkeys(SCORED, 1.645), Familiarity.empty(len(NODES)), {}))
+    save_trained(path, Trained(net, True, dict.fromkeys(SCORED, 1.645), Familiarity.empty(len(NODES), 8), {}))
     return path
 
 
@@ -112,7 +112,7 @@ def test_a_network_for_comparison_is_refused(phantom, tmp_path):
     shape = Architecture(encoder=8, blocks=1, heads=1, context=8, decoder=8, branch=(), told=True)
     net = QTMnet(shape, rngs=nnx.Rngs(0))
     path = tmp_path / "told.safetensors"
-    save_trained(path, Trained(net, False, dict.fromkeys(SCORED, 1.645), Familiarity.empty(len(NODES)), {}))
+    save_trained(path, Trained(net, False, dict.fromkeys(SCORED, 1.645), Familiarity.empty(len(NODES), 8), {}))
     with pytest.raises(InputError, match="with the input given"):
         ask(phantom, path)
 

@@ -34,7 +34,7 @@ class Answer(NamedTuple):
 
     value, spread : (v, q) of `targets.SCORED`, scale-free.      level : (v,) b [mmol/L].
     enhanced, odd : (v,) whether contrast is seen, whether the curve is unlike the training's.
-    facts : of the scan.
+    facts : of the scan.      strangeness : of the scan as a whole, which is unlike the training's above 1.
     """
 
     value: np.ndarray
@@ -43,6 +43,12 @@ class Answer(NamedTuple):
     enhanced: Bool[np.ndarray, " v"]
     odd: Bool[np.ndarray, " v"]
     facts: ScanFacts
+    strangeness: float
+
+    @property
+    def unfamiliar(self) -> Bool[np.ndarray, " v"]:
+        """Voxels whose answer is not to be believed: the curve's own doing, or that of the scan."""
+        return self.odd | (self.strangeness > 1)
 
 
 def padded_frames(start: Float[np.ndarray, " t"], duration: float) -> Frames:
@@ -82,9 +88,9 @@ def answer(
     if trained.network.shape.told:
         seen = seen._replace(scan=jnp.concatenate([seen.scan, _told(aif, facts)]))
     going_in = Seen(np.asarray(seen.voxel), seen.scan, np.asarray(seen.enhanced))
-    values, spreads = through(trained, going_in, where, shape, core=core, progress=progress)
+    values, spreads, strangeness = through(trained, going_in, where, shape, core=core, progress=progress)
     odd = _odd(trained.familiarity, seen)
-    return Answer(values, spreads, np.asarray(seen.level), np.asarray(seen.enhanced), odd, facts)
+    return Answer(values, spreads, np.asarray(seen.level), np.asarray(seen.enhanced), odd, facts, strangeness)
 
 
 # -- once over the scan ---------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from estimate.qtmnet.calibration import TO_ONE_SIGMA
 from estimate.qtmnet.contrast.examinations import TRAINING
 from estimate.qtmnet.contrast.inference import Answer
 from estimate.qtmnet.contrast.targets import PS_FLOOR, SCALED, SCORED, VESSEL_FLOOR
-from estimate.qtmnet.familiarity import ODD_SHARE
+from estimate.qtmnet.familiarity import ODD_SHARE, scan_warning
 from simulate.base.status import Status
 from simulate.inlets import POPULATION_AREA
 
@@ -67,7 +67,7 @@ def status_of(answer: Answer, found: dict[str, np.ndarray], before: np.ndarray) 
     as can be seen."""
     status = before.astype(np.int32)
     status |= np.where(answer.enhanced, 0, int(Status.NO_SIGNAL)).astype(np.int32)
-    status |= np.where(answer.odd | unphysical(found), int(Status.UNFAMILIAR), 0).astype(np.int32)
+    status |= np.where(answer.unfamiliar | unphysical(found), int(Status.UNFAMILIAR), 0).astype(np.int32)
     for name, flag in _FLAGS.items():
         vague = ~(found[f"{name}_stderr"] <= IDENTIFIABLE * found[name])
         status |= np.where(vague, int(flag | Status.NOT_IDENTIFIABLE), 0).astype(np.int32)
@@ -100,6 +100,7 @@ def warnings_of(answer: Answer, found: dict[str, np.ndarray], times: np.ndarray)
             f"{100 * odd:.0f} % of the enhancing voxels have curves unlike any that QTMnet was trained with "
             "(status: unfamiliar): the input or the tissue is of another kind, and its intervals do not hold there."
         )
+    sentences += scan_warning(answer.strangeness, "the injection or the tissue")
     impossible = float(np.mean(unphysical(found)[answer.enhanced])) if answer.enhanced.any() else 0.0
     if impossible > ODD_SHARE:
         sentences.append(

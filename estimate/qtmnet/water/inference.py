@@ -18,6 +18,7 @@ from estimate.qtmnet.weights import Trained
 class Answer(NamedTuple):
     """Of v voxels. cbf : [mL/g/s]; its standard error is cbf x cbf_spread, so that cbf exp(± 1.645 spread) covers 90 %.
     att, att_spread : [s].      odd : whether a voxel's course over delays is unlike the training's.
+    strangeness : of the scan as a whole, which is unlike the training's above 1.
     """
 
     cbf: np.ndarray
@@ -25,6 +26,12 @@ class Answer(NamedTuple):
     att: np.ndarray
     att_spread: np.ndarray
     odd: np.ndarray
+    strangeness: float
+
+    @property
+    def unfamiliar(self) -> np.ndarray:
+        """Voxels whose answer is not to be believed: the course's own doing, or that of the scan."""
+        return self.odd | (self.strangeness > 1)
 
 
 def answer(
@@ -63,9 +70,9 @@ def answer(
         voxel[rows], level[rows] = part.voxel, part.level
         odd[rows] = unfamiliar(trained.familiarity, part, part.gram)
     scan = jnp.mean(jnp.stack([part.scan for part in parts]), axis=0)
-    value, spread = through(
+    value, spread, strangeness = through(
         trained, Seen(voxel, scan, np.ones(len(d), bool)), where, shape, core=core, progress=progress
     )  # fmt: skip
     sigma_of = {n: spread[:, i] * trained.widening[n] / TO_ONE_SIGMA for i, n in enumerate(SCORED)}
     cbf = np.exp(value[:, SCORED.index("CBF")]) * level
-    return Answer(cbf, sigma_of["CBF"], value[:, SCORED.index("ATT")], sigma_of["ATT"], odd)
+    return Answer(cbf, sigma_of["CBF"], value[:, SCORED.index("ATT")], sigma_of["ATT"], odd, strangeness)

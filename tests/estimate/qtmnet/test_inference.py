@@ -1,5 +1,7 @@
 """A scan's answer depends on the scan alone: not on scale, padding, tiles, the order of voxels or chunks."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,10 +11,10 @@ from flax import nnx
 from estimate.qtmnet import inference, tiles
 from estimate.qtmnet.contrast import inference as of_contrast
 from estimate.qtmnet.contrast.examinations import draw_scan, example
-from estimate.qtmnet.contrast.features import ScanFacts
+from estimate.qtmnet.contrast.features import ScanFacts, features, scan_facts
 from estimate.qtmnet.contrast.targets import SCORED
 from estimate.qtmnet.contrast.time_basis import NODES
-from estimate.qtmnet.familiarity import Familiarity
+from estimate.qtmnet.familiarity import Cloud, Familiarity
 from estimate.qtmnet.network import Architecture, QTMnet
 from estimate.qtmnet.stream import Voxels
 from estimate.qtmnet.weights import Trained, load_trained, save_trained
@@ -35,9 +37,8 @@ def network():
         a + 0.1 * jax.random.normal(k, a.shape) / np.sqrt(max(a.shape[0], 1)) for a, k in zip(leaves, keys, strict=True)
     ]
     widening = dict.fromkeys(SCORED, 1.645)
-    return Trained(
-        nnx.merge(graph, jax.tree.unflatten(structure, leaves)), True, widening, Familiarity.empty(len(NODES)), {}
-    )
+    familiar = Familiarity(Cloud.empty(len(NODES), len(NODES)), Cloud.empty(16, 16)._replace(limit=np.float32(2.0)))
+    return Trained(nnx.merge(graph, jax.tree.unflatten(structure, leaves)), True, widening, familiar, {})
 
 
 @pytest.fixture(scope="module")
@@ -134,4 +135,19 @@ def test_weights_survive_their_file(network, scan, tmp_path):
     curves, mask = scan
     np.testing.assert_array_equal(ask(again, curves, mask)[0], ask(network, curves, mask)[0])
     assert again.widening == network.widening
-    assert jnp.all(again.familiarity.limit == network.familiarity.limit)
+    assert jax.tree.all(jax.tree.map(np.array_equal, again.familiarity, network.familiarity))
+
+
+def test_a_scan_is_judged_by_its_own_context_streamed_or_whole(network, scan):
+    """d^2 about zero with unit spread, here, is the mean square of the first context."""
+    curves, mask = scan
+    _, found = ask(network, curves, mask, pieces=3)
+    frames = of_contrast.padded_frames(STARTS, SPACING)
+    padded = jnp.pad(curves[mask], ((0, 0), (0, len(frames.start) - len(STARTS))))
+    seen = features(padded, frames, scan_facts(padded, frames, jnp.ones(len(padded), bool)))
+    context = network.network.first_context(seen.voxel[None], seen.scan[None], seen.enhanced[None])[0]
+    assert found.strangeness == pytest.approx(float(jnp.mean(context**2)) / 2.0, rel=1e-3)
+    assert np.array_equal(found.unfamiliar, found.odd | (found.strangeness > 1))
+    near = network.familiarity._replace(scans=network.familiarity.scans._replace(limit=np.float32(1e-6)))
+    _, found = ask(replace(network, familiarity=near), curves, mask)
+    assert found.unfamiliar.all()

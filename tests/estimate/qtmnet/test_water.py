@@ -8,7 +8,7 @@ from flax import nnx
 
 from estimate.asl.differences import differences
 from estimate.asl.network import noise_of_a_pair
-from estimate.qtmnet.familiarity import Familiarity, distance
+from estimate.qtmnet.familiarity import Familiarity, curve_distance
 from estimate.qtmnet.network import Architecture, QTMnet
 from estimate.qtmnet.stream import Voxels
 from estimate.qtmnet.water.examinations import READOUTS, T1B, TRAINING, draw_scan, example, measure, varied
@@ -156,7 +156,7 @@ def network():
         a + 0.1 * jax.random.normal(k, a.shape) / np.sqrt(max(a.shape[0], 1)) for a, k in zip(leaves, keys, strict=True)
     ]
     net = nnx.merge(graph, jax.tree.unflatten(structure, leaves))
-    return Trained(net, True, dict.fromkeys(SCORED, 1.645), Familiarity.empty(len(NODES)), {})
+    return Trained(net, True, dict.fromkeys(SCORED, 1.645), Familiarity.empty(len(NODES), 16), {})
 
 
 @pytest.fixture(scope="module")
@@ -210,9 +210,9 @@ def test_weights_survive_their_file(network, scan, tmp_path):
 
 def test_a_voxel_unlike_any_other_is_told_apart_from_a_noisy_one():
     n = len(NODES)
-    known = Familiarity.empty(n)
-    strange = distance(known, jnp.full((1, n), 5.0), jnp.zeros(1), jnp.eye(n))
-    noisy = distance(known, jnp.full((1, n), 5.0), jnp.full(1, 5.0), jnp.eye(n))
+    known = Familiarity.empty(n, 16).curves
+    strange = curve_distance(known, jnp.full((1, n), 5.0), jnp.zeros(1), jnp.eye(n))
+    noisy = curve_distance(known, jnp.full((1, n), 5.0), jnp.full(1, 5.0), jnp.eye(n))
     assert float(strange[0]) > 10 * float(noisy[0])
 
 
