@@ -54,6 +54,7 @@ SWEEPS: dict[str, dict[str, Condition]] = {
     "motion step [voxels]": {"1": Condition(shift=1)},
     SCALE: {f"{a:g}": Condition(scale=a) for a in (0.5, 0.7, 1.4, 2.0)},
     UNSEEN: {"unseen": Condition(family="unseen")},
+    "mask of the network": {"tumour": Condition(view="tumour")},
 }
 """Sweep -> label -> condition, each away from the base in one thing."""
 

@@ -140,4 +140,4 @@ def _warnings(found: Differences, t1_blood: float, got: Answer) -> list[str]:
             f"{100 * odd:.0f} % of the voxels have a course over delays unlike any that QTMnet was trained with "
             "(status: unfamiliar): its intervals do not hold there."
         )
-    return sentences + scan_warning(got.strangeness, "the labelling or the tissue")
+    return sentences + scan_warning(got.strangeness, "the labelling or the tissue is of another kind")

@@ -25,7 +25,8 @@ from jaxtyping import Bool, Float
 
 ODD = 0.005
 
-ODD_SCANS = 0.02
+ODD_SCANS = 0.05
+"""Those of the training are drawn wide: of whole scans at a usual protocol about one in a hundred passes the limit."""
 
 ODD_SHARE = 0.05
 """Share of a scan's voxels from which on the reader is warned of unfamiliar ones."""
@@ -107,12 +108,11 @@ def scan_strangeness(known: Familiarity, context: Float[Array, " n"]) -> float:
     return float(distance(known.scans, context) / known.scans.limit)
 
 
-def scan_warning(strangeness: float, what: str) -> list[str]:
-    """What to say of such a scan. what : that may be of another kind."""
+def scan_warning(strangeness: float, why: str) -> list[str]:
+    """What to say of such a scan. why : it may be, a sentence's end."""
     if strangeness <= 1:
         return []
     return [
         f"The scan as a whole is unlike those that QTMnet was trained with ({strangeness:.2g} times the limit that "
-        f"{100 * ODD_SCANS:g} % of these pass; status: unfamiliar everywhere): {what} is of another kind, and its "
-        "intervals do not hold."
+        f"{100 * ODD_SCANS:g} % of these pass; status: unfamiliar everywhere), and its intervals do not hold: {why}."
     ]

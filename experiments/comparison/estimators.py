@@ -154,10 +154,14 @@ def qtmnet(trained: Trained, exam: Examination, *, scales: Sequence[str] = ("kno
 
     One that is told the input gets the exact one.
     """
+    if not exam.view.size:
+        return {scale: _nothing(exam) | {"unfamiliar": np.zeros(len(exam.scored), bool)} for scale in scales}
     shape = (exam.side,) * 3
-    where = np.unravel_index(np.arange(len(exam.curves)), shape)
+    shown = (np.unravel_index(exam.view, shape), exam.curves[exam.view])
     aif = (*exact_input(exam), exam.area)
-    found = answer(trained, lambda: [(where, exam.curves)], shape, exam.start, exam.spacing, aif=aif)
+    found = answer(trained, lambda: [shown], shape, exam.start, exam.spacing, aif=aif)
+    row = np.zeros(len(exam.curves), int)  # what is scored and not shown does not count: any will do
+    row[exam.view] = np.arange(len(exam.view))
     named = {}
     for scale in scales:
         chosen = _input_scale(scale, exam)
@@ -166,7 +170,7 @@ def qtmnet(trained: Trained, exam: Examination, *, scales: Sequence[str] = ("kno
             continue
         values = parameters(found, chosen, trained.widening)
         values["unfamiliar"] = found.unfamiliar | unphysical(values)
-        named[scale] = {name: value[exam.scored] for name, value in values.items()}
+        named[scale] = {name: value[row[exam.scored]] for name, value in values.items()}
     return named
 
 

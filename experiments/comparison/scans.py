@@ -32,6 +32,9 @@ LEAKY = from_clinical("PS", 1.0)
 """PS above which a rim's PS and ve leave a trace that can be scored."""
 
 REGIONS = {"tumour rim": Region.RIM, "grey matter": Region.GREY_MATTER, "white matter": Region.WHITE_MATTER}
+TUMOUR = (int(Region.RIM), int(Region.CORE))
+"""Regions of a mask of the tumour."""
+
 SCORED = {"tumour rim": 160, "grey matter": 48, "white matter": 48}
 """Voxels of each region that are scored, at most."""
 
@@ -46,6 +49,7 @@ class Condition(NamedTuple):
     shift : voxels by which everything moves after half of the frames.      family : of the input, "seen" in training
     or "unseen".      cell : edge of the voxels [mm], 0 for any.
     scale : factor on everything that is measured, as of a wrong relaxivity; the area that is known stays.
+    view : what a network is shown, the "block" or the "tumour" alone, as under a mask of it.
     """
 
     spacing: float = 2.0
@@ -60,6 +64,7 @@ class Condition(NamedTuple):
     family: str = "seen"
     cell: float = 0.0
     scale: float = 1.0
+    view: str = "block"
 
     @property
     def frames(self) -> int:
@@ -73,7 +78,8 @@ class Examination(NamedTuple):
     curves : (v, t) [mmol/L] of a block.      artery : (side, side, `ARTERY_SLICES`, t) beside it.
     start, spacing : of the frames [s].      aif_times, aif : what rivals know of the input, plasma.
     onset, area : of the input in the block [s], [mmol/L s].      side : voxels along an edge; v = side^3.
-    scored : (s,) voxels that are scored.      region : (s,) of them, values of `Region`; 0 does not count.
+    view : (w,) voxels that a network is shown.      scored : (s,) voxels that are scored.
+    region : (s,) of them, values of `Region`; 0 does not count, nor does what is not shown.
     truth : by name (s,), internal units.      supply_times, supply : (k,) [s], (s, k) what truly feeds them.
     """
 
@@ -86,6 +92,7 @@ class Examination(NamedTuple):
     onset: float
     area: float
     side: int
+    view: np.ndarray
     scored: np.ndarray
     region: np.ndarray
     truth: dict[str, np.ndarray]
@@ -115,7 +122,10 @@ def examine(key: Key[Array, ""], bank: Bank, index: int, condition: Condition) -
         late = volume[..., condition.frames // 2 :]
         volume[..., condition.frames // 2 :] = np.roll(late, condition.shift, axis=0)
     truth = {name: np.asarray(bank.truth[index][:, i]) for i, name in enumerate(TRUTHS)}
-    scored, region = _choose(rng, np.asarray(bank.region[index]), truth)
+    tissue = np.asarray(bank.region[index])
+    scored, region = _choose(rng, tissue, truth)
+    shown = np.isin(tissue, TUMOUR) | (condition.view == "block")
+    region = np.where(shown[scored], region, 0)
     onset = float(scan.onset)
     since = np.arange(0.0, condition.duration + 2 * condition.spacing, KNOT_STEP)
     fed = _supplied(jnp.asarray(bank.supply[index])[scored], scan.inlet.curve, jnp.asarray(since - KNOT_STEP / 2))
@@ -129,6 +139,7 @@ def examine(key: Key[Array, ""], bank: Bank, index: int, condition: Condition) -
         onset=onset,
         area=float(scan.inlet.area),
         side=bank.side,
+        view=np.flatnonzero(shown),
         scored=scored,
         region=region,
         truth={name: values[scored] for name, values in truth.items()},

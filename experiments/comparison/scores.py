@@ -1,6 +1,7 @@
 """How far an estimate is from the truth: per parameter and region of one examination, then over phantoms."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 
@@ -89,22 +90,28 @@ def _measures(estimate: np.ndarray, truth: np.ndarray, stderr: np.ndarray | None
     return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
-def macro(values: list[float], rng: np.random.Generator) -> tuple[float, float, float]:
+@lru_cache(maxsize=8)
+def _redraws(count: int) -> np.ndarray:
+    """(BOOTSTRAPS, count) indices; the same for every estimator and parameter, since the phantoms are the same."""
+    return np.random.default_rng(0).integers(0, count, (BOOTSTRAPS, count))
+
+
+def macro(values: list[float]) -> tuple[float, float, float]:
     """Mean over phantoms with its 95 % bootstrap interval (phantoms redrawn)."""
     x = np.asarray([v for v in values if np.isfinite(v)])
     if x.size == 0:
         return NOTHING
-    means = x[rng.integers(0, x.size, (BOOTSTRAPS, x.size))].mean(axis=1)
+    means = x[_redraws(x.size)].mean(axis=1)
     low, high = np.percentile(means, (2.5, 97.5))
     return float(x.mean()), float(low), float(high)
 
 
-def ratio(first: list[float], second: list[float], rng: np.random.Generator) -> tuple[float, float, float]:
+def ratio(first: list[float], second: list[float]) -> tuple[float, float, float]:
     """Ratio of the means of two estimators on the same phantoms, with its 95 % bootstrap interval."""
     pairs = np.asarray([(a, b) for a, b in zip(first, second, strict=True) if np.isfinite(a) and np.isfinite(b)])
     if len(pairs) == 0:
         return NOTHING
-    drawn = pairs[rng.integers(0, len(pairs), (BOOTSTRAPS, len(pairs)))].mean(axis=1)
+    drawn = pairs[_redraws(len(pairs))].mean(axis=1)
     low, high = np.percentile(drawn[:, 0] / drawn[:, 1], (2.5, 97.5))
     mean = pairs.mean(axis=0)
     return float(mean[0] / mean[1]), float(low), float(high)

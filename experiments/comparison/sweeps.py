@@ -112,7 +112,6 @@ def sweeps_figure(found: Comparison) -> Figure:
     """Errors over every sweep, for QTMnet and its main rivals."""
     sweeps = [s for s in found.sweeps() if s != BASE]
     figure = Figure(figsize=(13, 2.3 * max(len(sweeps), 1)), layout="constrained")
-    rng = np.random.default_rng(3)
     panels = figure.subplots(max(len(sweeps), 1), len(MAIN), squeeze=False)
     for row, sweep in zip(panels, sweeps, strict=False):
         labels = found.labels(sweep)
@@ -120,7 +119,7 @@ def sweeps_figure(found: Comparison) -> Figure:
             for k, estimator in enumerate(("QTMnet", AUTOMATIC, EXACT)):
                 for line, generator in zip("-:", found.generators(), strict=False):
                     means = [
-                        macro(found.values(found.of(generator, sweep, x), estimator, RIM, parameter, ERROR), rng)[0]
+                        macro(found.values(found.of(generator, sweep, x), estimator, RIM, parameter, ERROR))[0]
                         for x in labels
                     ]
                     axes.plot(
@@ -129,7 +128,7 @@ def sweeps_figure(found: Comparison) -> Figure:
             axes.set_xticks(range(len(labels)), labels, fontsize=8)
             axes.set(title=f"{parameter}: {sweep}", ylim=(0, None))
             axes.title.set_fontsize(9)
+        row[0].set_ylabel("median |log error|")
     if sweeps:
-        panels[0, 0].legend(fontsize=6)
-        panels[0, 0].set_ylabel("median |log error|")
+        figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=8)
     return figure

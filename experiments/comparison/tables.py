@@ -26,12 +26,11 @@ def write_comparison(out: Path, found: Comparison) -> None:
     """table.csv (everything), table.md (with the findings), figures, and tables of the rim, of ratios, of intervals'
     coverage, of the sweeps and of the inputs."""
     folder = prepare_output_folder(out)
-    rng = np.random.default_rng(0)
     what = ["generator", "sweep", "value", "region", "estimator", "parameter", "measure"]
     head = [*what, "mean", "low 95 %", "high 95 %", "phantoms"]
-    write_table(folder, head, list(_every_row(found, rng)), findings(found))
+    write_table(folder, head, list(_every_row(found)), findings(found))
     tables = {
-        "rim": _rim_rows(found, rng), "ratios": _ratio_rows(found, rng), "coverage": _coverage_rows(found, rng),
+        "rim": _rim_rows(found), "ratios": _ratio_rows(found), "coverage": _coverage_rows(found),
         "sweeps": sweep_rows(found), "inputs": _input_rows(found),
     }  # fmt: skip
     for name, rows in tables.items():
@@ -46,7 +45,7 @@ def _cell(text: Any) -> str:
     return f'"{text}"' if "," in text else text
 
 
-def _every_row(found: Comparison, rng: np.random.Generator) -> Any:
+def _every_row(found: Comparison) -> Any:
     for generator, sweep, label in found.cases():
         records = found.of(generator, sweep, label)
         for region in REGIONS:
@@ -57,12 +56,12 @@ def _every_row(found: Comparison, rng: np.random.Generator) -> Any:
                         sound = np.isfinite(values)
                         if not np.any(sound):
                             continue
-                        numbers = [f"{x:.4f}" for x in macro(values, rng)]
+                        numbers = [f"{x:.4f}" for x in macro(values)]
                         names = [generator, sweep, label, region, estimator, parameter, measure]
                         yield [*(_cell(n) for n in names), *numbers, str(int(np.sum(sound)))]
 
 
-def _rim_rows(found: Comparison, rng: np.random.Generator) -> list[list[str]]:
+def _rim_rows(found: Comparison) -> list[list[str]]:
     """The rim in the base condition, one row for each generator and estimator."""
     more = [f"{p} {what}" for what in ("coverage", "repeatability") for p in MAIN]
     common = [f"{p} {COMMON}" for p in ("Fp", "PS")]
@@ -73,7 +72,7 @@ def _rim_rows(found: Comparison, rng: np.random.Generator) -> list[list[str]]:
         for estimator in found.estimators():
 
             def mean(parameter: str, measure: str, e: str = estimator, r: Any = records) -> float:
-                return macro(found.values(r, e, RIM, parameter, measure), rng)[0]
+                return macro(found.values(r, e, RIM, parameter, measure))[0]
 
             numbers = [mean(p, ERROR) for p in PARAMETERS] + [mean(p, COMMON) for p in ("Fp", "PS")]
             numbers += [mean(p, "coverage") for p in MAIN]
@@ -84,7 +83,7 @@ def _rim_rows(found: Comparison, rng: np.random.Generator) -> list[list[str]]:
     return rows
 
 
-def _ratio_rows(found: Comparison, rng: np.random.Generator) -> list[list[str]]:
+def _ratio_rows(found: Comparison) -> list[list[str]]:
     """QTMnet's errors over each rival's, in the rim, on the same phantoms."""
     rows = [["generator", "rival", "parameter", "measure", "ratio", "low 95 %", "high 95 %"]]
     for generator in found.generators():
@@ -94,12 +93,12 @@ def _ratio_rows(found: Comparison, rng: np.random.Generator) -> list[list[str]]:
                 ours, theirs = (
                     found.values(records, e, RIM, parameter, measure, keep_gaps=True) for e in ("QTMnet", rival)
                 )
-                numbers = [f"{x:.3f}" for x in ratio(ours, theirs, rng)]
+                numbers = [f"{x:.3f}" for x in ratio(ours, theirs)]
                 rows.append([_cell(generator), _cell(rival), parameter, measure, *numbers])
     return rows
 
 
-def _coverage_rows(found: Comparison, rng: np.random.Generator) -> list[list[str]]:
+def _coverage_rows(found: Comparison) -> list[list[str]]:
     """Share of truths in QTMnet's 90 % intervals: mean over phantoms, how sure that is, their percentiles."""
     head = ["generator", "sweep", "value", "region", "parameter", "mean", "low 95 %", "high 95 %"]
     rows = [[*head, "phantoms' 5 %", "phantoms' 95 %", "phantoms"]]
@@ -111,7 +110,7 @@ def _coverage_rows(found: Comparison, rng: np.random.Generator) -> list[list[str
             for parameter in PARAMETERS:
                 values = found.values(records, "QTMnet", region, parameter, "coverage")
                 if values:
-                    numbers = [*macro(values, rng), *np.percentile(values, (5, 95))]
+                    numbers = [*macro(values), *np.percentile(values, (5, 95))]
                     cells = [f"{x:.3f}" for x in numbers]
                     rows.append([_cell(generator), sweep, label, region, parameter, *cells, str(len(values))])
     return rows
@@ -134,13 +133,12 @@ def _input_rows(found: Comparison) -> list[list[str]]:
 
 def findings(found: Comparison) -> list[str]:
     """A sentence for each finding, written from the numbers."""
-    rng = np.random.default_rng(1)
     sentences = []
     for generator in found.generators():
         records = found.of(generator)
 
         def errors(estimator: str, names: Sequence[str], measure: str = ERROR, r: Any = records) -> str:
-            means = [macro(found.values(r, estimator, RIM, p, measure), rng)[0] for p in names]
+            means = [macro(found.values(r, estimator, RIM, p, measure))[0] for p in names]
             return ", ".join(f"{p} {m:.3f}" for p, m in zip(names, means, strict=True))
 
         rims = sum(np.isfinite(found.values(records, "QTMnet", RIM, "Fp", ERROR)))
@@ -158,7 +156,7 @@ def findings(found: Comparison) -> list[str]:
         better, worse = [], []
         for name, measure in [*((p, ERROR) for p in SCALE_FREE), ("Fp", COMMON), ("PS", COMMON)]:
             pair = [found.values(records, e, RIM, name, measure, keep_gaps=True) for e in ("QTMnet", AUTOMATIC)]
-            value, low, high = ratio(pair[0], pair[1], rng)
+            value, low, high = ratio(pair[0], pair[1])
             words = f"{name} {value:.2f} [{low:.2f}, {high:.2f}]"
             (better if high < 1 else worse).append(words)
         sentences.append(
@@ -172,11 +170,11 @@ def findings(found: Comparison) -> list[str]:
 
 def _of_the_intervals(found: Comparison) -> list[str]:
     """Coverage on capillaries of the kinds that the intervals were calibrated with."""
-    records, rng = found.of(MIXED), np.random.default_rng(4)
+    records = found.of(MIXED)
     shares = {p: found.values(records, "QTMnet", RIM, p, "coverage") for p in PARAMETERS}
     if not any(shares.values()):
         return []
-    means = {p: [100 * x for x in macro(v, rng)] for p, v in shares.items() if v}
+    means = {p: [100 * x for x in macro(v)] for p, v in shares.items() if v}
     words = ", ".join(f"{p} {mean:.0f} % [{low:.0f}, {high:.0f}]" for p, (mean, low, high) in means.items())
     return [f"With capillaries {MIXED}, QTMnet's 90 % intervals cover in {len(shares['Fp'])} rims: {words}."]
 
@@ -203,11 +201,10 @@ def base_figure(found: Comparison) -> Figure:
     """Errors of the main parameters in the rim, every estimator, both generators."""
     generators, names = found.generators(), found.estimators()
     figure = Figure(figsize=(15, 0.36 * len(names) + 1.6), layout="constrained")
-    rng = np.random.default_rng(2)
     panels = figure.subplots(1, len(MAIN), sharey=True)
     for axes, parameter in zip(panels, MAIN, strict=True):
         for k, generator in enumerate(generators):
-            values = [macro(found.values(found.of(generator), e, RIM, parameter, ERROR), rng) for e in names]
+            values = [macro(found.values(found.of(generator), e, RIM, parameter, ERROR)) for e in names]
             mean, low, high = np.array(values).T
             at = np.arange(len(names)) + 0.3 * (k - 0.5)
             axes.errorbar(mean, at, xerr=[mean - low, high - mean], fmt="os"[k], ms=4, label=generator)

@@ -100,7 +100,11 @@ def warnings_of(answer: Answer, found: dict[str, np.ndarray], times: np.ndarray)
             f"{100 * odd:.0f} % of the enhancing voxels have curves unlike any that QTMnet was trained with "
             "(status: unfamiliar): the input or the tissue is of another kind, and its intervals do not hold there."
         )
-    sentences += scan_warning(answer.strangeness, "the injection or the tissue")
+    sentences += scan_warning(
+        answer.strangeness,
+        "the injection was slower, the patient moved, the tissue is of another kind, or the mask holds little besides "
+        "a tumour (then leave it out: the network reads the input from all tissue)",
+    )
     impossible = float(np.mean(unphysical(found)[answer.enhanced])) if answer.enhanced.any() else 0.0
     if impossible > ODD_SHARE:
         sentences.append(

@@ -20,14 +20,15 @@ pytestmark = pytest.mark.float32
 
 
 @pytest.fixture(scope="module")
-def exams(tmp_path_factory):
+def banks(tmp_path_factory):
     """A glioblastoma with stirred capillaries, and the same with plug flow, from the test split."""
-    found = []
-    for mixing in (1.0, 0.0):
-        config = BankConfig(split="test", mixing=mixing, cell=2.0, grade=4, supply=True)
-        bank = read_bank(write_bank(tmp_path_factory.mktemp("bank"), config, 1))
-        found.append(examine(jax.random.key(5), bank, 0, Condition(snr=(50.0, 50.0))))
-    return found
+    configs = [BankConfig(split="test", mixing=m, cell=2.0, grade=4, supply=True) for m in (1.0, 0.0)]
+    return [read_bank(write_bank(tmp_path_factory.mktemp("bank"), config, 1)) for config in configs]
+
+
+@pytest.fixture(scope="module")
+def exams(banks):
+    return [examine(jax.random.key(5), bank, 0, Condition(snr=(50.0, 50.0))) for bank in banks]
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,22 @@ def test_they_beat_any_constant_on_both_kinds_of_capillaries(exams, trained):
         half = 1.645 * found["PS_stderr"] / found["PS"]
         inside = np.abs(np.log(found["PS"] / truth["PS"])) < half
         assert 0.5 < inside[rim].mean() <= 1
+
+
+@pytest.mark.parametrize(
+    ("condition", "least", "most"),
+    [
+        (Condition(), 0.0, 0.1),  # one in a hundred (README)
+        (Condition(family="unseen"), 0.7, 1.0),  # nine in ten: an infusion of 15 s is near the slowest injections known
+    ],
+)
+def test_they_know_an_injection_unlike_the_trainings(banks, trained, condition, least, most):
+    """Where no voxel's curve is strange the scan is."""
+    said = [
+        qtmnet(trained, examine(jax.random.key(10 + k), bank, 0, condition))["known"]["unfamiliar"].mean() > 0.9
+        for bank in banks for k in range(6)
+    ]  # fmt: skip
+    assert least <= np.mean(said) <= most
 
 
 def volume(exam, trained, turn):
