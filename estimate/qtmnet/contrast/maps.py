@@ -103,7 +103,7 @@ def warnings_of(answer: Answer, found: dict[str, np.ndarray], times: np.ndarray)
     sentences += scan_warning(
         answer.strangeness,
         "the injection was slower, the patient moved, the tissue is of another kind, or the mask holds little besides "
-        "a tumour (then leave it out: the network reads the input from all tissue)",
+        "a tumour (then give one of all tissue, which the network reads the input from)",
     )
     impossible = float(np.mean(unphysical(found)[answer.enhanced])) if answer.enhanced.any() else 0.0
     if impossible > ODD_SHARE:
