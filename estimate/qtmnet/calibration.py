@@ -1,4 +1,5 @@
-"""What a trained network is told about itself, from phantoms that it never saw: how far to trust its intervals.
+"""What a trained network is told about itself, from phantoms that it never saw: how far to trust its intervals, and
+what curves and scans it knows (`estimate.qtmnet.familiarity`).
 
 Split conformal prediction (Vovk 2005; Lei et al. 2018): with the ratio r = |error| / sigma of each calibration voxel,
 the 90 % quantile q of r makes value ± q sigma cover 90 % of voxels of the same kind, whatever the errors'
@@ -25,7 +26,7 @@ from estimate.qtmnet.familiarity import (
     learn_scans,
 )
 from estimate.qtmnet.network import QTMnet
-from estimate.qtmnet.stream import Example, patches, sets
+from estimate.qtmnet.stream import Example, patches, sets, whole_scans
 from estimate.qtmnet.tracers import Tracer
 from estimate.qtmnet.training import patch_outputs, scan_channels
 from simulate.phantom import Region
@@ -40,6 +41,9 @@ EXAMINATIONS = 4
 """Drawn of each calibration phantom, on average: with fewer the intervals depend on which."""
 
 _BATCH = 32
+
+_VOXELS = 512
+"""Of an examination that is drawn without neighbours."""
 
 _FEWEST = 15
 """Voxels of a rim with which an examination counts among those of rims."""
@@ -62,7 +66,7 @@ def calibrate(graph: Any, weights: Any, bank: Bank, *, seed: int, cube: int | No
     @jax.jit
     def draw(key: Any) -> tuple[Example, Any, Any]:
         if cube is None:
-            batch = sets(key, bank, tracer.examination, scans=_BATCH, voxels=512)
+            batch = sets(key, bank, tracer.examination, scans=_BATCH, voxels=_VOXELS)
             outputs = net(batch.features.voxel, scan_channels(net, batch), batch.inside)
         else:
             batch = patches(key, bank, tracer.examination, scans=_BATCH, side=cube, beside=128)
@@ -122,12 +126,13 @@ def _familiar_curves(tracer: Tracer, drawn: list[tuple[Example, Any]]) -> Cloud:
 
 def _familiar_scans(net: QTMnet, bank: Bank, *, seed: int) -> Cloud:
     """Learnt from every other phantom; the limit is that of scans of the others, which the cloud was not fitted to."""
+    tracer = net.shape.sees
     if not net.contexts:
-        return Familiarity.empty(net.shape.sees.nodes, net.shape.context).scans
+        return Familiarity.empty(tracer.nodes, net.shape.context).scans
 
     @jax.jit
     def look(key: Any, half: Bank) -> Any:
-        batch = sets(key, half._replace(side=bank.side), net.shape.sees.examination, scans=_BATCH, voxels=512)
+        batch = whole_scans(key, half._replace(side=bank.side), tracer.examination, scans=_BATCH, voxels=_VOXELS)
         return net.first_context(batch.features.voxel, scan_channels(net, batch), batch.inside)
 
     halves = [bank.map(lambda a, k=k: a[k::2]) for k in range(2)] if len(bank.peak) > 1 else [bank, bank]

@@ -82,6 +82,19 @@ def sets(key: Key[Array, ""], bank: Bank, examination: Examination, *, scans: in
     return jax.vmap(one)(split(jax.random.split(key, scans)))
 
 
+def whole_scans(key: Key[Array, ""], bank: Bank, examination: Examination, *, scans: int, voxels: int) -> Example:
+    """Examinations of which the context may use all that is drawn, each region as often as it is in the phantom."""
+
+    def one(key: Array) -> Example:
+        which, place, *rest = jax.random.split(key, 5)
+        phantom = jax.random.randint(which, (), 0, bank.peak.shape[0])
+        index = jax.random.permutation(place, bank.peak.shape[1])[:voxels]
+        seen = examination(jnp.stack(rest), voxels_of(bank, phantom, index))
+        return seen._replace(inside=seen.features.enhanced)
+
+    return jax.vmap(one)(split(jax.random.split(key, scans)))
+
+
 def patches(
     key: Key[Array, ""], bank: Bank, examination: Examination, *, scans: int, side: int, beside: int
 ) -> Example:

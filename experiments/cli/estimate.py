@@ -74,7 +74,7 @@ def dce(
     b1
         Map of the transmit field relative to nominal.
     mask
-        Voxels to estimate.
+        Voxels to estimate; for qtmnet all tissue, since it reads the input from it, and not a tumour alone.
     relaxivity
         Longitudinal relaxivity [1/(s mmol/L)], over the sidecar's.
     scale
