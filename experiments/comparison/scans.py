@@ -32,11 +32,11 @@ LEAKY = from_clinical("PS", 1.0)
 """PS above which a rim's PS and ve leave a trace that can be scored."""
 
 REGIONS = {"tumour rim": Region.RIM, "grey matter": Region.GREY_MATTER, "white matter": Region.WHITE_MATTER}
-TUMOUR = (int(Region.RIM), int(Region.CORE))
-"""Regions of a mask of the tumour."""
-
 SCORED = {"tumour rim": 160, "grey matter": 48, "white matter": 48}
 """Voxels of each region that are scored, at most."""
+
+TUMOUR = (int(Region.RIM), int(Region.CORE))
+"""Regions of a mask of the tumour."""
 
 
 class Condition(NamedTuple):

@@ -26,8 +26,6 @@ from experiments.comparison.tables import findings, write_comparison
 from simulate.phantom import Region
 from simulate.phantom_bank import BankConfig, read_bank, write_bank
 
-RNG = np.random.default_rng(0)
-
 
 @pytest.fixture(scope="module")
 def bank(tmp_path_factory):
