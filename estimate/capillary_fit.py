@@ -80,7 +80,7 @@ def _fit_block(
     ends = bounded_least_squares(
         normal, jnp.tile(curves, (_BANDS, 1)), jnp.clip(jnp.concatenate([u for u, _ in starts], axis=1), lower, upper),
         lower, upper, outside=jnp.zeros(_BANDS * energy.size, energy.dtype), energy=jnp.tile(energy, _BANDS),
-        tolerance=1e-6, chunk=256, steps=8,
+        tolerance=1e-6, chunk=256,
     )  # fmt: skip
     ends = jax.tree.map(lambda a: a.reshape(*a.shape[:-1], _BANDS, -1), ends)
     best = jnp.argmin(ends.rss, axis=0)
