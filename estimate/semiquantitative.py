@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import ArrayLike, Float, Real
 
-from simulate.signal import window_weights
+from simulate.kinetics.convolution import interpolate
 
 IAUC_DURATION = 60.0
 """Length of the initial area [s] (Evelhoch, JMRI 1999 10:254)."""
@@ -43,7 +43,8 @@ def semiquantitative(
     curves = jnp.where(sound[..., None], concentration, 0.0)
     after = jnp.where(times >= arrival[..., None], curves, -jnp.inf)
     peak, delay = jnp.max(after, axis=-1), times[jnp.argmax(after, axis=-1)] - arrival
-    area = IAUC_DURATION * jnp.sum(curves * window_weights(times, arrival, IAUC_DURATION), axis=-1)
+    mean = jnp.vectorize(lambda curve, middle: interpolate(curve, times, middle, IAUC_DURATION), signature="(t),()->()")
+    area = IAUC_DURATION * mean(curves, arrival + IAUC_DURATION / 2)
     covered = (arrival >= times[0]) & (arrival + IAUC_DURATION <= times[-1])
     some = sound & (arrival <= times[-1])
     return SemiQuantitative(

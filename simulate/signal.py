@@ -17,6 +17,8 @@ from jaxtyping import ArrayLike, Float, Key, Real
 
 from simulate.base.errors import InputError
 from simulate.base.types import DCEProtocol, Series
+from simulate.kinetics.convolution import interpolate
+from simulate.kinetics.windows import from_first_knot
 
 _NEWTON_STEPS = 30  # quadratic once near; a double root at the signal's maximum still gains one bit a step
 
@@ -127,30 +129,9 @@ def frame_average(
 
     A duration of 0 samples the curve at `times`. Zero before the first knot, constant after the last.
     """
-    weights = window_weights(knots, jnp.asarray(protocol.times), protocol.frame_duration)
-    return jnp.einsum("...k,tk->...t", jnp.asarray(curve), weights)
-
-
-def window_weights(
-    knots: Float[ArrayLike, " k"], start: Float[ArrayLike, "*w"], duration: Real[ArrayLike, ""]
-) -> Float[Array, "*w k"]:
-    """Weights of the knots in the mean of a piecewise-linear curve over [start, start + duration] [s].
-
-    On its overlap with one interval a linear curve has the mean of its midpoint: exact, and without the
-    cancellation of a difference of running integrals.
-    """
-    knots, start = jnp.asarray(knots), jnp.asarray(start)[..., None]
-    beyond = jnp.maximum(knots[-1], jnp.max(start) + duration) + 1.0  # the curve stays constant up to here
-    left, right = knots, jnp.append(knots[1:], beyond)
-    low, high = jnp.maximum(start, left), jnp.minimum(start + duration, right)
-    instant = jnp.asarray(duration) == 0
-    share = jnp.maximum(high - low, 0.0) / jnp.where(instant, 1.0, duration)
-    share = jnp.where(instant, ((left <= start) & (start < right)).astype(knots.dtype), share)
-    middle = jnp.where(instant, start, (low + high) / 2)
-    to_right = share * (middle - left) / (right - left)
-    weights = share - to_right
-    weights = weights.at[..., 1:].add(to_right[..., :-1])
-    return weights.at[..., -1].add(to_right[..., -1])
+    knots, centres = from_first_knot(knots, protocol.frame_centres)
+    mean = jnp.vectorize(lambda c: interpolate(c, knots, centres, protocol.frame_duration), signature="(k)->(t)")
+    return mean(jnp.asarray(curve))
 
 
 def _per_voxel(value: ArrayLike) -> Array:

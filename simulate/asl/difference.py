@@ -34,7 +34,7 @@ from jaxtyping import ArrayLike, Float
 from simulate.asl.constants import LABEL_EFFICIENCY, LABELLINGS, PARTITION_COEFFICIENT, T1_BLOOD, T1_TISSUE
 from simulate.base.errors import InputError
 from simulate.base.units import from_clinical
-from simulate.kinetics.convolution import phi1_phi2
+from simulate.kinetics.convolution import phi_functions
 
 MODELS = ("gkm", "recommended", "two_compartment")
 
@@ -121,7 +121,7 @@ class _Label(NamedTuple):
         own = self.r1b if self.at_once else 0.0
         faster = rate >= own
         slow, gap = jnp.where(faster, own, rate), jnp.where(faster, rate - own, own - rate)
-        phi1, _ = phi1_phi2(gap * length)
+        phi1, _, _ = phi_functions(gap * length)
         exponent = -self.r1b * arrival - rate * (since - length) - slow * length
         return jnp.exp(exponent) * length * phi1
 
@@ -140,7 +140,7 @@ class _Label(NamedTuple):
         """-d/dk of `decaying`; phi_1' = phi_2 - phi_1."""
         since, length = self._since(arrival)
         own = self.r1b if self.at_once else 0.0
-        phi1, phi2 = phi1_phi2((own - rate) * length)
+        phi1, phi2, _ = phi_functions((own - rate) * length)
         level = jnp.exp(-self.r1b * arrival - rate * since) * length
         return level * (since * phi1 + length * (phi2 - phi1))
 

@@ -1,40 +1,47 @@
-r"""Convolution of a piecewise-linear curve with a decaying exponential, exactly.
+r"""Convolution of a piecewise-linear curve with a decaying exponential, exactly: samples and frame averages.
 
     E(t; k) = \int_{t_0}^{t} e^{-k (t - s)} c(s) ds
 
-With c linear between its samples, one step of length h adds (x = k h)
+With c linear between its samples, one step of length h changes E and adds to its integral (x = k h)
 
-    E_{i+1} = e^{-x} E_i + h [c_i (\phi_1 - \phi_2)(x) + c_{i+1} \phi_2(x)],
-    \phi_1(x) = (1 - e^{-x}) / x,   \phi_2(x) = (1 - \phi_1(x)) / x,
+    E_{i+1}  = e^{-x} E_i + h [c_i (\phi_1 - \phi_2) + c_{i+1} \phi_2],
+    \int E   = h \phi_1 E_i + h^2 [c_i (\phi_2 - \phi_3) + c_{i+1} \phi_3],
+    \phi_0 = e^{-x},   \phi_{n+1}(x) = (1/n! - \phi_n(x)) / x,
 
-so the only error is that of rounding: any time grid, any first time, any rate from 0 (the running
-integral) to infinity. Near x = 0 both functions are summed as their Taylor series, which keeps all
-derivatives right at k = 0 as well.
+so the only error is that of rounding: any time grid, any first time, any window, any rate from 0 (the
+running integral) to infinity. Near x = 0 the functions are summed as their Taylor series, which keeps all
+derivatives right at k = 0 as well, and no term is the difference of two larger ones.
 """
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Float
+from jaxtyping import ArrayLike, Float, Real
 
-_TERMS = 18  # 1/20! < 5e-19: exact to rounding for |x| < 1 in float64
-_PHI2_SERIES = tuple((-1) ** n / math.factorial(n + 2) for n in range(_TERMS))
+from simulate.kinetics.windows import running_sums, split_windows, sum_of_whole, take_at
+
+_PHI3_SERIES = tuple((-1) ** n / math.factorial(n + 3) for n in range(18))
+_TERMS = {"float32": 9, "float64": 18}  # 1/12! < 3e-9 and 1/21! < 2e-20: exact to rounding for |x| < 1
 
 
-def phi1_phi2(x: Array) -> tuple[Array, Array]:
-    """The exponential-integrator functions (1-e^-x)/x and (1-phi1)/x, smooth through x = 0."""
+def phi_functions(x: Array) -> tuple[Array, Array, Array]:
+    """The exponential-integrator functions phi1 = (1-e^-x)/x, phi2 = (1-phi1)/x, phi3 = (1/2-phi2)/x at x >= 0."""
     small = jnp.abs(x) < 1
     near = jnp.where(small, x, 0.0)  # each branch only ever sees arguments it is accurate for,
     far = jnp.where(small, 1.0, x)  # so that neither poisons the other's gradient
-    series = jnp.full_like(near, _PHI2_SERIES[-1])
-    for coefficient in reversed(_PHI2_SERIES[:-1]):
+    coefficients = _PHI3_SERIES[: _TERMS[x.dtype.name]]
+    series = jnp.full_like(near, coefficients[-1])
+    for coefficient in reversed(coefficients[:-1]):
         series = series * near + coefficient
+    phi2_near = 0.5 - near * series
     phi1_far = -jnp.expm1(-far) / far
-    phi2 = jnp.where(small, series, (1 - phi1_far) / far)
-    phi1 = jnp.where(small, 1 - near * series, phi1_far)
-    return phi1, phi2
+    phi2_far = (1 - phi1_far) / far
+    phi1 = jnp.where(small, 1 - near * phi2_near, phi1_far)
+    phi2 = jnp.where(small, phi2_near, phi2_far)
+    return phi1, phi2, jnp.where(small, series, (0.5 - phi2_far) / far)
 
 
 def exponential_convolution(
@@ -42,6 +49,8 @@ def exponential_convolution(
     knots: Float[Array, " k"],
     rate: Float[Array, "*s"],
     times: Float[Array, "*#s t"] | None = None,
+    *,
+    duration: Real[ArrayLike, "*#t"] = 0.0,
 ) -> Float[Array, "*s t"]:
     """Convolve a piecewise-linear curve with exp(-rate t).
 
@@ -52,33 +61,43 @@ def exponential_convolution(
     rate : non-negative rates [1/s]; 0 gives the running integral, infinity gives 0.
     times : where to evaluate [s]; the knots themselves by default. May differ per rate (a delay d is
         `times = t - d`), and the result is differentiable in it.
+    duration : length of the windows centred at `times` over which the mean is taken [s], one number or one
+        per time; 0 samples.
 
     Returns
     -------
     (*s, t) convolution, in units of curve x s.
     """
     step = jnp.diff(knots)
-    at_knots = _at_knots(curve, step, rate)
-    if times is None:
-        return at_knots
-    last = knots.size - 1
-    index = jnp.clip(jnp.searchsorted(knots, times, side="right") - 1, 0, last)
-    begun = times >= knots[0]
-    elapsed = jnp.where(begun, times - knots[index], 0.0)
-    slope = jnp.concatenate([jnp.diff(curve) / step, jnp.zeros(1, curve.dtype)])
-    start = curve[index]
-    end = start + slope[index] * elapsed
-    x = jnp.where(elapsed > 0, rate[..., None] * elapsed, 0.0)  # an infinite rate has no memory, not NaN
-    phi1, phi2 = phi1_phi2(x)
-    index = jnp.broadcast_to(index, x.shape)
-    carried = jnp.exp(-x) * jnp.take_along_axis(at_knots, index, axis=-1)
-    return jnp.where(begun, carried + elapsed * (start * (phi1 - phi2) + end * phi2), 0.0)
+    sampled = _is_zero(duration)
+    if times is None and sampled:
+        return _at_knots(curve, step, rate)[0]
+    windows = split_windows(knots, knots if times is None else times, duration)
+    at_knots, integrals = _at_knots(curve, step, rate)
+    slope = _slopes(curve, step)
+
+    def advance(value, level, length, index):
+        """Value of E and its integral after `length`, from this value and the curve's level there."""
+        x = jnp.where(length > 0, rate[..., None] * length, 0.0)  # an infinite rate has no memory, not NaN
+        phi1, phi2, phi3 = phi_functions(x)
+        reached = level + slope[index] * length
+        later = jnp.exp(-x) * value + length * (level * (phi1 - phi2) + reached * phi2)
+        return later, length * (phi1 * value + length * (level * (phi2 - phi3) + reached * phi3))
+
+    start, _ = advance(take_at(at_knots, windows.first), curve[windows.first], windows.since, windows.first)
+    if sampled:
+        return jnp.where(windows.begun, start, 0.0)
+    level = curve[windows.first] + slope[windows.first] * windows.since
+    _, head = advance(start, level, windows.head, windows.first)
+    _, tail = advance(take_at(at_knots, windows.last), curve[windows.last], windows.tail, windows.last)
+    whole = sum_of_whole(running_sums(integrals), windows)
+    return _mean(start, head + whole + tail, windows)
 
 
-def _at_knots(curve: Array, step: Array, rate: Array) -> Array:
-    """The convolution at the knots, by the recursion above."""
+def _at_knots(curve: Array, step: Array, rate: Array) -> tuple[Array, Array]:
+    """The convolution at the knots (*s, k) and its integral over each interval (*s, k-1), by the recursion above."""
     x = rate[..., None] * step
-    phi1, phi2 = phi1_phi2(x)
+    phi1, phi2, phi3 = phi_functions(x)
     gain = jnp.moveaxis(step * (curve[:-1] * (phi1 - phi2) + curve[1:] * phi2), -1, 0)
     decay = jnp.moveaxis(jnp.exp(-x), -1, 0)
 
@@ -88,9 +107,45 @@ def _at_knots(curve: Array, step: Array, rate: Array) -> Array:
 
     first = jnp.zeros_like(gain[0])
     _, rest = jax.lax.scan(advance, first, (decay, gain))
-    return jnp.moveaxis(jnp.concatenate([first[None], rest]), 0, -1)
+    values = jnp.moveaxis(jnp.concatenate([first[None], rest]), 0, -1)
+    new = step * step * (curve[:-1] * (phi2 - phi3) + curve[1:] * phi3)
+    return values, step * phi1 * values[..., :-1] + new
 
 
-def interpolate(curve: Float[Array, " k"], knots: Float[Array, " k"], times: Float[Array, "..."]) -> Array:
-    """The piecewise-linear curve itself: zero before its first knot, constant after its last."""
-    return jnp.interp(times, knots, curve, left=0.0)
+def interpolate(
+    curve: Float[Array, " k"],
+    knots: Float[Array, " k"],
+    times: Float[Array, "*w"],
+    duration: Real[ArrayLike, "*#w"] = 0.0,
+) -> Float[Array, "*w"]:
+    """The piecewise-linear curve itself: zero before its first knot, constant after its last.
+
+    duration : length of the windows centred at `times` over which the mean is taken [s]; 0 samples.
+    """
+    if _is_zero(duration):
+        return jnp.interp(times, knots, curve, left=0.0)
+    windows = split_windows(knots, times, duration)
+    step = jnp.diff(knots)
+    slope = _slopes(curve, step)
+    start = curve[windows.first] + slope[windows.first] * windows.since
+    head = windows.head * (start + slope[windows.first] * windows.head / 2)
+    tail = windows.tail * (curve[windows.last] + slope[windows.last] * windows.tail / 2)
+    sums = running_sums(step * (curve[:-1] + curve[1:]) / 2)
+    return _mean(start, head + sum_of_whole(sums, windows) + tail, windows)
+
+
+def _slopes(curve: Array, step: Array) -> Array:
+    """Slope of the curve after every knot; 0 after the last."""
+    return jnp.concatenate([jnp.diff(curve) / step, jnp.zeros(1, curve.dtype)])
+
+
+def _mean(sample: Array, integral: Array, windows: Any) -> Array:
+    """The integral over the window's length, or the sample where the window has none."""
+    wide = windows.length > 0
+    mean = jnp.where(wide, integral / jnp.where(wide, windows.length, 1.0), sample)
+    return jnp.where(windows.begun, mean, 0.0)
+
+
+def _is_zero(duration: Any) -> bool:
+    """Whether no window is asked for: known before tracing, so that samples cost what they did."""
+    return isinstance(duration, float | int) and duration == 0

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Complex, Float
+from jaxtyping import ArrayLike, Complex, Float, Real
 
 
 def bromwich_line(first: Array, last: Array, frequencies: int, wrap: float) -> Complex[Array, " n"]:
@@ -42,6 +42,7 @@ def filter_integral(
     knots: Float[Array, " k"],
     times: Float[Array, " t"],
     *,
+    duration: Real[ArrayLike, "*#t"] = 0.0,
     frequencies: int,
 ) -> Float[Array, "*s t"]:
     """Filter the running integral of a piecewise-linear curve by the transfer function H(s).
@@ -51,14 +52,18 @@ def filter_integral(
     transfer : H(s) for s of shape (n,), returning (*s, n).
     curve, knots : the curve and its sample times [s].
     times : where to evaluate [s]; 0 is returned before the first knot.
+    duration : length of the windows centred at `times` over which the mean is taken [s]; 0 samples.
     frequencies : number of terms; the error falls as frequencies^-(2+d) where H falls off as s^-d.
     """
     wrap = 1e-9 if curve.dtype == jnp.float64 else 1e-4  # float32 cannot afford a larger e^{sigma t}
     first = knots[0]
-    last = jnp.maximum(knots[-1], times[-1])
+    half = jnp.asarray(duration, times.dtype) / 2
+    last = jnp.maximum(knots[-1], jnp.max(times + half))
     s = bromwich_line(first, last, frequencies, wrap)
     spectrum = transfer(s) * integral_transform(curve, knots, s)
     weight = jnp.ones(frequencies).at[1:].set(2.0) / (2 * (last - first))
-    back = weight[:, None] * jnp.exp(s[:, None] * (times - first))
+    turned = s[:, None] * jnp.where(half > 0, half, 1.0)
+    average = jnp.where(half > 0, jnp.sinh(turned) / turned, 1.0)
+    back = weight[:, None] * jnp.exp(s[:, None] * (times - first)) * average
     filtered = jnp.real(spectrum) @ jnp.real(back) - jnp.imag(spectrum) @ jnp.imag(back)
-    return jnp.where(times >= first, filtered, 0.0)
+    return jnp.where(times + half >= first, filtered, 0.0)
