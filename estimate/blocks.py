@@ -17,29 +17,36 @@ BLOCK = 32768
 _SIZES = (64, 1024, 8192, BLOCK)  # small images are padded to one of few sizes, so that little is compiled
 
 
-def map_blocks(fit: Callable[[Any], Any], curves: Any, progress: Callable[[int], None] | None = None) -> Any:
-    """Apply `fit` to (v, t) curves block by block and put the results together along their last axis.
+def map_blocks(fit: Callable[..., Any], *arrays: Any, progress: Callable[[int], None] | None = None) -> Any:
+    """Apply `fit` to arrays (v, ...) block by block and put the results together along their last axis.
 
+    arrays : PyTrees of arrays with as many voxels each, or None.
     Concrete blocks run two at a time where the runtime can (`programs_at_once`), since one block's small array
     operations cannot fill two cores.
     """
-    voxels = curves.shape[0]
+    leaves = jax.tree.leaves(arrays)
+    voxels = leaves[0].shape[0]
     size = next((s for s in _SIZES if s >= voxels), BLOCK)
     starts = range(0, max(voxels, 1), size)
+    traced = any(isinstance(a, Tracer) for a in leaves)
 
     def one(start: int) -> Any:
-        block = jnp.asarray(curves[start : start + size], jnp.zeros(0).dtype)
-        count = block.shape[0]
-        result = fit(jnp.pad(block, ((0, size - count), (0, 0))))
+        count = min(size, voxels - start)
+
+        def cut(a: Any) -> Any:
+            block = jnp.asarray(a[start : start + size], jnp.zeros(0).dtype)
+            return jnp.pad(block, ((0, size - count), *[(0, 0)] * (block.ndim - 1)))
+
+        result = fit(*jax.tree.map(cut, arrays))
         result = jax.tree.map(lambda a: a[..., :count], result)
-        if not isinstance(block, Tracer):
+        if not traced:
             result = jax.block_until_ready(result)
         if progress is not None:
             progress(count)
         return result
 
     at_once = programs_at_once(jaxlib_version)
-    if len(starts) == 1 or at_once == 1 or isinstance(curves, Tracer):
+    if len(starts) == 1 or at_once == 1 or traced:
         results = [one(start) for start in starts]
     else:
         with ThreadPoolExecutor(at_once) as pool:

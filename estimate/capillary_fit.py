@@ -14,12 +14,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from estimate.compressed_fit import BlockFit, block_result
-from estimate.compressed_model import FitModel, to_coordinates
-from estimate.implicit import predict
+from estimate.compressed_fit import BlockFit, block_result, by_chunks
+from estimate.compressed_model import FitInput, FitModel, to_coordinates
+from estimate.implicit import curve_of, predict
 from estimate.levenberg_marquardt import bounded_least_squares
+from estimate.standard_errors import CurveErrors, Linear, scaled_cholesky, solve_lower
 from simulate.base.types import Tissue
-from simulate.kinetics import tissue_concentration
 
 CAPILLARY_MODELS = ("dp", "aath")
 
@@ -30,35 +30,33 @@ _RETURN = np.geomspace(1e-3, 0.1, 5)  # PS/ve [1/s]
 
 
 def capillary_fit(
-    model: FitModel, times: Array, aif: Array, aif_times: Array, limits: dict, lower: Array, upper: Array
-) -> Callable[[Array], BlockFit]:
+    model: FitModel, given: FitInput, limits: dict, lower: Array, upper: Array
+) -> Callable[[Array, CurveErrors | None], BlockFit]:
     """The fit of one block of curves (v, t) to this input, its dictionary made once."""
+    dtype = given.times.dtype
     low, high = limits["delay"]
     delays = np.arange(low, high + 1e-6, 2.0) if model.fit_delay else np.zeros(1)
     shapes = np.array(list(product(_TRANSIT, _LEAK, _RETURN, delays)))
-    transit, leak, back, delay = (jnp.asarray(column, times.dtype) for column in shapes.T)
+    transit, leak, back, delay = (jnp.asarray(column, dtype) for column in shapes.T)
     unit = Tissue(
         Fp=jnp.ones(()), PS=leak, vp=transit, ve=leak / back, va=jnp.zeros(()), delay=delay
     )  # times Fp: the scale law
-    shapes_of_tissue = jax.tree.map(lambda a: jnp.broadcast_to(jnp.asarray(a, times.dtype), delay.shape), unit)
-    dictionary = _dictionary(model.name, shapes_of_tissue, aif, times, aif_times)
+    shapes_of_tissue = jax.tree.map(lambda a: jnp.broadcast_to(jnp.asarray(a, dtype), delay.shape), unit)
+    dictionary = _dictionary(model.name, shapes_of_tissue, given)
     # product() runs through the transit times slowest: equal parts are bands
-    return lambda curves: _fit_block(model, unit, dictionary, curves, times, aif, aif_times, lower, upper)
+    return lambda curves, errors: _fit_block(model, unit, dictionary, curves, errors, given, lower, upper)
 
 
 @partial(jax.jit, static_argnames="name")
-def _dictionary(name: str, tissue: Tissue, aif: Array, times: Array, aif_times: Array) -> Array:
+def _dictionary(name: str, tissue: Tissue, given: FitInput) -> Array:
     """(d, t) curves of these tissues."""
-    return jax.lax.map(
-        lambda one: tissue_concentration(one, aif, times, model=name, aif_times=aif_times, frequencies=512),
-        tissue, batch_size=256,
-    )  # fmt: skip
+    return jax.lax.map(lambda one: curve_of(name, one, given), tissue, batch_size=256)
 
 
 @partial(jax.jit, static_argnames="model")
 def _fit_block(
-    model: FitModel, unit: Tissue, dictionary: Array, curves: Array, times: Array, aif: Array,
-    aif_times: Array, lower: Array, upper: Array,
+    model: FitModel, unit: Tissue, dictionary: Array, curves: Array, errors: CurveErrors | None, given: FitInput,
+    lower: Array, upper: Array,
 ) -> BlockFit:  # fmt: skip
     finite = jnp.all(jnp.isfinite(curves), axis=1)
     curves = jnp.where(finite[:, None], curves, 0.0)
@@ -66,7 +64,7 @@ def _fit_block(
     found = jnp.stack([positive for _, positive in starts]).any(axis=0)
 
     def model_curve(x):
-        return predict(model, x, aif, times, aif_times)
+        return predict(model, x, given)
 
     def normal(data, coordinates):
         def one(curve, x):
@@ -89,8 +87,14 @@ def _fit_block(
         where = jnp.broadcast_to(best, (*a.shape[:-2], 1, best.size))
         return jnp.take_along_axis(a, where, axis=-2)[..., 0, :]
 
+    def linearise(matrix, u):
+        curve, J = jax.vmap(lambda x: (model_curve(x), jax.jacfwd(model_curve)(x)), in_axes=1, out_axes=-1)(u)
+        R = scaled_cholesky(matrix)
+        return Linear(curve, R, solve_lower(R, jnp.swapaxes(J, 0, 1)))
+
     solution = jax.tree.map(of_best, ends)
-    return block_result(model, solution, solution.rss, lower, upper, finite, found, frames=times.size)
+    spread = by_chunks(linearise, solution, curves, errors)
+    return block_result(model, solution, solution.rss, spread, lower, upper, finite, found)
 
 
 def _dictionary_start(

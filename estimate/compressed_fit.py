@@ -10,38 +10,49 @@ from jax import Array
 
 from estimate.bounds import TYPICAL, near_bound
 from estimate.coarse_search import coarse_start
-from estimate.compressed_model import FitModel, compressed_normal_equations, to_coordinates, to_physical
+from estimate.compressed_model import (
+    FitInput,
+    FitModel,
+    compressed_normal_equations,
+    linearised,
+    to_coordinates,
+    to_physical,
+)
 from estimate.exponential_table import ExponentialTable, exponential_table
-from estimate.levenberg_marquardt import Solution, bounded_least_squares, solve_cholesky
+from estimate.levenberg_marquardt import Solution, bounded_least_squares
+from estimate.standard_errors import CurveErrors, Linear, Uncertainty, standard_error, uncertainty
 from simulate.base.status import Status
 
 
 class BlockFit(NamedTuple):
     """Per voxel: parameters (p, v), standard errors (p+1, v; the last is that of Ktrans), residual sum of
-    squares (v,), status bits (v,)."""
+    squares (v,), correlation of neighbouring frames' noise (v,), status bits (v,)."""
 
     values: Array
     stderr: Array
     rss: Array
+    correlation: Array
     status: Array
 
+
+_CHUNK = 512
 
 _build_table = jax.jit(exponential_table, static_argnames=("delay_bounds", "rank", "rate_nodes"))
 
 
 def compressed_fit(
-    model: FitModel, times: Array, aif: Array, aif_times: Array, limits: dict, lower: Array, upper: Array
-) -> Callable[[Array], BlockFit]:
+    model: FitModel, given: FitInput, limits: dict, lower: Array, upper: Array
+) -> Callable[[Array, CurveErrors | None], BlockFit]:
     """The fit of one block of curves (v, t) to this input, its table made once."""
-    double = times.dtype == jnp.float64
+    double = given.times.dtype == jnp.float64
     rank = (48 if double else 32) if model.fit_delay else (28 if double else 16)
     table = _build_table(
-        aif, aif_times, times, rank=rank,
+        given.aif, given.aif_times, given.times, duration=given.duration, rank=rank,
         delay_bounds=limits["delay"] if model.fit_delay else None,
         rate_nodes=640 if double and not model.fit_delay else 160,
     )  # fmt: skip
     tolerance = 1e-13 if double else 1e-5
-    return lambda curves: fit_block(model, table, curves, lower, upper, tolerance)
+    return lambda curves, errors: fit_block(model, table, curves, errors, lower, upper, tolerance)
 
 
 @partial(jax.jit, static_argnames=("model", "tolerance"))
@@ -49,6 +60,7 @@ def fit_block(
     model: FitModel,
     table: ExponentialTable,
     curves: Array,
+    errors: CurveErrors | None,
     lower: Array,
     upper: Array,
     tolerance: float,
@@ -70,12 +82,35 @@ def fit_block(
         y, u, lower, upper, outside=outside, energy=energy, tolerance=tolerance,
     )  # fmt: skip
     rss, signal = solution.rss + outside, found & (energy > 0)
-    return block_result(model, solution, rss, lower, upper, finite, signal, frames=curves.shape[1])
+    spread = by_chunks(partial(linearised, model, table), solution, curves, errors)
+    return block_result(model, solution, rss, spread, lower, upper, finite, signal)
+
+
+def by_chunks(
+    linearise: Callable[[Array, Array], Linear], solution: Solution, curves: Array, errors: CurveErrors | None
+) -> Uncertainty:
+    """The uncertainty of every voxel of a solution, few voxels at a time so that their Jacobians stay in the cache.
+
+    linearise : J J^T (p, p, v) and u (p, v) to the model about u.
+    """
+    voxels = curves.shape[0]
+    chunk = min(voxels, _CHUNK)
+
+    def one(part: tuple) -> Uncertainty:
+        u, matrix, curves, each = part
+        linear = linearise(jnp.moveaxis(matrix, 0, -1), u.T)
+        known = None if errors is None else CurveErrors(*each, before=errors.before)
+        return jax.tree.map(lambda a: jnp.moveaxis(a, -1, 0), uncertainty(linear, curves.T - linear.curve, known))
+
+    each = None if errors is None else errors[:3]
+    whole = (solution.u.T, jnp.moveaxis(solution.matrix, -1, 0), curves, each)
+    done = jax.lax.map(one, jax.tree.map(lambda a: a.reshape(-1, chunk, *a.shape[1:]), whole))
+    return jax.tree.map(lambda a: jnp.moveaxis(a.reshape(voxels, *a.shape[2:]), 0, -1), done)
 
 
 def block_result(
-    model: FitModel, solution: Solution, rss: Array, lower: Array, upper: Array,
-    finite: Array, signal: Array, *, frames: int,
+    model: FitModel, solution: Solution, rss: Array, spread: Uncertainty, lower: Array, upper: Array,
+    finite: Array, signal: Array,
 ) -> BlockFit:  # fmt: skip
     """Parameters, standard errors and status from a solution, `rss` that of the whole curve."""
     values = to_physical(model.parameters, tuple(solution.u))
@@ -88,33 +123,19 @@ def block_result(
     )
     return BlockFit(
         values=jnp.stack([values[name] for name in model.parameters]),
-        stderr=standard_errors(model, solution.matrix, solution.u, rss, frames),
+        stderr=physical_errors(model, solution.u, spread.factor),
         rss=rss,
+        correlation=spread.correlation,
         status=status.astype(jnp.int32),
     )
 
 
-def standard_errors(model: FitModel, matrix: Array, u: Array, rss: Array, frames: int) -> Array:
-    """Standard errors (p+1, v) of the physical parameters theta and of Ktrans.
-
-    s sqrt(diag(D (J^T J)^-1 D^T)), s^2 = rss/(t-p), with J^T J = `matrix` (p, p, v) in the solver's
-    coordinates u and D = dtheta/du. A coordinate that the curve does not feel has an infinite error.
-    """
-    p = u.shape[0]
-    tiny = jnp.finfo(u.dtype).tiny * 1e6
-    diagonal = jnp.stack([matrix[i, i] for i in range(p)])
-    scale = jax.lax.rsqrt(jnp.maximum(diagonal, tiny))
-    scaled = matrix * scale[:, None] * scale[None]
-    eye = jnp.eye(p, dtype=u.dtype)[..., None]
-    unit = jnp.broadcast_to(eye, scaled.shape)
-    inverse = solve_cholesky(scaled, unit)
-    inverse = jnp.maximum(inverse, 1.0) * eye + inverse * (1 - eye)
+def physical_errors(model: FitModel, u: Array, factor: Array) -> Array:
+    """Standard errors (p+1, v) of the physical parameters and of Ktrans from the factor (p, p, v) of cov(u)."""
 
     def physical(coordinates):
         values = to_physical(model.parameters, tuple(coordinates))
         return jnp.stack([values[name] for name in model.parameters] + [model.transfer_constant(values)])
 
-    D = jax.vmap(jax.linearize(physical, u)[1])(unit) * scale[:, None]  # (p coordinates, p + 1 parameters, v)
-    spread = sum((inverse[:, j, None] * D[j] for j in range(p)), jnp.zeros(()))
-    variance = jnp.maximum(jnp.sum(D * spread, axis=0), 0.0) * rss / max(frames - p, 1)
-    return jnp.where(jnp.isnan(variance), jnp.inf, jnp.sqrt(variance))
+    unit = jnp.broadcast_to(jnp.eye(u.shape[0], dtype=u.dtype)[..., None], factor.shape)
+    return standard_error(jax.vmap(jax.linearize(physical, u)[1])(unit), factor)

@@ -6,16 +6,31 @@ ve/(1-vp) (so that vp + ve <= 1 always), and va and delay [s] themselves.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from estimate.exponential_table import ExponentialTable, read_exponential, read_fixed
+from estimate.standard_errors import Linear, scaled_cholesky, solve_lower
 from simulate.base.types import Tissue
 from simulate.kinetics.compartments import COMPARTMENT_MODELS, Terms
 
 _LINEAR = ("va", "delay")
+
+
+class FitInput(NamedTuple):
+    """What every curve of a fit is measured with and fed by.
+
+    times : (t,) samples, or centres of frames [s].      aif, aif_times : (k,) plasma [mmol/L] and its knots [s].
+    duration : (t,) of the frames [s]; None samples.
+    """
+
+    times: Array
+    aif: Array
+    aif_times: Array
+    duration: Array | None
 
 
 @dataclass(frozen=True)
@@ -105,6 +120,22 @@ def compressed_normal_equations(
     u: Array,
 ) -> tuple[Array, Array, Array]:
     """Residual sum of squares (v,), gradient J^T r (p, v) and J^T J (p, p, v) at coordinates u (p, v)."""
+    curve, flat, rows = _linearised(model, table, u)
+    return _contract(_gram([*flat, y - curve]), rows)
+
+
+def linearised(model: FitModel, table: ExponentialTable, matrix: Array, u: Array) -> Linear:
+    """The model about u (p, v), where its Gauss-Newton matrix is `matrix` (p, p, v)."""
+    curve, flat, rows = _linearised(model, table, u)
+    R = scaled_cholesky(matrix)
+    rows = solve_lower(R, rows)
+    whole = [table.basis.T @ each.T for each in flat]
+    W = sum((rows[:, k, None] * each for k, each in enumerate(whole)), jnp.zeros(()))
+    return Linear(table.basis.T @ curve.T, R, W)
+
+
+def _linearised(model: FitModel, table: ExponentialTable, u: Array) -> tuple[Array, list[Array], Array]:
+    """The model's compressed curve (v, r), n curves (v, r) that its derivatives are made of, and how (p, n, v)."""
     names = model.parameters
     delay = u[names.index("delay")] if model.fit_delay else None
 
@@ -116,10 +147,10 @@ def compressed_normal_equations(
     slopes = jax.vmap(push)(jnp.broadcast_to(unit[..., None], (*unit.shape, u.shape[1])))  # (p, m, v)
     kinds, columns = _columns(model, table, list(c), delay)
 
-    residual, flat, rows, at = y, [], [], 0
+    curve, flat, rows, at = jnp.zeros(()), [], [], 0
     for kind, column in zip(kinds, columns, strict=True):
         amplitude = c[at]
-        residual = residual - amplitude[:, None] * column[0]
+        curve = curve + amplitude[:, None] * column[0]
         flat += column
         rows.append(slopes[:, at])
         if kind == "exchange":
@@ -127,7 +158,7 @@ def compressed_normal_equations(
         if delay is not None:  # it moves every curve
             rows.append(amplitude * unit[:, names.index("delay"), None])
         at += 2 if kind == "exchange" else 1
-    return _contract(_gram([*flat, residual]), jnp.stack(rows, axis=1))
+    return curve, flat, jnp.stack(rows, axis=1)
 
 
 def _gram(vectors: list[Array]) -> Array:

@@ -7,6 +7,9 @@ projection y = B C: what is lost is orthogonal to every model curve, so least sq
 In between its nodes the table is read by cubic Hermite interpolation in log K and in d (with exact
 derivatives at the nodes; relative error < 1e-6), at the cost of a few row gathers per voxel.
 
+Where frames last, every curve is its mean over them, exactly. That is linear, so it belongs into the table, once per
+scan, and costs no voxel anything.
+
 Amplitudes are normalised: the table holds (K + kappa) E with kappa = 1/duration, which tends to ca for
 K -> infinity and to kappa times the running integral for K -> 0, and stays constant beyond its ends.
 """
@@ -29,7 +32,8 @@ class ExponentialTable:
     basis : (r, t) orthonormal rows B.
     curves : (d, n, m, r) normalised exponentials (K+kappa) E in the basis, with their derivatives per
         table step: m = 2 (value, d/dlogK) without delay, 4 (and d/dd, d2/dlogK dd) with it.
-    fixed : (d, 2, r) the input itself, and kappa times its integral.
+    fixed : (d, m, r) the input itself, kappa times its integral, and, where frames last, the input's derivative by
+        delay per table step.
     log_rate : first log K and step;  delay : first delay and step [s].    kappa : 1/duration [1/s].
     """
 
@@ -40,11 +44,14 @@ class ExponentialTable:
     delay: tuple[Array, Array]
     kappa: Array
     fits_delay: bool = field(metadata={"static": True})
+    averages: bool = field(default=False, metadata={"static": True})
 
     @property
     def rank(self) -> int:
         return self.basis.shape[0]
 
+
+_INSTANT = 1e-3  # s, the width over which the slope at a frame without duration is taken
 
 _DELAY_STEP = 0.25  # s, at least; bolus curves are smooth on this scale
 
@@ -70,15 +77,16 @@ def _delay_grid(delay_bounds: tuple[float, float] | None, times: Array) -> tuple
 
 
 def exponential_table(
-    aif: Array, aif_times: Array, times: Array, *, delay_bounds: tuple[float, float] | None,
-    rank: int, rate_nodes: int,
+    aif: Array, aif_times: Array, times: Array, *, duration: Array | None = None,
+    delay_bounds: tuple[float, float] | None, rank: int, rate_nodes: int,
 ) -> ExponentialTable:  # fmt: skip
     """Tabulate and compress all exponentials of the input.
 
     Parameters
     ----------
     aif, aif_times : (k,) plasma concentration [mmol/L] and its sample times [s].
-    times : (t,) sample times of the tissue curves [s].
+    times : (t,) sample times of the tissue curves, or the centres of their frames [s].
+    duration : (t,) of the frames [s]; None samples.
     delay_bounds : range of delays [s] to tabulate, or None for no delay.
     rank : number of directions kept (at most t).      rate_nodes : table size; the error falls as its 4th power.
     """
@@ -90,17 +98,24 @@ def exponential_table(
     rate_step = (high - low) / (rate_nodes - 1)
     delays, delay_step = _delay_grid(delay_bounds, times)
 
+    window = 0.0 if duration is None else duration
+
     def exponential(log_rate, delay):
         rate = jnp.exp(log_rate)
-        return (rate + kappa)[:, None] * exponential_convolution(aif, aif_times, rate, times - delay)
+        return (rate + kappa)[:, None] * exponential_convolution(aif, aif_times, rate, times - delay, duration=window)
 
     def fixed_curves(delay):
         at = times - delay
-        integral = exponential_convolution(aif, aif_times, jnp.zeros((), times.dtype), at)
-        return jnp.stack([interpolate(aif, aif_times, at), kappa * integral])
+        integral = exponential_convolution(aif, aif_times, jnp.zeros((), times.dtype), at, duration=window)
+        rows = [interpolate(aif, aif_times, at, window), kappa * integral]
+        if duration is not None and delay_bounds is not None:  # a mean moves by what enters and leaves its window
+            width = jnp.maximum(duration, _INSTANT)
+            enters, leaves = (interpolate(aif, aif_times, at + side * width / 2) for side in (-1, 1))
+            rows.append((enters - leaves) / width * delay_step)
+        return jnp.stack(rows)
 
     def sample(delay):
-        return jnp.concatenate([exponential(log_rates[:: rate_nodes // 40], delay), fixed_curves(delay)])
+        return jnp.concatenate([exponential(log_rates[:: rate_nodes // 40], delay), fixed_curves(delay)[:2]])
 
     spread = sample(delays[0])[None] if delay_bounds is None else jax.lax.map(sample, delays[::4])
     curves = spread.reshape(-1, times.size)
@@ -126,6 +141,7 @@ def exponential_table(
         delay=(delays[0], delay_step),
         kappa=kappa,
         fits_delay=delay_bounds is not None,
+        averages=duration is not None,
     )
 
 
@@ -189,10 +205,11 @@ def read_fixed(table: ExponentialTable, which: int, delay: Array | None, voxels:
         return [jnp.broadcast_to(table.fixed[0, which], (voxels, table.rank))]
     j, g, per_delay = _cell(delay, *table.delay, table.fixed.shape[0])
     left, right = table.fixed[j, which], table.fixed[j + 1, which]
-    if which == 0:  # the input has kinks: read it linearly, as it is defined
+    if which == 0 and not table.averages:  # the input has kinks: read it linearly, as it is defined
         return [left + (right - left) * g[:, None], (right - left) * per_delay[:, None]]
     value, slope = _hermite(g)
     slope = slope * per_delay[:, None]
-    per_step = -table.kappa * table.delay[1]  # the integral up to t - d falls with d as the input itself
-    corners = (left, per_step * table.fixed[j, 0], right, per_step * table.fixed[j + 1, 0])
+    # the integral up to t - d falls with d as the input itself
+    slopes, per_step = (0, -table.kappa * table.delay[1]) if which else (2, 1.0)
+    corners = (left, per_step * table.fixed[j, slopes], right, per_step * table.fixed[j + 1, slopes])
     return [_weighted(w, corners) for w in (value, slope)]

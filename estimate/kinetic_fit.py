@@ -7,16 +7,20 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
+from jax.core import Tracer
 from scipy.stats import norm
 
 from estimate.blocks import map_blocks
 from estimate.bounds import box, resolve_bounds
 from estimate.capillary_fit import CAPILLARY_MODELS, capillary_fit
 from estimate.compressed_fit import BlockFit, compressed_fit
-from estimate.compressed_model import FitModel
+from estimate.compressed_model import FitInput, FitModel
+from estimate.fit_input import checked
 from estimate.implicit import with_implicit_derivative
+from estimate.model_choice import select
+from estimate.signal_errors import SignalErrors
 from estimate.solvers import lbfgsb_fit
+from estimate.standard_errors import CurveErrors
 from simulate.base.errors import InputError
 from simulate.base.status import NO_ESTIMATE, Status
 from simulate.base.types import Tissue
@@ -42,9 +46,14 @@ class KineticFit:
     tissue : the parameters [1/s, fractions, s]; NaN where `status` says that there is no estimate, and the
         limiting value (Fp inf, vp 0, ve inf) where the model lacks the parameter.
     Ktrans : transfer constant [1/s]: Fp PS/(Fp+PS), or Fp (1-exp(-PS/Fp)) for dp and aath.
-    stderr : standard errors by name, those of `tissue` and Ktrans; NaN where the model lacks the parameter.
+    stderr : standard errors by name, those of `tissue` and Ktrans; NaN where the model lacks the parameter. The
+        voxel's own: what all voxels of a scan share (the input, its scale) is not in them.
     rss : residual sum of squares [(mmol/L)^2].     aicc : corrected Akaike criterion (smaller is better).
+    correlation : of the noise of neighbouring frames, as the residuals show it; `stderr` allows for it.
     status : bits of `simulate.base.status.Status`.     model : code of the model, see MODEL_CODES.
+
+    `tissue`, Ktrans, rss and aicc carry derivatives, of any order, in the concentration and the AIF; the derivative of
+    `stderr` and `correlation` is not known, and NaN.
     """
 
     tissue: Tissue
@@ -52,6 +61,7 @@ class KineticFit:
     stderr: dict[str, Any]
     rss: Any
     aicc: Any
+    correlation: Any
     status: Any
     model: Any
 
@@ -75,6 +85,8 @@ def fit_kinetics(
     *,
     model: str = "2cxm",
     aif_times: Any = None,
+    frame_duration: Any = 0.0,
+    errors: SignalErrors | None = None,
     fit_delay: bool = False,
     arterial_volume: bool = False,
     bounds: dict[str, tuple[float, float]] | None = None,
@@ -90,11 +102,17 @@ def fit_kinetics(
 
     Parameters
     ----------
-    concentration : (*s, t) tissue concentration [mmol/L].      times : (t,) [s], any spacing, any first value.
+    concentration : (*s, t) tissue concentration [mmol/L].
+    times : (t,) centres of the frames [s], any spacing, any first value.
     aif : (k,) arterial PLASMA concentration [mmol/L], blood/(1-haematocrit).
     model : 2cxm, 2cum, etm, tofts, patlak; auto (the one of these with the smallest AICc, voxel by voxel);
         dp, aath (slower, on the whole curves).
     aif_times : (k,) sample times of the AIF [s]; `times` by default.
+    frame_duration : how long each frame is measured [s], one number or one per frame: the model is averaged over
+        [times - frame_duration/2, times + frame_duration/2], exactly. 0 samples it at `times`.
+    errors : of concentrations that come from a signal (`estimate.signal_errors`): what the error of S0, common to the
+        whole curve, and that of T10 do to the parameters goes into their standard errors. Without it the noise is
+        taken to be that of the concentrations themselves, alike in every frame.
     fit_delay : also fit the delay from AIF to tissue.
     arterial_volume : also fit the arterial plasma volume va of the voxel (2cxm, 2cum, tofts, dp, aath).
     bounds : {name: (low, high)} in internal units over those of `estimate.bounds.BOUNDS`.
@@ -105,54 +123,31 @@ def fit_kinetics(
 
     Returns
     -------
-    KineticFit. `tissue` is differentiable in `concentration` and `aif`, forward and reverse, by the implicit
-    function theorem (zero along an active bound); the other fields carry no derivative.
+    KineticFit, differentiable in `concentration` and `aif`, forward and reverse, by the implicit function theorem (zero
+    along an active bound); jaxopt's solver: `tissue` and rss, in reverse.
 
     Raises
     ------
     InputError for an unknown model or solver, a combination that cannot be told apart, fewer frames
     than parameters, or arrays that do not match.
     """
-    concentration, aif, times, aif_times = _checked(concentration, aif, times, aif_times)
+    concentration, given = checked(concentration, times, aif, aif_times, frame_duration)
     options = {
-        "fit_delay": fit_delay, "arterial_volume": arterial_volume, "bounds": bounds, "solver": solver,
-        "identifiable": identifiable, "progress": progress,
+        "errors": errors, "fit_delay": fit_delay, "arterial_volume": arterial_volume, "bounds": bounds,
+        "solver": solver, "identifiable": identifiable, "progress": progress,
     }  # fmt: skip
     if model == "auto":
         names = [n for n in COMPARTMENT_MODELS if not (arterial_volume and _has_plasma(n))]
-        fits = [_fit_one(concentration, times, aif, aif_times, name, **options) for name in names]
-        return _select(fits)
-    return _fit_one(concentration, times, aif, aif_times, model, **options)
+        return select([_fit_one(concentration, given, name, **options) for name in names])
+    return _fit_one(concentration, given, model, **options)
 
 
 def _has_plasma(name: str) -> bool:
     return name in ("etm", "patlak")
 
 
-def _checked(concentration: Any, aif: Any, times: Any, aif_times: Any) -> tuple:
-    """Arrays in the working precision, their shapes verified. NumPy stays NumPy: no copy of a large image."""
-    dtype = jnp.zeros(0).dtype
-    as_is = isinstance(concentration, np.ndarray)
-    concentration = concentration if as_is else jnp.asarray(concentration, dtype)
-    aif, times = jnp.asarray(aif, dtype), jnp.asarray(times, dtype)
-    aif_times = times if aif_times is None else jnp.asarray(aif_times, dtype)
-    if concentration.shape[-1:] != times.shape:
-        raise InputError(
-            "concentration", "last axis", f"{concentration.shape[-1:]} frames but {times.shape} times",
-            "give one time per frame, time last",
-        )  # fmt: skip
-    if aif.shape != aif_times.shape:
-        raise InputError(
-            "aif",
-            "",
-            f"{aif.shape} samples but {aif_times.shape} times",
-            "give aif_times, the times of its samples",
-        )
-    return concentration, aif, times, aif_times
-
-
 def _fit_one(
-    concentration: Any, times: Any, aif: Any, aif_times: Any, name: str, *, fit_delay: bool,
+    concentration: Any, given: FitInput, name: str, *, errors: SignalErrors | None, fit_delay: bool,
     arterial_volume: bool, bounds: Any, solver: str, identifiable: float, progress: Any,
 ) -> KineticFit:  # fmt: skip
     if name not in FIT_MODELS:
@@ -165,51 +160,52 @@ def _fit_one(
             "leave out arterial_volume or use 2cxm",
         )
     fit_model = FitModel(name, arterial_volume=arterial_volume, fit_delay=fit_delay)
-    if times.size <= len(fit_model.parameters) + 2:
+    frames = given.times.size
+    if frames <= len(fit_model.parameters) + 2:
         raise InputError(
-            "concentration", "frames", f"{times.size} frames cannot determine {len(fit_model.parameters)} parameters",
+            "concentration", "frames", f"{frames} frames cannot determine {len(fit_model.parameters)} parameters",
             "measure longer or choose a simpler model",
         )  # fmt: skip
     limits = resolve_bounds(bounds)
     shape = concentration.shape[:-1]
-    curves = concentration.reshape(-1, times.size)
-    fit = _raw_fit(fit_model, solver, curves, times, aif, aif_times, limits, progress)
-    values = fit.values
-    if solver != "lbfgsb" and not isinstance(concentration, np.ndarray):
-        values = with_implicit_derivative(fit_model, tuple(limits.items()), curves, aif, times, aif_times, values)
-    flat = _assemble(fit_model, fit, values, times, identifiable)
+    curves = concentration.reshape(-1, frames)
+    fit = _raw_fit(fit_model, solver, curves, errors, given, limits, progress)
+    if solver != "lbfgsb" and any(isinstance(each, Tracer) for each in (concentration, given.aif)):
+        fit = with_implicit_derivative(fit_model, tuple(limits.items()), jnp.asarray(curves), given, fit)
+    flat = _assemble(fit_model, fit, given.times, identifiable)
     return jax.tree.map(lambda a: a.reshape(shape), flat)
 
 
 def _raw_fit(
-    model: FitModel,
-    solver: str,
-    curves: Any,
-    times: Any,
-    aif: Any,
-    aif_times: Any,
-    limits: dict,
-    progress: Any,
+    model: FitModel, solver: str, curves: Any, errors: SignalErrors | None, given: FitInput, limits: dict, progress: Any
 ) -> BlockFit:
     """Fit (v, t) curves with the chosen solver, block by block."""
-    lower, upper = box(model, limits, times.dtype)
-    given = (times, aif, aif_times)
+    lower, upper = box(model, limits, given.times.dtype)
+    frames = given.times.size
+    each = before = None
+    if errors is not None:
+        each = tuple(a.reshape(-1, frames) for a in (errors.noise, errors.baseline, errors.t10))
+        before = (jnp.arange(frames) < errors.frames) / max(errors.frames, 1)
+
+    def of_block(each: Any) -> CurveErrors | None:
+        return None if each is None else CurveErrors(*jax.lax.stop_gradient(each), before=before)
+
     if solver == "lbfgsb":
-        return map_blocks(lambda c: lbfgsb_fit(model, c, *given, lower, upper), curves, progress)
+        return map_blocks(
+            lambda c, e: lbfgsb_fit(model, c, of_block(e), given, lower, upper), curves, each, progress=progress
+        )
     if solver != "compressed":
         raise InputError("solver", "", f"unknown solver {solver!r}", "choose compressed or lbfgsb")
-    times, aif, aif_times = jax.lax.stop_gradient(given)
-    if model.name in CAPILLARY_MODELS:
-        fit = capillary_fit(model, times, aif, aif_times, limits, lower, upper)
-    else:
-        fit = compressed_fit(model, times, aif, aif_times, limits, lower, upper)
-    return map_blocks(lambda c: fit(jax.lax.stop_gradient(c)), curves, progress)
+    given = jax.lax.stop_gradient(given)
+    make = capillary_fit if model.name in CAPILLARY_MODELS else compressed_fit
+    fit = make(model, given, limits, lower, upper)
+    return map_blocks(lambda c, e: fit(jax.lax.stop_gradient(c), of_block(e)), curves, each, progress=progress)
 
 
 @partial(jax.jit, static_argnames="model")
-def _assemble(model: FitModel, fit: BlockFit, values: Any, times: Any, identifiable: Any) -> KineticFit:
+def _assemble(model: FitModel, fit: BlockFit, times: Any, identifiable: Any) -> KineticFit:
     """Name the parameters, flag what the data do not determine, blank what has no estimate; voxels in a row."""
-    status, frame = fit.status, jnp.median(jnp.diff(times))
+    values, status, frame = fit.values, fit.status, jnp.median(jnp.diff(times))
     for i, name in enumerate(model.parameters):
         scale = frame if name == "delay" else identifiable * jnp.abs(values[i])
         unknown = ~(fit.stderr[i] <= scale)
@@ -240,17 +236,7 @@ def _assemble(model: FitModel, fit: BlockFit, values: Any, times: Any, identifia
         stderr={n: image(errors.get(n, absent)) for n in (*_LIMITS, "Ktrans")},
         rss=image(fit.rss),
         aicc=image(aicc),
+        correlation=image(fit.correlation),
         status=status,
         model=jnp.where(none, 0, MODEL_CODES[model.name]).astype(jnp.int32),
     )
-
-
-def _select(fits: list[KineticFit]) -> KineticFit:
-    """Voxel by voxel the fit with the smallest AICc."""
-    criteria = jnp.stack([jnp.where(jnp.isnan(fit.aicc), jnp.inf, fit.aicc) for fit in fits])
-    best = jnp.argmin(criteria, axis=0)
-
-    def choose(*arrays: Any) -> Any:
-        return jnp.take_along_axis(jnp.stack(arrays), best[None], axis=0)[0]
-
-    return jax.tree.map(choose, *fits)

@@ -95,8 +95,9 @@ def _fit(
     report(f"fitting {method}", done, total)
     for where, concentration, before, t10_here in voxels.blocks():
         fit = fit_kinetics(
-            concentration, times, aif.curve, aif_times=aif.times, model=method, fit_delay=fit_delay,
-            arterial_volume=arterial_volume, bounds=bounds,
+            concentration, times, aif.curve, aif_times=aif.times, frame_duration=voxels.protocol.frame_duration,
+            errors=voxels.errors(where), model=method, fit_delay=fit_delay, arterial_volume=arterial_volume,
+            bounds=bounds,
         )  # fmt: skip
         # a frame without concentration is why the curve is not finite: say the cause
         status = np.where(before != 0, before, np.asarray(fit.status))

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 from jaxtyping import ArrayLike, Float, Int, Real
+from scipy.stats import chi2
 
 from estimate.baseline import detect_baseline
 from simulate.base.errors import InputError
@@ -30,11 +31,18 @@ _CONVERGED = 1e-3  # last step in ln T1, i.e. relative
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class VFAResult:
-    """T1 [s], S0 (signal at full recovery and 90°) and `Status` bits, each (*space); NaN without estimate."""
+    """T1 [s], S0 (signal at full recovery and 90°) and `Status` bits, each (*space); NaN without estimate.
+
+    stderr : standard error of T1 [s] for images with noise of standard deviation 1; times that of the images.
+    residual : root mean square of what the fit left, per degree of freedom (n - 2): one voxel's own, rough idea of the
+        noise; NaN for two angles, which leave nothing. `vfa_noise` pools all voxels.
+    """
 
     t1: Any
     s0: Any
     status: Any
+    stderr: Any
+    residual: Any
 
 
 def vfa_t1(
@@ -84,7 +92,30 @@ def _vfa(signal: Array, flip_angles: Array, tr: Array, b1: Array, method: str) -
         | jnp.where(sound & at_bound, int(Status.AT_BOUND), 0)
         | jnp.where(sound & ~converged, int(Status.NOT_CONVERGED), 0)
     )
-    return VFAResult(jnp.where(sound, t1, jnp.nan), jnp.where(sound, s0, jnp.nan), status)
+    left, sure = _how_sure(jnp.log(t1), signal, angle, tr)
+    sure, left = (jnp.where(sound & ~at_bound, each, jnp.nan) for each in (t1 * sure, left))
+    return VFAResult(jnp.where(sound, t1, jnp.nan), jnp.where(sound, s0, jnp.nan), status, sure, left)
+
+
+def _how_sure(log_t1: Array, signal: Array, angle: Array, tr: Array) -> tuple[Array, Array]:
+    """Residual per degree of freedom, and standard error of ln T1 for noise of 1, S0 following T1."""
+    largest = jnp.max(jnp.abs(signal), axis=-1)
+    residual, slope = _residual_and_slope(log_t1, signal, angle, tr)
+    freedom = signal.shape[-1] - 2
+    left = largest * jnp.sqrt(jnp.sum(residual**2, axis=-1) / freedom) if freedom else jnp.full_like(log_t1, jnp.nan)
+    return left, 1 / (largest * jnp.sqrt(jnp.maximum(jnp.sum(slope**2, axis=-1), jnp.finfo(slope.dtype).tiny)))
+
+
+def vfa_noise(residual: Float[np.ndarray, "..."], angles: int) -> float:
+    """Noise of the images from the residuals of many voxels (`VFAResult`): NaN where there are but two angles.
+
+    Their median, so that voxels which do not obey the signal equation do not count, against that of a chi with n - 2
+    degrees of freedom.
+    """
+    left = residual[np.isfinite(residual)]
+    if angles < 3 or not left.size:
+        return float("nan")
+    return float(np.median(left) / np.sqrt(chi2.ppf(0.5, angles - 2) / (angles - 2)))
 
 
 def _linear(signal: Array, angle: Array, tr: Array) -> tuple[Array, Array]:
@@ -145,9 +176,13 @@ def _cost(log_t1: Array, signal: Array, angle: Array, tr: Array) -> Array:
 
 def _gauss_newton(log_t1: Array, signal: Array, angle: Array, tr: Array) -> Array:
     """Step in ln T1 from the residual's exact derivative, S0 following its optimum (variable projection)."""
-    residual, slope = jax.jvp(lambda x: _best_scale(x, signal, angle, tr)[1], (log_t1,), (jnp.ones_like(log_t1),))
+    residual, slope = _residual_and_slope(log_t1, signal, angle, tr)
     square = jnp.sum(slope * slope, axis=-1)
     return -jnp.sum(slope * residual, axis=-1) / jnp.maximum(square, jnp.finfo(square.dtype).tiny)
+
+
+def _residual_and_slope(log_t1: Array, signal: Array, angle: Array, tr: Array) -> tuple[Array, Array]:
+    return jax.jvp(lambda x: _best_scale(x, signal, angle, tr)[1], (log_t1,), (jnp.ones_like(log_t1),))
 
 
 def _slope_and_curvature(log_t1: Array, *given: Array) -> tuple[Array, Array]:

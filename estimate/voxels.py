@@ -2,34 +2,29 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from estimate.arterial import ArterialInput
 from estimate.baseline import detect_baseline
-from estimate.relaxometry import block_concentration, vfa_t1
+from estimate.relaxometry import block_concentration
 from estimate.semiquantitative import semiquantitative
+from estimate.signal_errors import SignalErrors, signal_errors
+from estimate.t10 import CHUNK, T10, VFA, measure_t10
 from simulate.base.errors import InputError
 from simulate.base.status import NO_ESTIMATE, Status
 from simulate.base.types import DCEProtocol, Maps, Series
 from simulate.base.units import to_clinical
 
-CHUNK = 131072
-"""Voxels converted and fitted at a time: 50 MB of concentration at 100 frames."""
+FEWEST_BEFORE = 2
+"""Frames before contrast of a series of signals, at least."""
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is going on, voxels done, voxels in all)."""
-
-
-@dataclass(frozen=True)
-class VFA:
-    """Variable-flip-angle images for T1: signal (*space, n), flip_angles (n,) [degrees], TR [s]."""
-
-    signal: Any
-    flip_angles: Any
-    repetition_time: float
 
 
 @dataclass(frozen=True)
@@ -71,6 +66,10 @@ class Voxels:
         self.protocol = replace(protocol, times=jnp.asarray(protocol.times))
         if series.quantity == "signal" and t10 is None:
             raise InputError("t10", "", "T1 before contrast is not known", "give VFA images or seconds")
+        if series.quantity == "signal" and self.protocol.baseline < FEWEST_BEFORE:
+            problem = f"has {self.protocol.baseline} frame before contrast, and S0 with its error needs {FEWEST_BEFORE}"
+            cure = "give more, or their number if contrast comes later than it seems (--set BaselineVolumes=N)"
+            raise InputError("series", "BaselineVolumes", problem, cure)
 
     def blocks(self, mask: np.ndarray | None = None) -> Iterator[tuple]:
         """(indices, concentration (v, t), status before any fit (v,), T10 (v,)) of the mask's voxels."""
@@ -81,27 +80,51 @@ class Voxels:
 
     def concentration(self, where: tuple) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Concentration (v, t), status before any fit (v,) and T10 (v,) of the voxels at these indices."""
-        curves = np.stack([frame[where] for frame in np.moveaxis(self.series.data, -1, 0)], axis=-1)
-        padded = np.zeros((-len(curves) % 1024 + len(curves), curves.shape[1]), curves.dtype)
-        padded[: len(curves)] = curves  # few distinct shapes, so that little is compiled
-        count = len(curves)
+        signal, count = self._curves(where)
         if self.series.quantity == "concentration":
-            return curves, np.zeros(count, np.int32), np.full(count, np.nan)
-        b1 = self._here(self.b1, where, len(padded))
-        t10 = self._t10(where, b1)
-        concentration, status = block_concentration(padded, self.protocol, t10=t10, b1=b1)
+            return signal[:count], np.zeros(count, np.int32), np.full(count, np.nan)
+        b1, t10 = (self._here(each, where, len(signal)) for each in (self.b1, self._t1.t1))
+        concentration, status = block_concentration(signal, self.protocol, t10=t10, b1=b1)
         return np.array(concentration[:count]), np.asarray(status)[:count], np.asarray(t10)[:count]
 
-    def _t10(self, where: tuple, b1: np.ndarray) -> np.ndarray:
+    def errors(self, where: tuple) -> SignalErrors | None:
+        """What noise of the signal and the error of a measured T10 do to the concentrations there; None where the
+        series holds concentrations, of whose making nothing is known."""
+        if self.series.quantity == "concentration":
+            return None
+        signal, count = self._curves(where)
+        b1, t10, stderr = (self._here(each, where, len(signal)) for each in (self.b1, self._t1.t1, self._t1.stderr))
+        found = signal_errors(signal, self.protocol, t10=t10, t10_stderr=stderr, b1=b1)
+        return jax.tree.map(lambda a: np.asarray(a)[:count], found)
+
+    @property
+    def t10_error(self) -> str:
+        """What the standard errors know of T10's, in words."""
+        if self.series.quantity == "concentration":
+            return "unknown: the series holds concentrations"
         if not isinstance(self.t10, VFA):
-            return self._here(self.t10, where, len(b1))
-        signal = np.stack([frame[where] for frame in np.moveaxis(self.t10.signal, -1, 0)], axis=-1)
-        signal = np.pad(signal, ((0, len(b1) - len(signal)), (0, 0)))
-        return np.asarray(vfa_t1(signal, self.t10.flip_angles, self.t10.repetition_time, b1=b1).t1)
+            return "taken as exact: a given T10 has no standard error"
+        if not np.any(self._t1.stderr):
+            return "unknown: two flip angles leave no residual to tell the noise from"
+        return f"in the standard errors, from {len(np.ravel(self.t10.flip_angles))} flip angles"
+
+    def _curves(self, where: tuple) -> tuple[np.ndarray, int]:
+        """Measured curves of the voxels at these indices, padded to one of few sizes so that little is compiled."""
+        curves = np.stack([frame[where] for frame in np.moveaxis(self.series.data, -1, 0)], axis=-1)
+        padded = np.zeros((-len(curves) % 1024 + len(curves), curves.shape[1]), curves.dtype)
+        padded[: len(curves)] = curves
+        return padded, len(curves)
+
+    @cached_property
+    def _t1(self) -> T10:
+        """T10 before contrast with its standard error, as given or from the images of variable flip angles."""
+        if not isinstance(self.t10, VFA):
+            return T10(self.t10, 0.0)
+        return measure_t10(self.t10, self.b1, self.mask)
 
     def _here(self, value: Any, where: tuple, size: int) -> np.ndarray:
         """A number or a map at the block's voxels, padded with ones."""
-        value = np.asarray(value, dtype=np.asarray(self.series.data).dtype)
+        value = np.asarray(value, dtype=np.float32)
         here = np.ones(size, value.dtype)
         here[: len(where[0])] = value[where] if value.ndim else value
         return here

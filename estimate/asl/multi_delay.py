@@ -218,7 +218,8 @@ def _fit_chunk(curves: Array, setting: _Setting, labelling: str, model: str, art
     upper = upper.astype(start.dtype)
     end = bounded_least_squares(
         normal, data, jnp.clip(start, 0, upper), jnp.zeros((p, 1), start.dtype), upper,
-        outside=jnp.zeros_like(energy), energy=energy, tolerance=1e-6, chunk=min(1024, len(curves)), passes=(6, 6, 12, 18),
+        outside=jnp.zeros_like(energy), energy=energy, tolerance=1e-6, chunk=min(1024, len(curves)),
+        passes=(6, 6, 12, 18),
     )  # fmt: skip
     # where a measured time is the first or the last of the label, the curve has a corner, and no step leaves a minimum
     corners = jnp.concatenate([setting.times, setting.times - setting.duration])

@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 
 from estimate.bounds import box, resolve_bounds
-from estimate.compressed_model import FitModel, to_coordinates, to_physical
+from estimate.compressed_model import FitInput, FitModel, to_coordinates, to_physical
 from estimate.implicit import predict
 from estimate.levenberg_marquardt import bounded_least_squares
 from simulate.base.types import Tissue
@@ -40,7 +40,7 @@ def _solve(
             curve, aif = both[: times.size], both[times.size :]
 
             def modelled(y: Array) -> Array:
-                return predict(model, y, aif, times, knots)
+                return predict(model, y, FitInput(times, aif, knots, None))
 
             residual, J = curve - modelled(x), jax.jacfwd(modelled)(x)
             return jnp.sum(residual**2), J.T @ residual, J.T @ J
@@ -50,5 +50,5 @@ def _solve(
     energy = jnp.sum(curves**2, axis=1)
     return bounded_least_squares(
         normal, jnp.concatenate([curves, inputs], axis=1), u, lower, upper, outside=jnp.zeros_like(energy),
-        energy=energy, tolerance=1e-6, chunk=min(256, len(curves)), steps=8,
+        energy=energy, tolerance=1e-6, chunk=min(256, len(curves)),
     ).u  # fmt: skip
