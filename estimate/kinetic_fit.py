@@ -105,7 +105,7 @@ def fit_kinetics(
     concentration : (*s, t) tissue concentration [mmol/L].
     times : (t,) centres of the frames [s], any spacing, any first value.
     aif : (k,) arterial PLASMA concentration [mmol/L], blood/(1-haematocrit).
-    model : 2cxm, 2cum, etm, tofts, patlak; auto (the one of these with the smallest AICc, voxel by voxel);
+    model : 2cxm, 2cum, etm, tofts, patlak; auto (of these the one to believe, voxel by voxel, `estimate.model_choice`);
         dp, aath (slower, on the whole curves).
     aif_times : (k,) sample times of the AIF [s]; `times` by default.
     frame_duration : how long each frame is measured [s], one number or one per frame: the model is averaged over
@@ -138,7 +138,7 @@ def fit_kinetics(
     }  # fmt: skip
     if model == "auto":
         names = [n for n in COMPARTMENT_MODELS if not (arterial_volume and _has_plasma(n))]
-        return select([_fit_one(concentration, given, name, **options) for name in names])
+        return select({name: _fit_one(concentration, given, name, **options) for name in names})
     return _fit_one(concentration, given, model, **options)
 
 

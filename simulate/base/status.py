@@ -30,6 +30,7 @@ class Status(IntFlag):
     NO_FP = 1 << 16  # the model has no such parameter, and its map holds NaN
     NO_VP = 1 << 17
     NO_VE = 1 << 18
+    MODEL_AMBIGUOUS = 1 << 19  # another model makes as good a curve of another Ktrans
     OUTSIDE = 1 << 24  # outside the mask: not estimated
 
 
@@ -42,6 +43,7 @@ PRIMARY = (
     Status.UNFAMILIAR,
     Status.AT_BOUND,
     Status.NOT_IDENTIFIABLE,
+    Status.MODEL_AMBIGUOUS,
 )
 """Order in which a voxel with several bits is counted."""
 
