@@ -9,6 +9,7 @@ standard deviation of its logarithm:
     asl          what makes the plasma flow agree with that of arterial spin labelling, which is absolute
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -107,6 +108,9 @@ def asl_scale(flow_times_area: Float[np.ndarray, " v"], cbf: CBFMap, *, haematoc
     return InputScale(float(np.exp(np.median(each))), spread, f"asl: CBF of {both.sum()} voxels{words}")
 
 
-def describe(scale: InputScale) -> dict[str, Any]:
-    """For maps.json."""
-    return {"source": scale.source, "input area over 90 s [mmol/L s]": scale.area, "sd of its logarithm": scale.spread}
+def describe(scale: InputScale, maps: Sequence[str]) -> dict[str, Any]:
+    """For maps.json. maps : those that are divided by the area, all voxels of which are wrong by its error together."""
+    return {
+        "source": scale.source, "input area over 90 s [mmol/L s]": scale.area, "sd of its logarithm": scale.spread,
+        "maps": list(maps),
+    }  # fmt: skip

@@ -16,7 +16,7 @@ from estimate.qtm.inversion import one_compartment, plasma_volume
 from estimate.qtmnet.contrast.features import ARRIVED
 from estimate.qtmnet.contrast.inference import answer
 from estimate.qtmnet.contrast.maps import parameters, status_of, unphysical, warnings_of
-from estimate.qtmnet.contrast.targets import SCORED
+from estimate.qtmnet.contrast.targets import SCALED, SCORED
 from estimate.qtmnet.weights import load_trained
 from estimate.voxels import Estimate, Progress, Voxels, plain_maps, scatter
 from simulate.base.errors import InputError
@@ -97,7 +97,7 @@ def estimate_by_qtmnet(
     scatter(arrays, voxels.mask.shape, where, values, status_of(found, values, np.zeros(len(where[0]), np.int32)))
     status = arrays.pop("status").astype(np.int32)
     facts = {
-        "scale": describe(chosen),
+        "scale": describe(chosen, SCALED),
         "weights": _weights_facts(weights, trained.facts),
         "strangeness of the scan": found.strangeness,
     }
@@ -154,7 +154,7 @@ def estimate_by_qtm(
     status = arrays.pop("status").astype(np.int32)
     left = {"one compartment": first.residual[inner], "two compartments": second.residual[inner]}
     facts = {
-        "scale": describe(chosen),
+        "scale": describe(chosen, ("vp", "PS", "ve")),
         "convergence": {
             "converged": second.converged, "iterations": second.iterations,
             **{f"median residual, {name}": float(np.median(r)) for name, r in left.items()},

@@ -22,7 +22,7 @@ from estimate.asl.white_paper import white_paper_cbf
 from estimate.input_scale import CBFMap, InputScale, asl_scale, population_scale
 from estimate.qtmnet.calibration import TO_ONE_SIGMA
 from estimate.qtmnet.contrast.inference import answer
-from estimate.qtmnet.contrast.maps import parameters
+from estimate.qtmnet.contrast.maps import parameters, with_scale_error
 from estimate.qtmnet.contrast.targets import SCORED
 from estimate.qtmnet.weights import Trained, load_trained
 from estimate.relaxometry import concentration_from_signal
@@ -196,7 +196,7 @@ def _contrast(
     truth = dict(measured.truth.values)
     out = {}
     for way in SCALES:
-        values = parameters(found, scales[way], trained.widening)
+        values = with_scale_error(parameters(found, scales[way], trained.widening), scales[way])
         maps, stderr = (
             {n: np.asarray(to_clinical(n, values[f"{n}{end}"])).reshape(shape) for n in PARAMETERS}
             for end in ("", "_stderr")

@@ -19,7 +19,7 @@ from estimate.linear_least_squares import linear_2cxm
 from estimate.qtm import two_compartments
 from estimate.qtm.inversion import plasma_volume
 from estimate.qtmnet.contrast.inference import answer
-from estimate.qtmnet.contrast.maps import parameters, unphysical
+from estimate.qtmnet.contrast.maps import parameters, unphysical, with_scale_error
 from estimate.qtmnet.weights import Trained
 from experiments.comparison.local_fit import local_fit
 from experiments.comparison.scans import HAEMATOCRIT, Examination
@@ -150,7 +150,7 @@ SCALES = ("known", "vessels", "population")
 
 
 def qtmnet(trained: Trained, exam: Examination, *, scales: Sequence[str] = ("known",)) -> dict[str, Found]:
-    """The network's one answer, at each of the scales; `unfamiliar` among it are the voxels that it warns of.
+    """The network's one answer, at each of the scales, with errors that hold the scale's; `unfamiliar` among it are the voxels that it warns of.
 
     One that is told the input gets the exact one.
     """
@@ -168,7 +168,7 @@ def qtmnet(trained: Trained, exam: Examination, *, scales: Sequence[str] = ("kno
         if chosen is None:
             named[scale] = _nothing(exam)
             continue
-        values = parameters(found, chosen, trained.widening)
+        values = with_scale_error(parameters(found, chosen, trained.widening), chosen)
         values["unfamiliar"] = found.unfamiliar | unphysical(values)
         named[scale] = {name: value[row[exam.scored]] for name, value in values.items()}
     return named

@@ -28,9 +28,10 @@ LEAKAGE = ("PS", "Ktrans", "kep", "E")
 def parameters(answer: Answer, scale: InputScale, widening: dict[str, float]) -> dict[str, np.ndarray]:
     """Maps (v,) by name and NAME_stderr, in internal units.
 
-    A standard error is value x sigma, with sigma widened by the calibration and by the scale's own spread, so that
-    value exp(± 1.645 stderr/value) covers 90 %; the delay's is in s. Where PS may be as low as the floor below which
-    it leaves no trace (`PS_FLOOR`), the values of `LEAKAGE` are upper limits, and their errors NaN.
+    A standard error is the voxel's own, value x sigma with sigma widened by the calibration, so that
+    value exp(± 1.645 stderr/value) covers 90 % where the scale is right; the delay's is in s. The scale's error is one
+    number for all voxels and not among them, see `with_scale_error`. Where PS may be as low as the floor below which it
+    leaves no trace (`PS_FLOOR`), the values of `LEAKAGE` are upper limits, and their errors NaN.
     """
     found = {}
     per_area = answer.level / scale.area
@@ -45,9 +46,16 @@ def parameters(answer: Answer, scale: InputScale, widening: dict[str, float]) ->
         if name == "vp_vessels":
             value = np.maximum(value - VESSEL_FLOOR, 0.0)
         if name in SCALED:
-            value, error = value * per_area, np.hypot(error * per_area, value * per_area * scale.spread)
+            value, error = value * per_area, error * per_area
         found |= {map_name: value, f"{map_name}_stderr": np.where(tight, np.nan, error) if name in LEAKAGE else error}
     return found
+
+
+def with_scale_error(found: dict[str, np.ndarray], scale: InputScale) -> dict[str, np.ndarray]:
+    """Maps as of `parameters`, with errors of `SCALED` that hold the scale's too: of the distance from the truth, not of
+    how voxels differ."""
+    wider = {f"{n}_stderr": np.hypot(found[f"{n}_stderr"], found[n] * scale.spread) for n in SCALED}
+    return found | wider
 
 
 def _tight(answer: Answer, widening: dict[str, float]) -> np.ndarray:

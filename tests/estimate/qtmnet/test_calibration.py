@@ -8,7 +8,7 @@ from estimate.input_scale import InputScale
 from estimate.qtmnet.calibration import COVERAGE, quantiles, weighted_quantile
 from estimate.qtmnet.contrast.features import ScanFacts
 from estimate.qtmnet.contrast.inference import Answer
-from estimate.qtmnet.contrast.maps import MAPS, parameters, status_of, warnings_of
+from estimate.qtmnet.contrast.maps import MAPS, parameters, status_of, warnings_of, with_scale_error
 from estimate.qtmnet.contrast.targets import PS_FLOOR, SCORED
 from estimate.qtmnet.familiarity import (
     DIRECTIONS,
@@ -99,12 +99,17 @@ def answer(spread=0.1, enhanced=True, odd=False, level=0.3, arrival=20.0, strang
     )  # fmt: skip
 
 
-def test_errors_hold_calibration_and_scale():
+def test_errors_are_the_voxels_own_and_the_scales_is_added_where_it_is_asked_for():
     widening = dict.fromkeys(SCORED, 2 * 1.6449)
     found = parameters(answer(), InputScale(150.0, 0.3, ""), widening)
     assert set(found) == {f"{n}{s}" for n in MAPS for s in ("", "_stderr")}
     assert found["Fp"] == pytest.approx(0.3 / 150)
-    np.testing.assert_allclose(found["Fp_stderr"] / found["Fp"], np.hypot(0.2, 0.3), rtol=1e-3)
+    np.testing.assert_allclose(found["Fp_stderr"] / found["Fp"], 0.2, rtol=1e-3)
+    both = with_scale_error(found, InputScale(150.0, 0.3, ""))
+    for name in ("Fp", "PS", "vp", "ve", "Ktrans"):
+        np.testing.assert_allclose(both[f"{name}_stderr"] / found[name], np.hypot(0.2, 0.3), rtol=1e-3)
+    for name in ("MTT_stderr", "kep_stderr", "delay_stderr", "Fp"):
+        np.testing.assert_array_equal(both[name], found[name])
     np.testing.assert_allclose(found["MTT_stderr"] / found["MTT"], 0.2, rtol=1e-3)  # free of the scale
     np.testing.assert_allclose(found["delay_stderr"], 0.2, rtol=1e-3)
     double = parameters(answer(), InputScale(300.0, 0.3, ""), widening)
@@ -117,11 +122,12 @@ def test_errors_hold_calibration_and_scale():
 def test_status_says_what_is_not_to_be_believed():
     widening = dict.fromkeys(SCORED, 1.6449)
 
-    def status(**options):
-        given = answer(**options)
-        return status_of(given, parameters(given, InputScale(150.0, 0.0, ""), widening), np.zeros(8, np.int32))[0]
+    def status(scale_error=0.0, **options):
+        found, scale = answer(**options), InputScale(150.0, scale_error, "")
+        return status_of(found, parameters(found, scale, widening), np.zeros(8, np.int32))[0]
 
     assert status() == Status.OK
+    assert status(scale_error=2.0) == Status.OK  # which all voxels share: it hides no difference between them
     assert status(spread=0.5) & Status.NOT_IDENTIFIABLE
     assert status(spread=0.5) & Status.PS_NOT_IDENTIFIABLE
     assert status(odd=True) & Status.UNFAMILIAR
