@@ -20,18 +20,18 @@ from estimate.asl.multi_delay import fit_asl
 from estimate.asl.network import network_maps
 from estimate.asl.white_paper import white_paper_cbf
 from estimate.input_scale import CBFMap, InputScale, asl_scale, population_scale
-from estimate.qtmnet.calibration import TO_ONE_SIGMA
 from estimate.qtmnet.contrast.inference import answer
 from estimate.qtmnet.contrast.maps import parameters, with_scale_error
 from estimate.qtmnet.contrast.targets import SCORED
-from estimate.qtmnet.weights import Trained, load_trained
+from estimate.qtmnet.prediction import TO_ONE_SIGMA
+from estimate.qtmnet.weights import SHIPPED, SHIPPED_ASL, Trained, load_trained
 from estimate.relaxometry import concentration_from_signal
 from experiments.tables import write_table
 from simulate.asl.constants import PARTITION_COEFFICIENT
 from simulate.asl.examination import ASLSimulation, simulate_asl
 from simulate.asl.series import asl_protocol
-from simulate.base.files import prepare_output_folder, temporary_sibling, write_atomically
-from simulate.base.pieces import run_pieces
+from simulate.base.files import prepare_output_folder, sha256_of, temporary_sibling, write_atomically
+from simulate.base.pieces import key, run_pieces
 from simulate.base.types import DCEProtocol
 from simulate.base.units import to_clinical
 from simulate.dce import PROTON_DENSITY, PerfusedPhantom, simulate_dce, vascularise
@@ -79,8 +79,11 @@ def run_joint(out: Path, *, size: str = "small", seed: int = 0, progress: Progre
     def work(index: int, path: Path) -> None:
         write_atomically(path, json.dumps(_one(index, seed, trained)) + "\n")
 
-    names = [f"phantom-{i:03d}.json" for i in range(SIZES[size])]
-    files = run_pieces(prepare_output_folder(out) / "pieces", names, work, config={"seed": seed}, progress=progress)
+    networks = [sha256_of(path) for path in (SHIPPED, SHIPPED_ASL)]
+    made = key({"seed": seed, "networks": networks}, __name__)
+    names = [f"phantom-{i:03d}-{made}.json" for i in range(SIZES[size])]
+    folder = prepare_output_folder(out) / "pieces"
+    files = run_pieces(folder, names, work, config={"seed": seed}, code=(), progress=progress)
     return _rows([json.loads(path.read_text()) for path in files])
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.comparison.estimators import AUTOMATIC, EXACT, FLOOR, PARAMETERS, POPULATION_FLOOR
+from experiments.comparison.estimators import AUTOMATIC, EXACT, FLOOR, POPULATION_FLOOR
+from experiments.comparison.found import PARAMETERS
 from experiments.comparison.records import BASE, MIXED, UNSEEN, Comparison
 from experiments.comparison.scans import REGIONS
 from experiments.comparison.scores import ERROR, MAIN, MEASURES, RIM, macro, ratio

@@ -4,11 +4,11 @@ import numpy as np
 
 from estimate.input_scale import InputScale
 from estimate.kinetic_fit import IDENTIFIABLE
-from estimate.qtmnet.calibration import TO_ONE_SIGMA
 from estimate.qtmnet.contrast.examinations import TRAINING
 from estimate.qtmnet.contrast.inference import Answer
 from estimate.qtmnet.contrast.targets import PS_FLOOR, SCALED, SCORED, VESSEL_FLOOR
 from estimate.qtmnet.familiarity import ODD_SHARE, scan_warning
+from estimate.qtmnet.prediction import TO_ONE_SIGMA
 from simulate.base.status import Status
 from simulate.inlets import POPULATION_AREA
 
@@ -52,8 +52,7 @@ def parameters(answer: Answer, scale: InputScale, widening: dict[str, float]) ->
 
 
 def with_scale_error(found: dict[str, np.ndarray], scale: InputScale) -> dict[str, np.ndarray]:
-    """Maps as of `parameters`, with errors of `SCALED` that hold the scale's too: of the distance from the truth, not of
-    how voxels differ."""
+    """Maps as of `parameters` whose errors of `SCALED` hold the scale's too: those of a distance from the truth."""
     wider = {f"{n}_stderr": np.hypot(found[f"{n}_stderr"], found[n] * scale.spread) for n in SCALED}
     return found | wider
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from estimate.input_scale import InputScale
-from estimate.qtmnet.calibration import COVERAGE, quantiles, weighted_quantile
+from estimate.qtmnet.calibration import quantiles, weighted_quantile
 from estimate.qtmnet.contrast.features import ScanFacts
 from estimate.qtmnet.contrast.inference import Answer
 from estimate.qtmnet.contrast.maps import MAPS, parameters, status_of, warnings_of, with_scale_error
@@ -21,6 +21,7 @@ from estimate.qtmnet.familiarity import (
     learn_scans,
     scan_strangeness,
 )
+from estimate.qtmnet.prediction import COVERAGE
 from simulate.base.status import Status
 from simulate.inlets import POPULATION_AREA
 
