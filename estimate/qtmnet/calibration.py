@@ -26,16 +26,12 @@ from estimate.qtmnet.familiarity import (
     learn_scans,
 )
 from estimate.qtmnet.network import QTMnet
+from estimate.qtmnet.prediction import COVERAGE
 from estimate.qtmnet.stream import Example, patches, sets, whole_scans
 from estimate.qtmnet.tracers import Tracer
 from estimate.qtmnet.training import patch_outputs, scan_channels
 from simulate.phantom import Region
 from simulate.phantom_bank import Bank
-
-COVERAGE = 0.9
-
-TO_ONE_SIGMA = 1.6449
-"""Half an interval of that coverage of a normal distribution, in standard deviations."""
 
 EXAMINATIONS = 4
 """Drawn of each calibration phantom, on average: with fewer the intervals depend on which."""
