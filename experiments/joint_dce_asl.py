@@ -79,12 +79,16 @@ def run_joint(out: Path, *, size: str = "small", seed: int = 0, progress: Progre
     def work(index: int, path: Path) -> None:
         write_atomically(path, json.dumps(_one(index, seed, trained)) + "\n")
 
-    networks = [sha256_of(path) for path in (SHIPPED, SHIPPED_ASL)]
-    made = key({"seed": seed, "networks": networks}, __name__)
+    made = key({"seed": seed, "networks": versions()}, __name__)
     names = [f"phantom-{i:03d}-{made}.json" for i in range(SIZES[size])]
     folder = prepare_output_folder(out) / "pieces"
     files = run_pieces(folder, names, work, config={"seed": seed}, code=(), progress=progress)
     return _rows([json.loads(path.read_text()) for path in files])
+
+
+def versions() -> dict[str, str]:
+    """Checksums of the networks' weights."""
+    return {"QTMnet": sha256_of(SHIPPED), "QTMnet-ASL": sha256_of(SHIPPED_ASL)}
 
 
 def _one(index: int, seed: int, trained: Trained) -> dict[str, Any]:
@@ -191,10 +195,11 @@ def _contrast(
     measured_flows = {way: flows[FLOWS[k]] for way, k in _FLOW_OF.items()}
     cbf = {way: CBFMap(np.where(m.sound, m.cbf, np.nan), m.stderr.get("CBF")) for way, m in measured_flows.items()}
     cbf["asl, true CBF"] = CBFMap(labelled.truth["CBF"], np.zeros(shape))
+    own = trained.calibration.common_error["Fp"]
     scales = {
         "population": population_scale(),
         "true area": InputScale(float(drawn.area), 0.0, "known"),
-        **{way: asl_scale(plasma, flow.at(where), haematocrit=HAEMATOCRIT) for way, flow in cbf.items()},
+        **{way: asl_scale(plasma, flow.at(where), haematocrit=HAEMATOCRIT, own_error=own) for way, flow in cbf.items()},
     }
     truth = dict(measured.truth.values)
     out = {}
@@ -283,7 +288,7 @@ def findings(rows: Sequence[Row]) -> list[str]:
 
 
 def write_joint(out: Path, rows: Sequence[Row]) -> None:
-    """table.csv, table.md and joint.png."""
+    """table.csv, table.md, summary.json and joint.png."""
     head = ["way", "region", "parameter", "median |log error| (ATT: s)", "bias", "coverage", "phantoms"]
     cells = [
         [
@@ -292,6 +297,8 @@ def write_joint(out: Path, rows: Sequence[Row]) -> None:
         ] for r in rows
     ]  # fmt: skip
     write_table(prepare_output_folder(out), head, cells, findings(rows))
+    plain = [{k: None if v != v else v for k, v in r._asdict().items()} for r in rows]
+    write_atomically(out / "summary.json", json.dumps({"weights": versions(), "rows": plain}, indent=1) + "\n")
     with temporary_sibling(out / "joint.png") as path:
         joint_figure(rows).savefig(path, dpi=110)
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jax import Array
 
 from estimate.qtmnet.network import QTMnet
 from estimate.qtmnet.stream import blocks
@@ -25,12 +26,12 @@ class Judged(NamedTuple):
     region : (v,) values of `Region`.
     """
 
-    value: np.ndarray
-    spread: np.ndarray
-    error: np.ndarray
-    counted: np.ndarray
-    level: np.ndarray
-    region: np.ndarray
+    value: Array | np.ndarray
+    spread: Array | np.ndarray
+    error: Array | np.ndarray
+    counted: Array | np.ndarray
+    level: Array | np.ndarray
+    region: Array | np.ndarray
 
 
 def judged(net: QTMnet, bank: Bank, *, seed: int, branch: bool) -> Iterator[Judged]:

@@ -40,7 +40,7 @@ TUMOUR = (int(Region.RIM), int(Region.CORE))
 
 
 USUAL = "as in training"
-TISSUES: dict[str, dict[str, float]] = {
+TISSUES: dict[str, dict[str, Any]] = {
     USUAL: {},
     "priors 1.5 x wider": {"width": 1.5},
     "T10 x 1.3": {"t10": 1.3},

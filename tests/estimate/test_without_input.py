@@ -11,14 +11,12 @@ from flax import nnx
 from estimate.input_scale import CBFMap
 from estimate.pipeline import estimate_maps
 from estimate.qtmnet.contrast.maps import MAPS
-from estimate.qtmnet.contrast.targets import SCORED
-from estimate.qtmnet.contrast.time_basis import NODES
-from estimate.qtmnet.familiarity import Familiarity
 from estimate.qtmnet.network import Architecture, QTMnet
-from estimate.qtmnet.weights import Trained, save_trained
+from estimate.qtmnet.weights import save_trained
 from simulate.base.errors import InputError
 from simulate.base.status import Status
 from simulate.base.types import Series
+from tests.networks import uncalibrated
 from tests.phantom import HAEMATOCRIT
 
 
@@ -27,7 +25,7 @@ def weights(tmp_path_factory):
     """A network that was never trained: what it says is worthless, how it is asked is not."""
     net = QTMnet(Architecture(encoder=8, blocks=1, heads=1, context=8, decoder=8, branch=(4, 4, 4)), rngs=nnx.Rngs(0))
     path = tmp_path_factory.mktemp("weights") / "net.safetensors"
-    save_trained(path, Trained(net, True, dict.fromkeys(SCORED, 1.645), Familiarity.empty(len(NODES), 8), {}))
+    save_trained(path, uncalibrated(net))
     return path
 
 
@@ -115,7 +113,7 @@ def test_a_network_for_comparison_is_refused(phantom, tmp_path):
     shape = Architecture(encoder=8, blocks=1, heads=1, context=8, decoder=8, branch=(), told=True)
     net = QTMnet(shape, rngs=nnx.Rngs(0))
     path = tmp_path / "told.safetensors"
-    save_trained(path, Trained(net, False, dict.fromkeys(SCORED, 1.645), Familiarity.empty(len(NODES), 8), {}))
+    save_trained(path, uncalibrated(net, branch=False))
     with pytest.raises(InputError, match="with the input given"):
         ask(phantom, path)
 

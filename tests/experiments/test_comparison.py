@@ -220,8 +220,15 @@ def test_tables_figures_and_sentences_follow_from_the_records(tmp_path):
         "coverage/table.csv",
         "sweeps/table.csv",
         "inputs/table.csv",
+        "summary.json",
     ):
         assert (tmp_path / name).stat().st_size > 0
+    numbers = json.loads((tmp_path / "summary.json").read_text())
+    assert numbers["errors"]["stirred (2CXM)"]["QTMnet"]["Fp"] == [0.115, 0.11, 0.12]
+    assert [(s["label"], s["error"]["PS"], s["warned"]) for s in numbers["sweeps"]] == [
+        ("10", 0.115, 0.02), ("100", 0.115, 0.02),
+    ]  # fmt: skip
+    assert numbers["marked"]["familiar"] == [0, 4]
     covered = (tmp_path / "coverage" / "table.csv").read_text()
     assert "tumour rim,Fp,0.115,0.110,0.120,0.111,0.119,2" in covered  # means over inlets are .11 and .12
 

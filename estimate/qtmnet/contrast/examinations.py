@@ -14,7 +14,7 @@ from estimate.qtmnet.contrast.targets import target
 from estimate.qtmnet.contrast.time_basis import NODES
 from estimate.qtmnet.stream import Example, Voxels, region_factors, some_of
 from simulate.base.types import DCEProtocol
-from simulate.inlets import Inlet, InletRange, draw_inlet
+from simulate.inlets import Inlet, InletRange, draw_inlet, unseen_inlet
 from simulate.responses import LONGEST, SPACING, TRUTHS, frame_matrix, inlet_curve
 from simulate.signal import spgr_concentration, spgr_signal
 
@@ -176,6 +176,11 @@ SLOW = InletRange(stretch=(5.0, 10.0))
 def slow_injection(keys: Key[Array, " 3"], voxels: Voxels) -> Example:
     """The same with an injection slower than any of the training."""
     return _examined(keys, voxels, partial(draw_inlet, ranges=SLOW))
+
+
+def unseen_injection(keys: Key[Array, " 3"], voxels: Voxels) -> Example:
+    """The same with an infusion, of a family that neither training nor calibration knows."""
+    return _examined(keys, voxels, unseen_inlet)
 
 
 def _examined(keys: Key[Array, " 3"], voxels: Voxels, inlet: Any) -> Example:

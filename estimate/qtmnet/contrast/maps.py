@@ -60,8 +60,12 @@ def with_scale_error(found: dict[str, np.ndarray], scale: InputScale) -> dict[st
 def _tight(answer: Answer, widening: dict[str, float]) -> np.ndarray:
     """Voxels whose interval of PS reaches down to the floor, which is one of PS times the input's area."""
     i = SCORED.index("PS")
-    lowest = answer.level * np.exp(answer.value[:, i] - widening["PS"] * answer.spread[:, i])
-    return lowest < PS_FLOOR * POPULATION_AREA
+    return too_low_to_see(answer.level, answer.value[:, i], widening["PS"] * answer.spread[:, i])
+
+
+def too_low_to_see(level: np.ndarray, value: np.ndarray, half: np.ndarray) -> np.ndarray:
+    """Whether intervals value ± half of log(PS A/b) reach the floor. level : b."""
+    return level * np.exp(value - half) < PS_FLOOR * POPULATION_AREA
 
 
 def unphysical(found: dict[str, np.ndarray]) -> np.ndarray:
@@ -82,8 +86,8 @@ def status_of(answer: Answer, found: dict[str, np.ndarray], before: np.ndarray) 
     return status
 
 
-def warnings_of(answer: Answer, found: dict[str, np.ndarray], times: np.ndarray) -> list[str]:
-    """What the reader must know before believing the maps."""
+def warnings_of(answer: Answer, found: dict[str, np.ndarray], times: np.ndarray, *, alarms: float) -> list[str]:
+    """What the reader must know before believing the maps. alarms : share of familiar scans that are marked."""
     spacing = float(np.median(np.diff(times)))
     after = float(times[-1] - answer.facts.arrival)
     snr = float(answer.facts.level / np.sqrt(answer.facts.variance))
@@ -109,6 +113,7 @@ def warnings_of(answer: Answer, found: dict[str, np.ndarray], times: np.ndarray)
         )
     sentences += scan_warning(
         answer.strangeness,
+        alarms,
         "the injection was slower, the patient moved, the tissue is of another kind, or the mask holds little besides "
         "a tumour (then give one of all tissue, which the network reads the input from)",
     )

@@ -10,7 +10,7 @@ from scipy.stats import binom
 
 from estimate.qtmnet.contrast.inference import answer
 from estimate.qtmnet.contrast.targets import PS_FLOOR, SCORED
-from estimate.qtmnet.familiarity import ODD_SCANS
+from estimate.qtmnet.limits import ODD_SCANS
 from estimate.qtmnet.weights import SHIPPED, load_trained
 from experiments.comparison.found import derived
 from experiments.comparison.networks import qtmnet
