@@ -9,6 +9,7 @@ standard deviation of its logarithm:
     asl          what makes the plasma flow agree with that of arterial spin labelling, which is absolute
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -77,16 +78,14 @@ def vessel_scale(aif: ArterialInput) -> InputScale:
     return InputScale(area, 0.0, f"vessels: {aif.source}")
 
 
-OWN_ERROR = 0.1
-"""Standard deviation of the logarithm of what all of a scan's Fp A from the network are wrong by together (measured:
-`tracerflow experiment joint-dce-asl`, with the true CBF)."""
-
-
-def asl_scale(flow_times_area: Float[np.ndarray, " v"], cbf: CBFMap, *, haematocrit: float) -> InputScale:
+def asl_scale(
+    flow_times_area: Float[np.ndarray, " v"], cbf: CBFMap, *, haematocrit: float, own_error: float
+) -> InputScale:
     """The area that makes median plasma flows agree.
 
     flow_times_area : Fp A [mmol/L] of the network's voxels.      cbf : there, (v,). Voxels of one scan err together, so
     however many there are, the scale is no surer than the flow of one.
+    own_error : of the network, standard deviation of the logarithm of what all Fp A of a scan are wrong by together.
 
     Raises InputError where fewer than ten voxels have both.
     """
@@ -103,10 +102,13 @@ def asl_scale(flow_times_area: Float[np.ndarray, " v"], cbf: CBFMap, *, haematoc
         relative = np.asarray(cbf.stderr)[both] / flow[both]
         if np.isfinite(relative).any():
             theirs, words = float(np.median(relative[np.isfinite(relative)])), " and its standard error"
-    spread = float(np.sqrt(OWN_ERROR**2 + theirs**2 + scatter**2))
+    spread = float(np.sqrt(own_error**2 + theirs**2 + scatter**2))
     return InputScale(float(np.exp(np.median(each))), spread, f"asl: CBF of {both.sum()} voxels{words}")
 
 
-def describe(scale: InputScale) -> dict[str, Any]:
-    """For maps.json."""
-    return {"source": scale.source, "input area over 90 s [mmol/L s]": scale.area, "sd of its logarithm": scale.spread}
+def describe(scale: InputScale, maps: Sequence[str]) -> dict[str, Any]:
+    """For maps.json. maps : those that are divided by the area, all voxels of which are wrong by its error together."""
+    return {
+        "source": scale.source, "input area over 90 s [mmol/L s]": scale.area, "sd of its logarithm": scale.spread,
+        "maps": list(maps),
+    }  # fmt: skip

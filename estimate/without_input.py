@@ -16,8 +16,8 @@ from estimate.qtm.inversion import one_compartment, plasma_volume
 from estimate.qtmnet.contrast.features import ARRIVED
 from estimate.qtmnet.contrast.inference import answer
 from estimate.qtmnet.contrast.maps import parameters, status_of, unphysical, warnings_of
-from estimate.qtmnet.contrast.targets import SCORED
-from estimate.qtmnet.weights import load_trained
+from estimate.qtmnet.contrast.targets import SCALED, SCORED
+from estimate.qtmnet.weights import Trained, load_trained
 from estimate.voxels import Estimate, Progress, Voxels, plain_maps, scatter
 from simulate.base.errors import InputError
 from simulate.base.files import sha256_of
@@ -90,25 +90,29 @@ def estimate_by_qtmnet(
     elif scale == "asl":
         flow = np.exp(found.value[:, SCORED.index("Fp")]) * found.level
         assert cbf is not None
-        chosen = asl_scale(flow, cbf.at(where), haematocrit=haematocrit)
+        common = trained.calibration.common_error["Fp"]
+        chosen = asl_scale(flow, cbf.at(where), haematocrit=haematocrit, own_error=common)
     else:
         chosen = population_scale()
     values = parameters(found, chosen, trained.widening)
     scatter(arrays, voxels.mask.shape, where, values, status_of(found, values, np.zeros(len(where[0]), np.int32)))
     status = arrays.pop("status").astype(np.int32)
     facts = {
-        "scale": describe(chosen),
-        "weights": _weights_facts(weights, trained.facts),
+        "scale": describe(chosen, SCALED),
+        "weights": _weights_facts(weights, trained),
         "strangeness of the scan": found.strangeness,
     }
-    return Estimate(
-        Maps(arrays, voxels.series.affine), status, aif, protocol, "qtmnet", facts, warnings_of(found, values, times)
-    )
+    warnings = warnings_of(found, values, times, alarms=trained.calibration.limits["scans"]["alarms"])
+    return Estimate(Maps(arrays, voxels.series.affine), status, aif, protocol, "qtmnet", facts, warnings)
 
 
-def _weights_facts(path: Path, facts: dict[str, Any]) -> dict[str, Any]:
-    made = facts.get("provenance", {})
-    return {"file": path.name, "sha256": sha256_of(path), "trained": made.get("time"), "seed": made.get("seed")}
+def _weights_facts(path: Path, trained: Trained) -> dict[str, Any]:
+    made, known = trained.facts.get("provenance", {}), trained.calibration
+    return {
+        "file": path.name, "sha256": sha256_of(path), "trained": made.get("time"), "seed": made.get("seed"),
+        "limits: shares of familiar curves and scans beyond, of strange scans found": known.limits,
+        "what a scan's voxels are off by together, sd of the logarithm (delay: s)": known.common_error,
+    }  # fmt: skip
 
 
 def estimate_by_qtm(
@@ -154,7 +158,7 @@ def estimate_by_qtm(
     status = arrays.pop("status").astype(np.int32)
     left = {"one compartment": first.residual[inner], "two compartments": second.residual[inner]}
     facts = {
-        "scale": describe(chosen),
+        "scale": describe(chosen, ("vp", "PS", "ve")),
         "convergence": {
             "converged": second.converged, "iterations": second.iterations,
             **{f"median residual, {name}": float(np.median(r)) for name, r in left.items()},

@@ -20,18 +20,18 @@ from estimate.asl.multi_delay import fit_asl
 from estimate.asl.network import network_maps
 from estimate.asl.white_paper import white_paper_cbf
 from estimate.input_scale import CBFMap, InputScale, asl_scale, population_scale
-from estimate.qtmnet.calibration import TO_ONE_SIGMA
 from estimate.qtmnet.contrast.inference import answer
-from estimate.qtmnet.contrast.maps import parameters
+from estimate.qtmnet.contrast.maps import parameters, with_scale_error
 from estimate.qtmnet.contrast.targets import SCORED
-from estimate.qtmnet.weights import Trained, load_trained
+from estimate.qtmnet.prediction import TO_ONE_SIGMA
+from estimate.qtmnet.weights import SHIPPED, SHIPPED_ASL, Trained, load_trained
 from estimate.relaxometry import concentration_from_signal
 from experiments.tables import write_table
 from simulate.asl.constants import PARTITION_COEFFICIENT
 from simulate.asl.examination import ASLSimulation, simulate_asl
 from simulate.asl.series import asl_protocol
-from simulate.base.files import prepare_output_folder, temporary_sibling, write_atomically
-from simulate.base.pieces import run_pieces
+from simulate.base.files import prepare_output_folder, sha256_of, temporary_sibling, write_atomically
+from simulate.base.pieces import key, run_pieces
 from simulate.base.types import DCEProtocol
 from simulate.base.units import to_clinical
 from simulate.dce import PROTON_DENSITY, PerfusedPhantom, simulate_dce, vascularise
@@ -79,9 +79,16 @@ def run_joint(out: Path, *, size: str = "small", seed: int = 0, progress: Progre
     def work(index: int, path: Path) -> None:
         write_atomically(path, json.dumps(_one(index, seed, trained)) + "\n")
 
-    names = [f"phantom-{i:03d}.json" for i in range(SIZES[size])]
-    files = run_pieces(prepare_output_folder(out) / "pieces", names, work, config={"seed": seed}, progress=progress)
+    made = key({"seed": seed, "networks": versions()}, __name__)
+    names = [f"phantom-{i:03d}-{made}.json" for i in range(SIZES[size])]
+    folder = prepare_output_folder(out) / "pieces"
+    files = run_pieces(folder, names, work, config={"seed": seed}, code=(), progress=progress)
     return _rows([json.loads(path.read_text()) for path in files])
+
+
+def versions() -> dict[str, str]:
+    """Checksums of the networks' weights."""
+    return {"QTMnet": sha256_of(SHIPPED), "QTMnet-ASL": sha256_of(SHIPPED_ASL)}
 
 
 def _one(index: int, seed: int, trained: Trained) -> dict[str, Any]:
@@ -188,15 +195,16 @@ def _contrast(
     measured_flows = {way: flows[FLOWS[k]] for way, k in _FLOW_OF.items()}
     cbf = {way: CBFMap(np.where(m.sound, m.cbf, np.nan), m.stderr.get("CBF")) for way, m in measured_flows.items()}
     cbf["asl, true CBF"] = CBFMap(labelled.truth["CBF"], np.zeros(shape))
+    own = trained.calibration.common_error["Fp"]
     scales = {
         "population": population_scale(),
         "true area": InputScale(float(drawn.area), 0.0, "known"),
-        **{way: asl_scale(plasma, flow.at(where), haematocrit=HAEMATOCRIT) for way, flow in cbf.items()},
+        **{way: asl_scale(plasma, flow.at(where), haematocrit=HAEMATOCRIT, own_error=own) for way, flow in cbf.items()},
     }
     truth = dict(measured.truth.values)
     out = {}
     for way in SCALES:
-        values = parameters(found, scales[way], trained.widening)
+        values = with_scale_error(parameters(found, scales[way], trained.widening), scales[way])
         maps, stderr = (
             {n: np.asarray(to_clinical(n, values[f"{n}{end}"])).reshape(shape) for n in PARAMETERS}
             for end in ("", "_stderr")
@@ -280,7 +288,7 @@ def findings(rows: Sequence[Row]) -> list[str]:
 
 
 def write_joint(out: Path, rows: Sequence[Row]) -> None:
-    """table.csv, table.md and joint.png."""
+    """table.csv, table.md, summary.json and joint.png."""
     head = ["way", "region", "parameter", "median |log error| (ATT: s)", "bias", "coverage", "phantoms"]
     cells = [
         [
@@ -289,6 +297,8 @@ def write_joint(out: Path, rows: Sequence[Row]) -> None:
         ] for r in rows
     ]  # fmt: skip
     write_table(prepare_output_folder(out), head, cells, findings(rows))
+    plain = [{k: None if v != v else v for k, v in r._asdict().items()} for r in rows]
+    write_atomically(out / "summary.json", json.dumps({"weights": versions(), "rows": plain}, indent=1) + "\n")
     with temporary_sibling(out / "joint.png") as path:
         joint_figure(rows).savefig(path, dpi=110)
 

@@ -26,7 +26,7 @@ def run_asl_simulation(
     progress: Progress | None = None,
 ) -> list[Path]:  # fmt: skip
     """Simulate every phantom that the configuration (see `simulate_asl_config`) asks for; see `run_phantoms`."""
-    kind = Kind(simulate_one, write_simulation, write_nifti, examination_figures)
+    kind = Kind(simulate_one, write_simulation, write_nifti, examination_figures, __name__)
     return run_phantoms(kind, config, out, nifti=nifti, pictures=pictures, progress=progress)
 
 

@@ -29,7 +29,7 @@ def run_simulation(
 ) -> list[Path]:  # fmt: skip
     """Simulate every phantom that the configuration (see `read_config`) asks for; see `run_phantoms`."""
     check_memory(config)
-    kind = Kind(simulate_one, write_simulation, write_nifti, simulation_figures)
+    kind = Kind(simulate_one, write_simulation, write_nifti, simulation_figures, __name__)
     return run_phantoms(kind, config, out, nifti=nifti, pictures=pictures, progress=progress)
 
 

@@ -22,12 +22,14 @@ class Kind(NamedTuple):
 
     simulate : of (config, index).      write : of (path, examination, config, index), an HDF5 file.
     nifti : of (folder, examination, config).      figures : of (examination), pictures by name.
+    module : which these belong to, and whose code makes them.
     """
 
     simulate: Callable[[dict[str, Any], int], Any]
     write: Callable[[Path, Any, dict[str, Any], int], None]
     nifti: Callable[[Path, Any, dict[str, Any]], None]
     figures: Callable[[Any], dict[str, Any]]
+    module: str
 
 
 def run_phantoms(
@@ -71,7 +73,7 @@ def run_phantoms(
             progress("phantoms", done, total)
 
     names = [f"phantom-{i:05d}.h5" for i in range(count)]
-    return run_pieces(out, names, work, config=kept, progress=report)
+    return run_pieces(out, names, work, config=kept, code=(kind.module,), progress=report)
 
 
 def phantom_of(key: Key[Array, ""], options: dict[str, Any]) -> Phantom:

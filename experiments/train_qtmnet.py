@@ -13,7 +13,7 @@ from flax import nnx
 from estimate.qtmnet.calibration import calibrate
 from estimate.qtmnet.network import Architecture, QTMnet
 from estimate.qtmnet.training import new_network, patches_loss, sets_loss, validation
-from estimate.qtmnet.weights import Trained, load_trained, save_trained
+from estimate.qtmnet.weights import Trained, load_uncalibrated, save_trained, weights_digest
 from estimate.training.devices import copy
 from estimate.training.loop import CHECKPOINT, LOG, Rhythm, Stage, read_log, train
 from experiments.figures.training import training_figure
@@ -94,13 +94,17 @@ def calibrate_qtmnet(
 
     Raises InputError for a file of other weights.
     """
-    before = load_trained(weights, tracer=tracer)
+    network, uses_branch, before = load_uncalibrated(weights, tracer=tracer)
     out = prepare_output_folder(out)
     bank = _bank(config["phantoms"], tracer, "calibrate", out, progress)
     used = {"": config[""], "phantoms": config["phantoms"], "patches": {"side": config["patches"]["side"]}}
-    again = {"config": used, "provenance": _provenance(tracer, used, [weights])}
-    kept = {name: before.facts[name] for name in FACTS if name in before.facts}
-    trained = _calibrated(before.network, before.uses_branch, bank, config, {**kept, "calibrated again": again})
+    again = {
+        "config": used,
+        "sha256 of the weights, as before": weights_digest(network),
+        "provenance": _provenance(tracer, used, [weights]),
+    }
+    kept = {name: before[name] for name in FACTS if name in before}
+    trained = _calibrated(network, uses_branch, bank, config, {**kept, "calibrated again": again})
     _write(out, trained)
     return trained
 
@@ -109,8 +113,8 @@ def _calibrated(
     network: QTMnet, uses_branch: bool, bank: Bank, config: dict[str, dict[str, Any]], facts: dict[str, Any]
 ) -> Trained:
     cube = config["patches"]["side"] if uses_branch else None
-    widening, familiarity = calibrate(*nnx.split(network), bank, seed=config[""]["seed"] + 2, cube=cube)
-    return Trained(network, uses_branch, widening, familiarity, facts)
+    found = calibrate(*nnx.split(network), bank, seed=config[""]["seed"] + 2, cube=cube)
+    return Trained(network, uses_branch, found, facts)
 
 
 def _provenance(tracer: str, config: dict[str, dict[str, Any]], inputs: list[Path]) -> dict[str, Any]:

@@ -54,6 +54,7 @@ class BankConfig(NamedTuple):
     the same tissue, so that a network cannot learn a bank's few tissues by heart.
     supply : keep what feeds every voxel as well, for estimators that are told.
     tracer : of `TRACERS`.
+    width, t10 : factors on the priors of all tissue, as of `tumour_phantom`; 1 in training.
     """
 
     seed: int = 0
@@ -66,6 +67,8 @@ class BankConfig(NamedTuple):
     rough: float = 1.0
     supply: bool = False
     tracer: str = "contrast"
+    width: float = 1.0
+    t10: float = 1.0
 
 
 class Bank(NamedTuple):
@@ -100,6 +103,7 @@ def bank_phantom(config: BankConfig, index: int) -> Responses:
         draw, shape=(config.side, config.side, config.side), cell=(edge, edge, edge),
         grade=int(grade if config.grade is None else config.grade),
         mixing=float(mixing if config.mixing is None else config.mixing), late_feed=float(late), texture=texture,
+        width=config.width, t10=config.t10,
     )  # fmt: skip
     perfused = _perfused(grow, phantom, config.terminals)
     if config.tracer == "water":
@@ -130,7 +134,7 @@ def write_bank(
         write_hdf5(path, tree, {"config": json.dumps(config._asdict()), "truths": truths})
 
     names = [f"{config.split}-{i:05d}.h5" for i in range(count)]
-    return run_pieces(folder, names, work, config=config._asdict(), progress=progress)
+    return run_pieces(folder, names, work, config=config._asdict(), code=(__name__,), progress=progress)
 
 
 def read_bank(paths: Sequence[Path], *, tracer: str = "contrast") -> Bank:

@@ -81,7 +81,8 @@ def network_maps(
     values = {
         "CBF": got.cbf, "CBF_stderr": got.cbf * got.cbf_spread, "ATT": got.att, "ATT_stderr": got.att_spread,
     }  # fmt: skip
-    return NetworkMaps(values, status, _warnings(found, t1_blood, got))
+    alarms = trained.calibration.limits["scans"]["alarms"]
+    return NetworkMaps(values, status, _warnings(found, t1_blood, got, alarms))
 
 
 @lru_cache(maxsize=1)
@@ -119,7 +120,7 @@ def _second_differences(value: Num[np.ndarray, "x y z g"], inside: np.ndarray, a
     return (moved[:-2] - 2 * moved[1:-1] + moved[2:])[within[:-2] & within[1:-1] & within[2:]].ravel()
 
 
-def _warnings(found: Differences, t1_blood: float, got: Answer) -> list[str]:
+def _warnings(found: Differences, t1_blood: float, got: Answer, alarms: float) -> list[str]:
     delay, duration = found.post_label_delay, found.label_duration
     known = [
         (f"there are {len(delay)} delays", len(delay), TRAINING.delays, ""),
@@ -140,4 +141,4 @@ def _warnings(found: Differences, t1_blood: float, got: Answer) -> list[str]:
             f"{100 * odd:.0f} % of the voxels have a course over delays unlike any that QTMnet was trained with "
             "(status: unfamiliar): its intervals do not hold there."
         )
-    return sentences + scan_warning(got.strangeness, "the labelling or the tissue is of another kind")
+    return sentences + scan_warning(got.strangeness, alarms, "the labelling or the tissue is of another kind")

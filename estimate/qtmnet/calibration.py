@@ -1,5 +1,5 @@
 """What a trained network is told about itself, from phantoms that it never saw: how far to trust its intervals, and
-what curves and scans it knows (`estimate.qtmnet.familiarity`).
+what curves and scans it knows (`estimate.qtmnet.limits`).
 
 Split conformal prediction (Vovk 2005; Lei et al. 2018): with the ratio r = |error| / sigma of each calibration voxel,
 the 90 % quantile q of r makes value ± q sigma cover 90 % of voxels of the same kind, whatever the errors'
@@ -15,27 +15,16 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from estimate.qtmnet.familiarity import (
-    ODD,
-    ODD_SCANS,
-    Cloud,
-    Familiarity,
-    curve_distance,
-    distance,
-    learn_curves,
-    learn_scans,
-)
+from estimate.qtmnet.familiarity import Familiarity
+from estimate.qtmnet.judgement import common_errors, judged
+from estimate.qtmnet.limits import familiar_curves, familiar_scans
 from estimate.qtmnet.network import QTMnet
-from estimate.qtmnet.stream import Example, patches, sets, whole_scans
-from estimate.qtmnet.tracers import Tracer
+from estimate.qtmnet.prediction import COVERAGE
+from estimate.qtmnet.stream import Example, patches, sets
 from estimate.qtmnet.training import patch_outputs, scan_channels
+from estimate.qtmnet.weights import Calibration
 from simulate.phantom import Region
 from simulate.phantom_bank import Bank
-
-COVERAGE = 0.9
-
-TO_ONE_SIGMA = 1.6449
-"""Half an interval of that coverage of a normal distribution, in standard deviations."""
 
 EXAMINATIONS = 4
 """Drawn of each calibration phantom, on average: with fewer the intervals depend on which."""
@@ -48,15 +37,9 @@ _VOXELS = 512
 _FEWEST = 15
 """Voxels of a rim with which an examination counts among those of rims."""
 
-_CLEAR = 20.0
-"""Times the noise: of such voxels the shapes are learnt."""
 
-_SCANS = 8
-"""Whole scans drawn of each calibration phantom, to learn what they look like."""
-
-
-def calibrate(graph: Any, weights: Any, bank: Bank, *, seed: int, cube: int | None) -> tuple:
-    """(widening by quantity, Familiarity) from `EXAMINATIONS` of each of the calibration phantoms.
+def calibrate(graph: Any, weights: Any, bank: Bank, *, seed: int, cube: int | None) -> Calibration:
+    """From `EXAMINATIONS` of each of the calibration phantoms.
 
     cube : edge of the patches that the branch sees; None for a network without it.
     """
@@ -82,8 +65,13 @@ def calibrate(graph: Any, weights: Any, bank: Bank, *, seed: int, cube: int | No
         rim.append(np.asarray(batch.region) == int(Region.RIM))
         drawn.append((batch, gram))
     found = quantiles(*(np.concatenate(parts) for parts in (ratios, counted, rim)))
-    known = Familiarity(_familiar_curves(tracer, drawn), _familiar_scans(net, bank, seed=seed))
-    return dict(zip(tracer.scored, found.tolist(), strict=True)), known
+    curves, odd_curves = familiar_curves(tracer, drawn)
+    known, odd_scans = familiar_scans(net, bank, seed=seed)
+    together = common_errors(judged(net, bank, seed=seed + 1, branch=cube is not None))
+    return Calibration(
+        dict(zip(tracer.scored, found.tolist(), strict=True)), dict(zip(tracer.scored, together.tolist(), strict=True)),
+        Familiarity(curves, known), {"curves": odd_curves, "scans": odd_scans},
+    )  # fmt: skip
 
 
 def quantiles(ratios: np.ndarray, counted: np.ndarray, rim: np.ndarray) -> np.ndarray:
@@ -107,39 +95,3 @@ def weighted_quantile(values: np.ndarray, weights: np.ndarray, share: float) -> 
     order = np.argsort(values)
     passed = np.cumsum(weights[order])
     return float(values[order][np.searchsorted(passed, share * passed[-1])])
-
-
-def _familiar_curves(tracer: Tracer, drawn: list[tuple[Example, Any]]) -> Cloud:
-    def clear(seen: Any) -> np.ndarray:
-        chosen = seen.enhanced & (seen.level > _CLEAR * seen.noise)
-        return np.asarray(seen.voxel[chosen][:, : tracer.nodes])
-
-    known = learn_curves(np.concatenate([clear(batch.features) for batch, _ in drawn]))
-    far = [
-        np.asarray(jax.vmap(curve_distance, in_axes=(None, 0, 0, 0))(
-            known, b.features.voxel[..., : tracer.nodes], b.features.noise / b.features.level, gram
-        ))[np.asarray(b.features.enhanced)]
-        for b, gram in drawn
-    ]  # fmt: skip
-    return known._replace(limit=np.float32(np.quantile(np.concatenate(far), 1 - ODD)))
-
-
-def _familiar_scans(net: QTMnet, bank: Bank, *, seed: int) -> Cloud:
-    """Learnt from every other phantom; the limit is that of scans of the others, which the cloud was not fitted to."""
-    tracer = net.shape.sees
-    if not net.contexts:
-        return Familiarity.empty(tracer.nodes, net.shape.context).scans
-
-    @jax.jit
-    def look(key: Any, half: Bank) -> Any:
-        batch = whole_scans(key, half._replace(side=bank.side), tracer.examination, scans=_BATCH, voxels=_VOXELS)
-        return net.first_context(batch.features.voxel, scan_channels(net, batch), batch.inside)
-
-    halves = [bank.map(lambda a, k=k: a[k::2]) for k in range(2)] if len(bank.peak) > 1 else [bank, bank]
-    found = []
-    for k, half in enumerate(halves):
-        keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), k), -(-_SCANS * len(half.peak) // _BATCH))
-        found.append(np.concatenate([np.asarray(look(key, half)) for key in keys]))
-    known = learn_scans(found[0])
-    far = np.asarray(distance(known, jnp.asarray(found[1])))
-    return known._replace(limit=np.float32(np.quantile(far, 1 - ODD_SCANS)))

@@ -12,8 +12,8 @@ from it (Mahalanobis; 1 on average for a familiar one). Two clouds are kept:
     scans    the first context of whole scans, in the directions in which the training's differ most. An injection
              unlike the training's shows here, where no single curve is strange: tissue might have been slow instead.
 
-Beyond the `limit` that a share of `ODD` of the training's own curves pass, a voxel is unfamiliar; beyond that which
-`ODD_SCANS` of its scans pass, all of a scan is.
+Beyond its `limit` a voxel's curve is unfamiliar; beyond that of scans, all of a scan is. Where the limits lie is found
+on calibration phantoms (`estimate.qtmnet.limits`).
 """
 
 from typing import Any, NamedTuple
@@ -22,12 +22,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float
-
-ODD = 0.005
-
-ODD_SCANS = 0.1
-"""Much, since the training's scans are drawn wide, and a usual one lies well within: of 990 in `qtmnet-vs-2cxm` one in
-25 was marked in vain, and of 60 with an unknown injection all but three; half of this left one in ten unmarked."""
 
 ODD_SHARE = 0.05
 """Share of a scan's voxels from which on the reader is warned of unfamiliar ones."""
@@ -109,11 +103,14 @@ def scan_strangeness(known: Familiarity, context: Float[Array, " n"]) -> float:
     return float(distance(known.scans, context) / known.scans.limit)
 
 
-def scan_warning(strangeness: float, why: str) -> list[str]:
-    """What to say of such a scan. why : it may be, a sentence's end."""
+def scan_warning(strangeness: float, alarms: float, why: str) -> list[str]:
+    """What to say of such a scan.
+
+    alarms : share of familiar scans beyond the limit.      why : it may be, the end of a sentence.
+    """
     if strangeness <= 1:
         return []
     return [
         f"The scan as a whole is unlike those that QTMnet was trained with ({strangeness:.2g} times the limit that "
-        f"{100 * ODD_SCANS:g} % of these pass; status: unfamiliar everywhere), and its intervals do not hold: {why}."
+        f"{100 * alarms:.2g} % of these pass; status: unfamiliar everywhere), and its intervals do not hold: {why}."
     ]

@@ -7,6 +7,12 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
+COVERAGE = 0.9
+"""Of the intervals that the calibration makes true."""
+
+TO_ONE_SIGMA = 1.6449
+"""Half an interval of that coverage of a normal distribution, in standard deviations."""
+
 _SPREAD = (-4.0, 1.5)
 """Bounds of the logarithm of a standard deviation."""
 

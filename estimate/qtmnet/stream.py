@@ -95,6 +95,16 @@ def whole_scans(key: Key[Array, ""], bank: Bank, examination: Examination, *, sc
     return jax.vmap(one)(split(jax.random.split(key, scans)))
 
 
+def blocks(key: Key[Array, ""], bank: Bank, examination: Examination, phantoms: Int[Array, " n"]) -> Example:
+    """An examination of each of these phantoms, all voxels in their order; the context may use what is enhanced."""
+
+    def one(key: Array, phantom: Array) -> Example:
+        seen = examination(jax.random.split(key, 3), voxels_of(bank, phantom, jnp.arange(bank.peak.shape[1])))
+        return seen._replace(inside=seen.features.enhanced)
+
+    return jax.vmap(one)(jax.random.split(key, len(phantoms)), phantoms)
+
+
 def patches(
     key: Key[Array, ""], bank: Bank, examination: Examination, *, scans: int, side: int, beside: int
 ) -> Example:

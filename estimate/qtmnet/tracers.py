@@ -20,7 +20,8 @@ class Tracer(NamedTuple):
     """voxel_channels, scan_channels : what is said of a voxel and of the scan; the first `nodes` of a voxel's are the
     shape of its curve.      outputs : numbers that the network gives.      scored : quantities made of them.
     importance : of each in the loss, by default `REST`.      predicted : outputs -> values and their spread.
-    examination : draws one to train on.      gram : features -> P^T P, P the projection of the curve on the nodes.
+    examination : draws one to train on.      strange : one whose input or label none of the training is like.
+    gram : features -> P^T P, P the projection of the curve on the nodes.
     """
 
     nodes: int
@@ -31,6 +32,7 @@ class Tracer(NamedTuple):
     importance: Mapping[str, float]
     predicted: Callable[[Array], Prediction]
     examination: Examination
+    strange: Examination
     gram: Callable[[Any], Array]
 
 
@@ -47,6 +49,7 @@ TRACERS = {
         importance={"Fp": 1.0, "PS": 1.0, "vp": 1.0, "ve": 1.0},
         predicted=contrast_targets.predicted,
         examination=contrast.examination,
+        strange=contrast.slow_injection,
         gram=contrast_features.gram,
     ),
     "water": Tracer(
@@ -58,6 +61,7 @@ TRACERS = {
         importance={"CBF": 1.0, "ATT": 1.0},
         predicted=water_targets.predicted,
         examination=water.examination,
+        strange=water.late_label,
         gram=water_features.gram,
     ),
 }

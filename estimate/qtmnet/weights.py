@@ -1,8 +1,9 @@
 """A trained QTMnet on disk: weights with all that is needed to use and to judge them."""
 
+import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,24 +22,52 @@ SHIPPED = Path(__file__).parent / "shipped" / "qtmnet" / "qtmnet.safetensors"
 SHIPPED_ASL = Path(__file__).parent / "shipped" / "qtmnet-asl" / "qtmnet-asl.safetensors"
 """Likewise, by `tracerflow train qtmnet-asl`."""
 
-FORMAT = "qtmnet 2"
+FORMAT = "qtmnet 3"
+
+WITH_WEIGHTS = ("qtmnet 2", FORMAT)
+"""Formats whose weights are the same; the older lacks what calibration says now."""
+
+_NUMBERS = ("widening", "common_error", "limits")
+"""What of the calibration are numbers by name, kept beside the arrays."""
+
+
+class Calibration(NamedTuple):
+    """What a network is told about itself, to be kept in the file of its weights.
+
+    widening : by quantity, the factor on its standard deviation that makes 90 % intervals true (already times 1.645).
+    common_error : by quantity, root mean square over scans of what all of a scan's voxels are off by together.
+    familiarity : what is known, and the limits.      limits : what each limit does to calibration's own scans, see
+    `estimate.qtmnet.limits`.
+    """
+
+    widening: dict[str, float]
+    common_error: dict[str, float]
+    familiarity: Familiarity
+    limits: dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)
 class Trained:
     """A network ready to use.
 
-    uses_branch : whether the neighbourhood's branch was trained.      widening : by quantity, the factor on the
-    standard deviation that makes 90 % intervals cover 90 % on the calibration phantoms (already times 1.645).
-    familiarity : what curves and scans of the training looked like.
+    uses_branch : whether the neighbourhood's branch was trained.      calibration : how far to trust it.
     facts : configuration, seed, versions, training.
     """
 
     network: QTMnet
     uses_branch: bool
-    widening: dict[str, float]
-    familiarity: Familiarity
+    calibration: Calibration
     facts: dict[str, Any]
+
+    @property
+    def widening(self) -> dict[str, float]:
+        """See `Calibration`."""
+        return self.calibration.widening
+
+    @property
+    def familiarity(self) -> Familiarity:
+        """See `Calibration`."""
+        return self.calibration.familiarity
 
 
 def save_trained(path: AnyPath, trained: Trained) -> None:
@@ -49,7 +78,7 @@ def save_trained(path: AnyPath, trained: Trained) -> None:
         "format": FORMAT,
         "architecture": asdict(trained.network.shape),
         "uses_branch": trained.uses_branch,
-        "widening": trained.widening,
+        **{name: getattr(trained.calibration, name) for name in _NUMBERS},
         **trained.facts,
     }
     save_tree(path, tree, facts)
@@ -60,30 +89,57 @@ def load_trained(path: AnyPath = SHIPPED, *, tracer: str = "contrast") -> Traine
 
     Raises InputError for any other file.
     """
-    facts = read_facts(path)
-    if facts.get("format") != FORMAT:
-        raise InputError(path, "format", f"is {facts.get('format')!r}", f"give weights of the format {FORMAT!r}")
+    facts = _facts(path, tracer, (FORMAT,))
     shape = Architecture.of(facts["architecture"])
-    if shape.tracer != tracer:
-        kind, cure = ("ASL", "qtmnet") if tracer == "contrast" else ("DCE", "qtmnet-asl")
-        raise InputError(path, "tracer", f"is {shape.tracer}: these weights are for {kind}", f"give those of {cure}")
-    graph, weights = nnx.split(nnx.eval_shape(lambda: QTMnet(shape, rngs=nnx.Rngs(0))))
     unknown = Familiarity.empty(shape.sees.nodes, shape.context)
-    like = {"weights": nnx.to_pure_dict(weights), "familiarity": _plain(unknown)}
-    tree = jax.tree.map(jnp.asarray, load_tree(path, like))
-    nnx.replace_by_pure_dict(weights, tree["weights"])
+    clouds = load_tree(path, {"familiarity": _plain(unknown)})["familiarity"]
     return Trained(
-        network=nnx.merge(graph, weights),
+        network=_network(path, shape),
         uses_branch=facts["uses_branch"],
-        widening=facts["widening"],
-        familiarity=Familiarity(
-            **{
-                name: Cloud(**{k: np.asarray(v) for k, v in cloud.items()})
-                for name, cloud in tree["familiarity"].items()
-            }
+        calibration=Calibration(
+            familiarity=Familiarity(**{name: Cloud(**cloud) for name, cloud in clouds.items()}),
+            **{name: facts[name] for name in _NUMBERS},
         ),
         facts=facts,
     )
+
+
+def load_uncalibrated(path: AnyPath, *, tracer: str = "contrast") -> tuple[QTMnet, bool, dict[str, Any]]:
+    """(network, whether its branch was trained, facts) to calibrate it again; files of `WITH_WEIGHTS` hold that much.
+
+    Raises InputError for any other file.
+    """
+    facts = _facts(path, tracer, WITH_WEIGHTS)
+    return _network(path, Architecture.of(facts["architecture"])), facts["uses_branch"], facts
+
+
+def _facts(path: AnyPath, tracer: str, formats: tuple[str, ...]) -> dict[str, Any]:
+    facts = read_facts(path)
+    command, kind = ("qtmnet", "ASL") if tracer == "contrast" else ("qtmnet-asl", "DCE")
+    if facts.get("format") not in formats:
+        cure = f"give weights of the format {FORMAT!r}"
+        if facts.get("format") in WITH_WEIGHTS:
+            cure = f"calibrate them again: tracerflow train {command} --calibrate {path} --out DIR"
+        raise InputError(path, "format", f"is {facts.get('format')!r}", cure)
+    if Architecture.of(facts["architecture"]).tracer != tracer:
+        raise InputError(path, "tracer", f"is not {tracer}: these weights are for {kind}", f"give those of {command}")
+    return facts
+
+
+def _network(path: AnyPath, shape: Architecture) -> QTMnet:
+    graph, weights = nnx.split(nnx.eval_shape(lambda: QTMnet(shape, rngs=nnx.Rngs(0))))
+    tree = load_tree(path, {"weights": nnx.to_pure_dict(weights)})
+    nnx.replace_by_pure_dict(weights, jax.tree.map(jnp.asarray, tree["weights"]))
+    return nnx.merge(graph, weights)
+
+
+def weights_digest(network: QTMnet) -> str:
+    """SHA-256 of the weights alone, whatever else lies in their file."""
+    total = hashlib.sha256()
+    for where, leaf in jax.tree_util.tree_leaves_with_path(nnx.to_pure_dict(nnx.split(network)[1])):
+        array = np.asarray(leaf, order="C")
+        total.update(f"{jax.tree_util.keystr(where)} {array.dtype} {array.shape}\n".encode() + array.tobytes())
+    return total.hexdigest()
 
 
 def _plain(known: Familiarity) -> dict[str, dict[str, Any]]:

@@ -5,14 +5,23 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from experiments import core_filling, joint_dce_asl, model_mismatch, phantom_recovery
+from experiments import (
+    calibration_tables,
+    core_filling,
+    joint_dce_asl,
+    model_mismatch,
+    network_calibration,
+    phantom_recovery,
+)
 from experiments.cli.progress import progress_bar
 from experiments.comparison.tables import findings, write_comparison
 from experiments.qtmnet_vs_2cxm import run_qtmnet_vs_2cxm
 from simulate.base.errors import InputError
 from simulate.base.files import prepare_output_folder
 
-Name = Literal["model-mismatch", "phantom-recovery", "core-filling", "qtmnet-vs-2cxm", "joint-dce-asl"]
+Name = Literal[
+    "model-mismatch", "phantom-recovery", "core-filling", "qtmnet-vs-2cxm", "joint-dce-asl", "network-calibration"
+]
 
 Networks = Annotated[list[str] | None, Parameter(negative="")]
 
@@ -31,10 +40,11 @@ def experiment(
         qtmnet-vs-2cxm: when estimation without an arterial input wins (five minutes; with --config paper two hours
         or so, and a killed run goes on where it stopped).
         joint-dce-asl: what spin labelling's absolute scale does for QTMnet, on one blood flow (a minute).
+        network-calibration: ranks of the truth in what both networks state, at several levels (two minutes).
     out
         Folder for the results.
     config
-        Size of qtmnet-vs-2cxm and joint-dce-asl.
+        Size of qtmnet-vs-2cxm, joint-dce-asl and network-calibration.
     network
         NAME=weights.safetensors, further networks for qtmnet-vs-2cxm; may be repeated.
     """
@@ -57,6 +67,11 @@ def experiment(
             joint = joint_dce_asl.run_joint(out, size=config, progress=lambda *done: progress("phantoms", *done))
         joint_dce_asl.write_joint(out, joint)
         sentences = joint_dce_asl.findings(joint)
+    elif name == "network-calibration":
+        with progress_bar() as progress:
+            calibrated = network_calibration.run_network_calibration(out, size=config, progress=progress)
+        calibration_tables.write_calibration(out, calibrated)
+        sentences = calibration_tables.findings(calibrated)
     else:
         with progress_bar() as progress:
             found = phantom_recovery.run_phantom_recovery(progress=lambda done, all_: progress("phantoms", done, all_))

@@ -13,6 +13,9 @@ MIXED = "as in training"
 SCALE = "scale of the contrast"
 """The sweep of a factor on everything that is measured."""
 
+TISSUE = "tissue prior"
+"""The sweep to tissue unlike the training's."""
+
 UNSEEN = "inlet family"
 """The sweep to an input of a family that no network was trained with."""
 

@@ -39,6 +39,16 @@ TUMOUR = (int(Region.RIM), int(Region.CORE))
 """Regions of a mask of the tumour."""
 
 
+USUAL = "as in training"
+TISSUES: dict[str, dict[str, Any]] = {
+    USUAL: {},
+    "priors 1.5 x wider": {"width": 1.5},
+    "T10 x 1.3": {"t10": 1.3},
+    "grade 3 only": {"grade": 3},
+}
+"""What phantoms are made of: options of `BankConfig`. All but the first need phantoms of their own."""
+
+
 class Condition(NamedTuple):
     """What an examination is like; the defaults are the base of all sweeps.
 
@@ -50,6 +60,7 @@ class Condition(NamedTuple):
     or "unseen".      cell : edge of the voxels [mm], 0 for any.
     scale : factor on everything that is measured, as of a wrong relaxivity; the area that is known stays.
     view : what a network is shown, the "block" or the "tumour" alone, as under a mask of it.
+    tissue : of the phantoms, a key of `TISSUES`.
     """
 
     spacing: float = 2.0
@@ -65,6 +76,7 @@ class Condition(NamedTuple):
     cell: float = 0.0
     scale: float = 1.0
     view: str = "block"
+    tissue: str = USUAL
 
     @property
     def frames(self) -> int:
@@ -106,6 +118,11 @@ class Examination(NamedTuple):
     @property
     def tissue(self) -> Tissue:
         return Tissue(*(self.truth[name] for name in ("Fp", "PS", "vp", "ve")))
+
+
+def key_of(seed: int, phantom: int, inlet: int) -> Key[Array, ""]:
+    """The same input and noise for every generator and condition, so that only what is asked about differs."""
+    return jax.random.fold_in(jax.random.fold_in(jax.random.key(seed + 1), phantom), inlet)
 
 
 def examine(key: Key[Array, ""], bank: Bank, index: int, condition: Condition) -> Examination:

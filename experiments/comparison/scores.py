@@ -5,8 +5,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from estimate.qtmnet.calibration import TO_ONE_SIGMA
-from experiments.comparison.estimators import PARAMETERS, Found, derived
+from estimate.qtmnet.prediction import TO_ONE_SIGMA
+from experiments.comparison.found import PARAMETERS, Found, derived
 from experiments.comparison.scans import REGIONS, Examination
 
 FEWEST = 15

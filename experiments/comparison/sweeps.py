@@ -1,6 +1,6 @@
 """What the sweeps say: under which conditions QTMnet holds, where it breaks, and whether it says so itself."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -14,22 +14,51 @@ WORSE, COVERING = 1.5, 0.8
 cover less than this share of one and less than in the base: few phantoms may fall short there already."""
 
 
+class Swept(NamedTuple):
+    """What a condition does, in the rim: means over phantoms, by parameter, of QTMnet's error there and, on the same
+    phantoms, in the base; of 2CXM's with exact AIF and delay; of what QTMnet's 90 % intervals cover, there and in the
+    base; and the share of voxels that it warns of. rims : how many."""
+
+    generator: str
+    sweep: str
+    label: str
+    rims: int
+    error: dict[str, float]
+    in_base: dict[str, float]
+    rival: dict[str, float]
+    covers: dict[str, float]
+    in_base_covers: dict[str, float]
+    warned: float
+
+
+def swept(found: Comparison) -> list[Swept]:
+    """One for each condition with a rim."""
+    out = []
+    for generator, sweep, label in _conditions(found):
+        there, base = _same_phantoms(found, generator, sweep, label)
+        out.append(
+            Swept(
+                generator, sweep, label, len(found.values(there, "QTMnet", RIM, "Fp", ERROR)),
+                {p: _mean(found, there, "QTMnet", p) for p in MAIN},
+                {p: _mean(found, base, "QTMnet", p) for p in MAIN},
+                {p: _mean(found, there, EXACT, p) for p in MAIN},
+                {p: _mean(found, there, "QTMnet", p, "coverage") for p in MAIN},
+                {p: _mean(found, base, "QTMnet", p, "coverage") for p in MAIN},
+                _warned(found, there),
+            )
+        )  # fmt: skip
+    return out
+
+
 def sweep_rows(found: Comparison) -> list[list[str]]:
     """One row for each condition: errors in the rim, of QTMnet in the base on the same phantoms as well."""
     head = ["generator", "sweep", "value", "rims"]
     head += [f"{who} {p}" for who in ("QTMnet", "QTMnet in the base", "2CXM (exact AIF and delay)") for p in MAIN]
     rows = [[*head, *(f"QTMnet covers {p}" for p in MAIN), "QTMnet warns of"]]
-    for generator, sweep, label in _conditions(found):
-        there, base = _same_phantoms(found, generator, sweep, label)
-        numbers = [
-            *(_mean(found, there, "QTMnet", p) for p in MAIN),
-            *(_mean(found, base, "QTMnet", p) for p in MAIN),
-            *(_mean(found, there, EXACT, p) for p in MAIN),
-            *(_mean(found, there, "QTMnet", p, "coverage") for p in MAIN),
-            _warned(found, there),
-        ]
-        rims = len(found.values(there, "QTMnet", RIM, "Fp", ERROR))
-        rows.append([generator, sweep, label, str(rims), *(f"{x:.3f}" if np.isfinite(x) else "" for x in numbers)])
+    for s in swept(found):
+        numbers = [*(each[p] for each in (s.error, s.in_base, s.rival, s.covers) for p in MAIN), s.warned]
+        cells = [f"{x:.3f}" if np.isfinite(x) else "" for x in numbers]
+        rows.append([s.generator, s.sweep, s.label, str(s.rims), *cells])
     return rows
 
 

@@ -1,5 +1,6 @@
 """What the comparison found, as tables, sentences and pictures."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -7,19 +8,18 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.comparison.estimators import AUTOMATIC, EXACT, FLOOR, PARAMETERS, POPULATION_FLOOR
+from experiments.comparison.estimators import AUTOMATIC, EXACT, FLOOR, POPULATION_FLOOR
+from experiments.comparison.found import PARAMETERS
 from experiments.comparison.records import BASE, MIXED, UNSEEN, Comparison
 from experiments.comparison.scans import REGIONS
 from experiments.comparison.scores import ERROR, MAIN, MEASURES, RIM, macro, ratio
+from experiments.comparison.summary import RIVALS, feed_of, summary
 from experiments.comparison.sweeps import of_the_sweeps, sweep_rows, sweeps_figure
 from experiments.tables import write_table
-from simulate.base.files import prepare_output_folder, temporary_sibling
+from simulate.base.files import prepare_output_folder, temporary_sibling, write_atomically
 
 COMMON = "after one factor"
-RIVALS = (AUTOMATIC, EXACT, FLOOR)
 SCALE_FREE = ("MTT", "kep", "E")
-FEWEST_RIMS = 10
-"""Below which nothing is said of how errors go together."""
 
 
 def write_comparison(out: Path, found: Comparison) -> None:
@@ -35,6 +35,7 @@ def write_comparison(out: Path, found: Comparison) -> None:
     }  # fmt: skip
     for name, rows in tables.items():
         write_table(prepare_output_folder(folder / name), rows[0], rows[1:], [])
+    write_atomically(folder / "summary.json", json.dumps(summary(found), indent=1) + "\n")
     for name, figure in (("base", base_figure(found)), ("sweeps", sweeps_figure(found))):
         with temporary_sibling(folder / f"{name}.png") as path:
             figure.savefig(path, dpi=110)
@@ -181,19 +182,13 @@ def _of_the_intervals(found: Comparison) -> list[str]:
 
 def _of_the_feed(found: Comparison, generator: str) -> list[str]:
     """Whether the error in Fp is that of a bolus spread on its way to the rim."""
-    records = found.of(generator)
-    bias, error = (found.values(records, "QTMnet", RIM, "Fp", m, keep_gaps=True) for m in ("bias", ERROR))
-    spread, bias, error = np.array(found.feeds(records, RIM)), np.array(bias), np.array(error)
-    known = np.isfinite(spread) & np.isfinite(bias)
-    if known.sum() < FEWEST_RIMS:
+    feed = feed_of(found, generator)
+    if feed is None:
         return []
-    spread, bias, error = spread[known], bias[known], error[known]
-    sharp = spread > np.median(spread)
-    correlation = float(np.corrcoef(spread, bias)[0, 1])
     return [
         f"On {generator} truth QTMnet's bias in Fp goes with the peak that the bolus has lost on its way to the rim, "
-        f"r = {correlation:.2f} over {len(bias)} rims: median |log error| {error[sharp].mean():.3f} in the half that "
-        f"lost less than {100 * -np.expm1(np.median(spread)):.0f} %, {error[~sharp].mean():.3f} in the other."
+        f"r = {feed.correlation:.2f} over {feed.rims} rims: median |log error| {feed.sharp:.3f} in the half that "
+        f"lost less than {100 * feed.lost:.0f} %, {feed.spread:.3f} in the other."
     ]
 
 

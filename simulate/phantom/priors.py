@@ -3,7 +3,7 @@
 Flow and transit time are drawn together, so that no combination gives an absurd mean transit time.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -43,6 +43,22 @@ class Prior:
     t10: Range
     MTT: Range = (2.0, 12.0)
     texture: float = 0.2
+
+    def shifted(self, width: float, t10: float) -> "Prior":
+        """Ranges of Fp, PS, vp and ve `width` times as long about their centres, all in logarithms; T10 times `t10`.
+
+        Volumes stay below .95.
+        """
+
+        def wider(given: Range) -> Range:
+            centre, half = np.sqrt(given[0] * given[1]), (given[1] / given[0]) ** (width / 2)
+            return float(centre / half), float(centre * half)
+
+        low, high = wider(self.ve)
+        return replace(
+            self, Fp=wider(self.Fp), PS=wider(self.PS), vp=wider(self.vp), ve=(low, min(high, 0.95)),
+            t10=(t10 * self.t10[0], t10 * self.t10[1]),
+        )  # fmt: skip
 
     def draw(self, rng: np.random.Generator) -> dict[str, float]:
         """One tissue, in internal units."""

@@ -80,6 +80,8 @@ def tumour_phantom(
     morphology: Morphology = Morphology(),
     late_feed: float = 4.0,
     texture: float = 1.0,
+    width: float = 1.0,
+    t10: float = 1.0,
 ) -> Phantom:
     """Draw a tumour of this grade in grey and white matter with CSF between.
 
@@ -94,10 +96,12 @@ def tumour_phantom(
     mixing : 1 for 2CXM capillaries, 1/N for N tanks, 0 for plug flow.
     late_feed : largest additional delay [s] of a territory.
     texture : factor on how much tissue varies within a region, over the priors' own.
+    width, t10 : factors on the length of the priors' ranges and on T10, see `Prior.shifted`.
 
     Raises
     ------
-    InputError for an unknown grade, a mixing outside 0 to 1, or a grid of fewer than 8 cells along an axis.
+    InputError for an unknown grade, a mixing outside 0 to 1, a grid of fewer than 8 cells along an axis, or a factor
+    that is not above zero.
     """
     if grade not in (0, *SOLID_PART):
         raise InputError("tumour_phantom", "grade", f"is {grade}", "give 2, 3 or 4, or 0 for no tumour")
@@ -105,13 +109,17 @@ def tumour_phantom(
         raise InputError("tumour_phantom", "mixing", f"is {mixing}", "give 1/N of N tanks, or 0 for plug flow")
     if min(shape) < 8 or min(cell) <= 0:
         raise InputError("tumour_phantom", "shape", f"is {shape} cells of {cell} mm", "give 8 or more along each axis")
+    if min(texture, width, t10) <= 0:
+        problem = f"are {texture}, {width} and {t10}"
+        raise InputError("tumour_phantom", "texture, width, t10", problem, "give factors above zero")
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
     region, depth = _regions(rng, shape, cell, grade, morphology)
-    tissue, t10 = _tissue(rng, region, depth, cell, grade, morphology, texture)
+    priors = {which: prior.shifted(width, t10) for which, prior in _priors(grade).items()}
+    tissue, relaxation = _tissue(rng, region, depth, cell, priors, morphology, texture)
     in_tumour = np.isin(region, (Region.RIM, Region.CORE))
     delay, dispersion = _feed(rng, in_tumour, cell, late_feed)
     irregular = np.where(in_tumour, {0: 0.0, 2: 0.3, 3: 0.6, 4: 1.0}[grade], 0.0)
-    return Phantom(tissue, t10, region, delay, dispersion, irregular, float(mixing), cell, grade)
+    return Phantom(tissue, relaxation, region, delay, dispersion, irregular, float(mixing), cell, grade)
 
 
 def _regions(
@@ -156,19 +164,21 @@ def _connected(region: Int[np.ndarray, "*space"]) -> Int[np.ndarray, "*space"]:
     return region
 
 
-def _tissue(
-    rng: np.random.Generator, region: Any, depth: Any, cell: tuple[float, float, float], grade: int, form: Morphology,
-    texture: float,
-) -> tuple[Tissue, Any]:  # fmt: skip
-    """Parameters and T10 of every cell: what its region's prior draws, times a smooth texture."""
-    solid = SOLID_PART.get(grade, WHITE_MATTER)
-    priors: dict[int, Prior] = {
+def _priors(grade: int) -> dict[int, Prior]:
+    return {
         Region.WHITE_MATTER: WHITE_MATTER,
         Region.GREY_MATTER: GREY_MATTER,
-        Region.RIM: solid,
+        Region.RIM: SOLID_PART.get(grade, WHITE_MATTER),
         Region.CORE: NECROSIS,
         Region.OEDEMA: OEDEMA,
     }
+
+
+def _tissue(
+    rng: np.random.Generator, region: Any, depth: Any, cell: tuple[float, float, float], priors: dict[int, Prior],
+    form: Morphology, texture: float,
+) -> tuple[Tissue, Any]:  # fmt: skip
+    """Parameters and T10 of every cell: what its region's prior draws, times a smooth texture."""
     values = {name: np.zeros(region.shape) for name in ("Fp", "PS", "vp", "ve", "t10")}
     drawn = {which: prior.draw(rng) for which, prior in priors.items()}
     grain = {name: smooth_field(rng, region.shape, cell, 5.0) for name in ("Fp", "PS", "vp", "ve", "t10")}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from estimate.arterial import ArterialInput
-from estimate.input_scale import OWN_ERROR, CBFMap, asl_scale, population_scale, vessel_scale
+from estimate.input_scale import CBFMap, asl_scale, population_scale, vessel_scale
 from simulate.aif import parker_aif
 from simulate.asl.constants import BRAIN_DENSITY
 from simulate.base.errors import InputError
@@ -46,12 +46,13 @@ def test_asl_makes_flows_agree():
     rng = np.random.default_rng(0)
     cbf = rng.uniform(20, 80, 500)
     Fp = cbf * BRAIN_DENSITY * (1 - 0.42) / 6000
-    scale = asl_scale(Fp * 150.0 * np.exp(0.2 * rng.standard_normal(500)), CBFMap(cbf), haematocrit=0.42)
+    known = {"haematocrit": 0.42, "own_error": 0.08}
+    scale = asl_scale(Fp * 150.0 * np.exp(0.2 * rng.standard_normal(500)), CBFMap(cbf), **known)
     assert scale.area == pytest.approx(150.0, rel=0.03)
     scatter = 0.2 * 1.25 / np.sqrt(500)
-    assert scale.spread == pytest.approx(np.hypot(OWN_ERROR, scatter), rel=0.01)
+    assert scale.spread == pytest.approx(np.hypot(0.08, scatter), rel=0.01)
     assert "not known" in scale.source
-    stated = asl_scale(Fp * 150.0, CBFMap(cbf, 0.3 * cbf), haematocrit=0.42)  # five hundred voxels, one scan
-    assert stated.spread == pytest.approx(np.hypot(OWN_ERROR, 0.3), rel=0.01)
+    stated = asl_scale(Fp * 150.0, CBFMap(cbf, 0.3 * cbf), **known)  # five hundred voxels, one scan
+    assert stated.spread == pytest.approx(np.hypot(0.08, 0.3), rel=0.01)
     with pytest.raises(InputError, match="only 0 voxels"):
-        asl_scale(Fp, CBFMap(np.full(500, np.nan)), haematocrit=0.42)
+        asl_scale(Fp, CBFMap(np.full(500, np.nan)), **known)

@@ -11,14 +11,12 @@ from flax import nnx
 from estimate.input_scale import CBFMap
 from estimate.pipeline import estimate_maps
 from estimate.qtmnet.contrast.maps import MAPS
-from estimate.qtmnet.contrast.targets import SCORED
-from estimate.qtmnet.contrast.time_basis import NODES
-from estimate.qtmnet.familiarity import Familiarity
 from estimate.qtmnet.network import Architecture, QTMnet
-from estimate.qtmnet.weights import Trained, save_trained
+from estimate.qtmnet.weights import save_trained
 from simulate.base.errors import InputError
 from simulate.base.status import Status
 from simulate.base.types import Series
+from tests.networks import uncalibrated
 from tests.phantom import HAEMATOCRIT
 
 
@@ -27,7 +25,7 @@ def weights(tmp_path_factory):
     """A network that was never trained: what it says is worthless, how it is asked is not."""
     net = QTMnet(Architecture(encoder=8, blocks=1, heads=1, context=8, decoder=8, branch=(4, 4, 4)), rngs=nnx.Rngs(0))
     path = tmp_path_factory.mktemp("weights") / "net.safetensors"
-    save_trained(path, Trained(net, True, dict.fromkeys(SCORED, 1.645), Familiarity.empty(len(NODES), 8), {}))
+    save_trained(path, uncalibrated(net))
     return path
 
 
@@ -72,15 +70,18 @@ def test_scales_move_absolute_values_alone(phantom, weights):
         np.testing.assert_allclose(vessels.maps[name][seen], ratio * population.maps[name][seen], rtol=1e-4)
     for name in ("MTT", "kep", "E"):
         np.testing.assert_allclose(vessels.maps[name][seen], population.maps[name][seen], rtol=1e-4)
-    wide, narrow = (m.maps["Fp_stderr"][seen] / m.maps["Fp"][seen] for m in (population, vessels))
-    assert np.all(wide > narrow)
+    for name in ("Fp", "PS", "ve"):
+        own = [(m.maps[f"{name}_stderr"] / m.maps[name])[seen] for m in (population, vessels)]
+        np.testing.assert_allclose(own[0], own[1], rtol=1e-4)  # the voxel's own, whatever the scale's error
+    np.testing.assert_array_equal(population.status, vessels.status)
+    assert set(population.facts["scale"]["maps"]) == {"Fp", "PS", "vp", "ve", "Ktrans", "vp_vessels"}
+    assert population.facts["scale"]["sd of its logarithm"] > 0.25
     cbf = np.full(phantom.inside.shape, 50.0)
     asl = ask(phantom, weights, scale="asl", cbf=cbf)
     assert np.nanmedian(asl.maps["Fp"]) == pytest.approx(50 * 1.05 * (1 - HAEMATOCRIT), rel=1e-3)
     vague = ask(phantom, weights, scale="asl", cbf=CBFMap(cbf, 0.3 * cbf))
-    more = (vague.maps["Fp_stderr"][seen] / vague.maps["Fp"][seen]) ** 2
-    less = (asl.maps["Fp_stderr"][seen] / asl.maps["Fp"][seen]) ** 2
-    np.testing.assert_allclose(more - less, 0.3**2, rtol=1e-3)
+    more, less = (found.facts["scale"]["sd of its logarithm"] ** 2 for found in (vague, asl))
+    assert more - less == pytest.approx(0.3**2, rel=1e-3)
 
 
 def test_qtm_gives_velocities_and_says_how_well_it_did(phantom, weights):
@@ -112,7 +113,7 @@ def test_a_network_for_comparison_is_refused(phantom, tmp_path):
     shape = Architecture(encoder=8, blocks=1, heads=1, context=8, decoder=8, branch=(), told=True)
     net = QTMnet(shape, rngs=nnx.Rngs(0))
     path = tmp_path / "told.safetensors"
-    save_trained(path, Trained(net, False, dict.fromkeys(SCORED, 1.645), Familiarity.empty(len(NODES), 8), {}))
+    save_trained(path, uncalibrated(net, branch=False))
     with pytest.raises(InputError, match="with the input given"):
         ask(phantom, path)
 

@@ -10,19 +10,18 @@ from estimate.input_scale import population_scale
 from estimate.qtmnet.contrast.examinations import FRAMES
 from estimate.qtmnet.weights import SHIPPED, load_trained
 from experiments import qtmnet_vs_2cxm
-from experiments.comparison.estimators import (
-    automatic_input,
-    derived,
-    exact_input,
-    kinetic,
-    qtmnet,
-    truth_at_population_scale,
-)
-from experiments.comparison.records import MIXED, SCALE, Comparison
+from experiments.comparison import jobs
+from experiments.comparison.estimators import kinetic, truth_at_population_scale
+from experiments.comparison.found import derived
+from experiments.comparison.inputs import automatic_input, exact_input
+from experiments.comparison.jobs import GENERATORS, SIZES, SWEEPS, banks_of, jobs_of, piece_of
+from experiments.comparison.networks import qtmnet
+from experiments.comparison.records import MIXED, SCALE, TISSUE, Comparison
 from experiments.comparison.scans import Condition, examine
 from experiments.comparison.scores import feed, macro, ratio, score
 from experiments.comparison.sweeps import of_the_sweeps
 from experiments.comparison.tables import findings, write_comparison
+from simulate.base.sources import reached
 from simulate.phantom import Region
 from simulate.phantom_bank import BankConfig, read_bank, write_bank
 
@@ -72,7 +71,7 @@ def test_under_a_mask_a_network_is_shown_the_tumour_alone(bank):
 
 def test_every_condition_of_the_study_has_room_for_its_frames(bank):
     """240 s of the shortest frames are more than an examination holds."""
-    conditions = [c for sweep in qtmnet_vs_2cxm.SWEEPS.values() for c in sweep.values()]
+    conditions = [c for sweep in SWEEPS.values() for c in sweep.values()]
     assert all(20 <= c.frames <= FRAMES for c in conditions)
     most = max(conditions, key=lambda c: c.duration / c.spacing)
     assert most.duration / most.spacing > FRAMES
@@ -221,18 +220,72 @@ def test_tables_figures_and_sentences_follow_from_the_records(tmp_path):
         "coverage/table.csv",
         "sweeps/table.csv",
         "inputs/table.csv",
+        "summary.json",
     ):
         assert (tmp_path / name).stat().st_size > 0
+    numbers = json.loads((tmp_path / "summary.json").read_text())
+    assert numbers["errors"]["stirred (2CXM)"]["QTMnet"]["Fp"] == [0.115, 0.11, 0.12]
+    assert [(s["label"], s["error"]["PS"], s["warned"]) for s in numbers["sweeps"]] == [
+        ("10", 0.115, 0.02), ("100", 0.115, 0.02),
+    ]  # fmt: skip
+    assert numbers["marked"]["familiar"] == [0, 4]
     covered = (tmp_path / "coverage" / "table.csv").read_text()
     assert "tumour rim,Fp,0.115,0.110,0.120,0.111,0.119,2" in covered  # means over inlets are .11 and .12
+
+
+def test_a_piece_is_named_by_all_that_makes_it():
+    plan, versions = SIZES["small"], {"QTMnet": "a" * 64}
+    jobs = list(jobs_of(plan, versions))
+    banks = banks_of(plan, 0)
+    bank = banks[next(iter(GENERATORS)), "as in training"].config
+    network, fast = (next(j for j in jobs if j["kind"] == kind) for kind in ("network", "fast"))
+    names = {piece_of(j, bank, 0, {}) for j in jobs}
+    assert len(names) == len(jobs)
+    plain = piece_of(fast, bank, 0, {})
+    others = [
+        piece_of(fast, bank._replace(width=1.5), 0, {}), piece_of(fast, bank, 1, {}),
+        piece_of(fast, bank, 0, {"Fp": 1.0}), piece_of(fast | {"phantom": 1}, bank, 0, {}),
+    ]  # fmt: skip
+    assert len({plain, *others}) == 5
+    assert piece_of(network | {"weights": "b" * 64}, bank, 0, {}) != piece_of(network, bank, 0, {})
+
+
+def test_a_condition_that_changes_is_another_piece(monkeypatch):
+    job = {"sweep": "SNR", "label": "10", "generator": "plug flow", "phantom": 0, "inlet": 0, "kind": "fast"}
+    bank = banks_of(SIZES["small"], 0)["plug flow", "as in training"].config
+    before = piece_of(job, bank, 0, {})
+    monkeypatch.setitem(SWEEPS["SNR"], "10", Condition(snr=(10.0, 12.0)))
+    assert piece_of(job, bank, 0, {}) != before
+
+
+def test_what_fits_is_keyed_by_the_fits_and_networks_by_the_network(monkeypatch):
+    """Other code of the fit alone: its pieces are others; scores and scans concern both."""
+    jobs = list(jobs_of(SIZES["small"], {"QTMnet": "a" * 64}))
+    bank = BankConfig()
+    some = [next(j for j in jobs if j["kind"] == kind) for kind in ("network", "fast", "slow", "qtm")]
+
+    def names(changed):
+        monkeypatch.setattr("simulate.base.pieces.code_digest", lambda *m: str(sorted({changed} & reached(*m))))
+        return [piece_of(j, bank, 0, {}) for j in some]
+
+    plain = names("")
+    for changed, expected in (
+        ("estimate.linear_least_squares", [False, True, True, True]),
+        ("estimate.qtmnet.network", [True, False, False, False]),
+        ("experiments.comparison.scores", [True] * 4),
+        ("simulate.inlets", [True] * 4),
+        ("experiments.comparison.tables", [False] * 4),
+    ):
+        assert [a != b for a, b in zip(names(changed), plain, strict=True)] == expected, changed
 
 
 @pytest.mark.float32
 def test_another_network_costs_no_fit_again(tmp_path, monkeypatch):
     """A study that is asked for again with one more network examines that one alone."""
-    tiny = {"phantoms": 1, "inlets": 1, "slow": 0, "qtm": 0, "sweep_phantoms": 1, "sweeps": ("motion step [voxels]",)}
-    monkeypatch.setitem(qtmnet_vs_2cxm.SIZES, "small", tiny)
-    monkeypatch.setattr(qtmnet_vs_2cxm, "BankConfig", lambda **given: BankConfig(**given, side=8, terminals=100))
+    tiny = {"phantoms": 1, "inlets": 1, "slow": 0, "qtm": 0, "sweep_phantoms": 1, "sweeps": (TISSUE,)}
+    monkeypatch.setitem(SIZES, "small", tiny)
+    monkeypatch.setitem(SWEEPS, TISSUE, {"grade 3 only": SWEEPS[TISSUE]["grade 3 only"]})
+    monkeypatch.setattr(jobs, "BankConfig", lambda **given: BankConfig(**given, side=8, terminals=100))
     first = qtmnet_vs_2cxm.run_qtmnet_vs_2cxm(tmp_path)
     done = {path: path.stat().st_mtime_ns for path in (tmp_path / "scores").glob("*-*.json")}
     assert len(done) == len(first.records) == 2 * (2 * 2 + 1)  # conditions; generators and kinds; one for networks

@@ -36,7 +36,7 @@ def test_sentences_and_files_follow_from_the_pieces(tmp_path):
     assert "cover 80 % of CBF" in findings(rows)[-1]
     assert np.isnan(by["population", "tumour rim", "Fp"].coverage)
     write_joint(tmp_path, rows)
-    for name in ("table.csv", "table.md", "joint.png"):
+    for name in ("table.csv", "table.md", "summary.json", "joint.png"):
         assert (tmp_path / name).stat().st_size > 0
 
 

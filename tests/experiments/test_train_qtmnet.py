@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from estimate.qtmnet.weights import load_trained
+from estimate.qtmnet.weights import load_trained, weights_digest
 from experiments.cli import run
 from experiments.train_config import read_config
 from simulate.base.errors import InputError
@@ -69,7 +69,11 @@ def test_training_makes_weights_that_work(tmp_path, capsys):
     weights, other = tmp_path / "out" / "qtmnet.safetensors", tmp_path / "again"
     assert run(["train", "qtmnet", str(config), "--calibrate", str(weights), "--out", str(other)]) == 0
     again = load_trained(other / "qtmnet.safetensors")
-    assert again.widening == trained.widening  # the same phantoms, the same network
+    assert again.calibration[:2] == trained.calibration[:2]  # the same phantoms, the same network
+    assert again.calibration.limits == trained.calibration.limits
+    assert set(again.calibration.common_error) == set(trained.widening)
+    digest = again.facts["calibrated again"]["sha256 of the weights, as before"]
+    assert digest == weights_digest(again.network) == weights_digest(trained.network)
     assert again.facts["config"] == trained.facts["config"]
     assert again.facts["calibrated again"]["provenance"]["inputs"][0]["path"] == str(weights)
     more = ["--calibrate", str(weights), "--resume"]

@@ -64,6 +64,23 @@ def test_tissue_stays_near_its_prior():
     )
 
 
+def test_priors_are_widened_about_their_centres_and_relax_otherwise():
+    wide, usual = GLIOBLASTOMA_RIM.shifted(1.5, 1.3), GLIOBLASTOMA_RIM
+    for name in ("Fp", "PS", "vp", "ve"):
+        (low, high), (a, b) = getattr(wide, name), getattr(usual, name)
+        assert low * high == pytest.approx(a * b)  # the same centre
+        assert np.log(high / low) == pytest.approx(1.5 * np.log(b / a))
+    assert wide.t10 == pytest.approx((1.3 * usual.t10[0], 1.3 * usual.t10[1]))
+    assert wide.MTT == usual.MTT
+    fluid = NECROSIS.shifted(1.5, 1.0)
+    assert fluid.ve[1] == 0.95  # and no more than a voxel holds
+    plain, shifted = (tumour_phantom(jax.random.key(3), shape=(16, 16, 16), width=w) for w in (1.0, 1.5))
+    np.testing.assert_array_equal(plain.region, shifted.region)  # the same tumour of other tissue
+    assert np.all(shifted.tissue.vp + shifted.tissue.ve <= 0.95 + 1e-12)
+    with pytest.raises(InputError, match="above zero"):
+        tumour_phantom(jax.random.key(3), shape=(16, 16, 16), width=0.0)
+
+
 def test_necrosis_has_hardly_any_flow_and_csf_none():
     for phantom in phantoms(6):
         core, fluid = phantom.region == Region.CORE, phantom.region == Region.CSF

@@ -1,5 +1,6 @@
 """Examinations with contrast: inlet, protocol and noise drawn at random, voxels measured and made into examples."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -13,7 +14,7 @@ from estimate.qtmnet.contrast.targets import target
 from estimate.qtmnet.contrast.time_basis import NODES
 from estimate.qtmnet.stream import Example, Voxels, region_factors, some_of
 from simulate.base.types import DCEProtocol
-from simulate.inlets import Inlet, draw_inlet
+from simulate.inlets import Inlet, InletRange, draw_inlet, unseen_inlet
 from simulate.responses import LONGEST, SPACING, TRUTHS, frame_matrix, inlet_curve
 from simulate.signal import spgr_concentration, spgr_signal
 
@@ -165,6 +166,24 @@ def varied(key: Key[Array, ""], voxels: Voxels, scan: Scan) -> Voxels:
 
 def examination(keys: Key[Array, " 3"], voxels: Voxels) -> Example:
     """Some voxels of a phantom, varied, in a random scan."""
+    return _examined(keys, voxels, draw_inlet)
+
+
+SLOW = InletRange(stretch=(5.0, 10.0))
+"""Injections of two to four times the training's longest."""
+
+
+def slow_injection(keys: Key[Array, " 3"], voxels: Voxels) -> Example:
+    """The same with an injection slower than any of the training."""
+    return _examined(keys, voxels, partial(draw_inlet, ranges=SLOW))
+
+
+def unseen_injection(keys: Key[Array, " 3"], voxels: Voxels) -> Example:
+    """The same with an infusion, of a family that neither training nor calibration knows."""
+    return _examined(keys, voxels, unseen_inlet)
+
+
+def _examined(keys: Key[Array, " 3"], voxels: Voxels, inlet: Any) -> Example:
     draw, noise, vary = keys
-    scan = draw_scan(draw, dilation=DILATION)
+    scan = draw_scan(draw, inlet=inlet, dilation=DILATION)
     return example(noise, varied(vary, voxels, scan), scan)

@@ -4,11 +4,11 @@ import numpy as np
 
 from estimate.input_scale import InputScale
 from estimate.kinetic_fit import IDENTIFIABLE
-from estimate.qtmnet.calibration import TO_ONE_SIGMA
 from estimate.qtmnet.contrast.examinations import TRAINING
 from estimate.qtmnet.contrast.inference import Answer
 from estimate.qtmnet.contrast.targets import PS_FLOOR, SCALED, SCORED, VESSEL_FLOOR
 from estimate.qtmnet.familiarity import ODD_SHARE, scan_warning
+from estimate.qtmnet.prediction import TO_ONE_SIGMA
 from simulate.base.status import Status
 from simulate.inlets import POPULATION_AREA
 
@@ -28,9 +28,10 @@ LEAKAGE = ("PS", "Ktrans", "kep", "E")
 def parameters(answer: Answer, scale: InputScale, widening: dict[str, float]) -> dict[str, np.ndarray]:
     """Maps (v,) by name and NAME_stderr, in internal units.
 
-    A standard error is value x sigma, with sigma widened by the calibration and by the scale's own spread, so that
-    value exp(± 1.645 stderr/value) covers 90 %; the delay's is in s. Where PS may be as low as the floor below which
-    it leaves no trace (`PS_FLOOR`), the values of `LEAKAGE` are upper limits, and their errors NaN.
+    A standard error is the voxel's own, value x sigma with sigma widened by the calibration, so that
+    value exp(± 1.645 stderr/value) covers 90 % where the scale is right; the delay's is in s. The scale's error is one
+    number for all voxels and not among them, see `with_scale_error`. Where PS may be as low as the floor below which it
+    leaves no trace (`PS_FLOOR`), the values of `LEAKAGE` are upper limits, and their errors NaN.
     """
     found = {}
     per_area = answer.level / scale.area
@@ -45,16 +46,26 @@ def parameters(answer: Answer, scale: InputScale, widening: dict[str, float]) ->
         if name == "vp_vessels":
             value = np.maximum(value - VESSEL_FLOOR, 0.0)
         if name in SCALED:
-            value, error = value * per_area, np.hypot(error * per_area, value * per_area * scale.spread)
+            value, error = value * per_area, error * per_area
         found |= {map_name: value, f"{map_name}_stderr": np.where(tight, np.nan, error) if name in LEAKAGE else error}
     return found
+
+
+def with_scale_error(found: dict[str, np.ndarray], scale: InputScale) -> dict[str, np.ndarray]:
+    """Maps as of `parameters` whose errors of `SCALED` hold the scale's too: those of a distance from the truth."""
+    wider = {f"{n}_stderr": np.hypot(found[f"{n}_stderr"], found[n] * scale.spread) for n in SCALED}
+    return found | wider
 
 
 def _tight(answer: Answer, widening: dict[str, float]) -> np.ndarray:
     """Voxels whose interval of PS reaches down to the floor, which is one of PS times the input's area."""
     i = SCORED.index("PS")
-    lowest = answer.level * np.exp(answer.value[:, i] - widening["PS"] * answer.spread[:, i])
-    return lowest < PS_FLOOR * POPULATION_AREA
+    return too_low_to_see(answer.level, answer.value[:, i], widening["PS"] * answer.spread[:, i])
+
+
+def too_low_to_see(level: np.ndarray, value: np.ndarray, half: np.ndarray) -> np.ndarray:
+    """Whether intervals value ± half of log(PS A/b) reach the floor. level : b."""
+    return level * np.exp(value - half) < PS_FLOOR * POPULATION_AREA
 
 
 def unphysical(found: dict[str, np.ndarray]) -> np.ndarray:
@@ -75,8 +86,8 @@ def status_of(answer: Answer, found: dict[str, np.ndarray], before: np.ndarray) 
     return status
 
 
-def warnings_of(answer: Answer, found: dict[str, np.ndarray], times: np.ndarray) -> list[str]:
-    """What the reader must know before believing the maps."""
+def warnings_of(answer: Answer, found: dict[str, np.ndarray], times: np.ndarray, *, alarms: float) -> list[str]:
+    """What the reader must know before believing the maps. alarms : share of familiar scans that are marked."""
     spacing = float(np.median(np.diff(times)))
     after = float(times[-1] - answer.facts.arrival)
     snr = float(answer.facts.level / np.sqrt(answer.facts.variance))
@@ -102,6 +113,7 @@ def warnings_of(answer: Answer, found: dict[str, np.ndarray], times: np.ndarray)
         )
     sentences += scan_warning(
         answer.strangeness,
+        alarms,
         "the injection was slower, the patient moved, the tissue is of another kind, or the mask holds little besides "
         "a tumour (then give one of all tissue, which the network reads the input from)",
     )

@@ -111,5 +111,18 @@ def example(key: Key[Array, ""], voxels: Voxels, scan: LabelScan) -> Example:
 
 def examination(keys: Key[Array, " 3"], voxels: Voxels) -> Example:
     """Some voxels of a phantom, varied, in a random scan."""
+    return _examined(keys, voxels, TRAINING)
+
+
+LATE = TRAINING._replace(inlet_delay=(2.4, 4.8))
+"""Label that takes two to four times the training's longest way to the block."""
+
+
+def late_label(keys: Key[Array, " 3"], voxels: Voxels) -> Example:
+    """The same with label that is later than any of the training."""
+    return _examined(keys, voxels, LATE)
+
+
+def _examined(keys: Key[Array, " 3"], voxels: Voxels, ranges: Labelling) -> Example:
     draw, noise, vary = keys
-    return example(noise, varied(vary, voxels), draw_scan(draw))
+    return example(noise, varied(vary, voxels), draw_scan(draw, ranges))

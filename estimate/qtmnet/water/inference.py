@@ -6,9 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from estimate.qtmnet.calibration import TO_ONE_SIGMA
 from estimate.qtmnet.familiarity import unfamiliar
 from estimate.qtmnet.inference import Progress, Seen, through
+from estimate.qtmnet.prediction import TO_ONE_SIGMA
 from estimate.qtmnet.tiles import CORE
 from estimate.qtmnet.water.features import Delays, features, levels, scan_level
 from estimate.qtmnet.water.targets import SCORED

@@ -5,15 +5,13 @@ import numpy as np
 import pytest
 
 from estimate.input_scale import InputScale
-from estimate.qtmnet.calibration import COVERAGE, quantiles, weighted_quantile
+from estimate.qtmnet.calibration import quantiles, weighted_quantile
 from estimate.qtmnet.contrast.features import ScanFacts
 from estimate.qtmnet.contrast.inference import Answer
-from estimate.qtmnet.contrast.maps import MAPS, parameters, status_of, warnings_of
+from estimate.qtmnet.contrast.maps import MAPS, parameters, status_of, warnings_of, with_scale_error
 from estimate.qtmnet.contrast.targets import PS_FLOOR, SCORED
 from estimate.qtmnet.familiarity import (
     DIRECTIONS,
-    ODD,
-    ODD_SCANS,
     Familiarity,
     curve_distance,
     distance,
@@ -21,6 +19,9 @@ from estimate.qtmnet.familiarity import (
     learn_scans,
     scan_strangeness,
 )
+from estimate.qtmnet.judgement import Judged, common_errors
+from estimate.qtmnet.limits import ODD
+from estimate.qtmnet.prediction import COVERAGE
 from simulate.base.status import Status
 from simulate.inlets import POPULATION_AREA
 
@@ -79,7 +80,7 @@ def test_a_scan_is_as_strange_as_its_context_lies_off_in_units_of_the_trainings_
     np.testing.assert_allclose(np.sort(cloud.variance)[::-1], spread[:DIRECTIONS] ** 2, rtol=0.15)
     far = np.asarray(distance(cloud, jnp.asarray(new, jnp.float32)))
     assert far.mean() == pytest.approx(1.0, abs=0.05)
-    known = Familiarity.empty(35, n)._replace(scans=cloud._replace(limit=np.float32(np.quantile(far, 1 - ODD_SCANS))))
+    known = Familiarity.empty(35, n)._replace(scans=cloud._replace(limit=np.float32(np.quantile(far, 0.9))))
     along = [
         scan_strangeness(known, jnp.asarray(5.0 + k * spread[j] * turn[:, j], jnp.float32))
         for j in (0, 30, 60) for k in (0.0, 2.0, 20.0)
@@ -88,6 +89,18 @@ def test_a_scan_is_as_strange_as_its_context_lies_off_in_units_of_the_trainings_
     expected = [k**2 / DIRECTIONS / float(known.scans.limit) for _ in range(3) for k in (0.0, 2.0, 20.0)]
     np.testing.assert_allclose(along, expected, rtol=0.15, atol=0.02)
     assert scan_strangeness(Familiarity.empty(35, n), jnp.full(n, 1e6)) == 0  # nothing learnt: no limit
+
+
+def test_what_voxels_are_off_by_together_is_told_from_what_each_is_off_by():
+    rng = np.random.default_rng(5)
+    scans = []
+    for together in 0.3 * rng.standard_normal(400):
+        error = together * np.array([1.0, 0.5]) + 0.7 * rng.standard_normal((301, 2))
+        counted = np.ones((301, 2), bool)
+        error[:100], counted[:100] = 9.0, False
+        none = np.zeros((301, 2))
+        scans.append(Judged(none, none, error, counted, none[:, 0], none[:, 0]))
+    np.testing.assert_allclose(common_errors(iter(scans)), [0.305, 0.16], rtol=0.08)
 
 
 def answer(spread=0.1, enhanced=True, odd=False, level=0.3, arrival=20.0, strangeness=0.5):
@@ -99,12 +112,17 @@ def answer(spread=0.1, enhanced=True, odd=False, level=0.3, arrival=20.0, strang
     )  # fmt: skip
 
 
-def test_errors_hold_calibration_and_scale():
+def test_errors_are_the_voxels_own_and_the_scales_is_added_where_it_is_asked_for():
     widening = dict.fromkeys(SCORED, 2 * 1.6449)
     found = parameters(answer(), InputScale(150.0, 0.3, ""), widening)
     assert set(found) == {f"{n}{s}" for n in MAPS for s in ("", "_stderr")}
     assert found["Fp"] == pytest.approx(0.3 / 150)
-    np.testing.assert_allclose(found["Fp_stderr"] / found["Fp"], np.hypot(0.2, 0.3), rtol=1e-3)
+    np.testing.assert_allclose(found["Fp_stderr"] / found["Fp"], 0.2, rtol=1e-3)
+    both = with_scale_error(found, InputScale(150.0, 0.3, ""))
+    for name in ("Fp", "PS", "vp", "ve", "Ktrans"):
+        np.testing.assert_allclose(both[f"{name}_stderr"] / found[name], np.hypot(0.2, 0.3), rtol=1e-3)
+    for name in ("MTT_stderr", "kep_stderr", "delay_stderr", "Fp"):
+        np.testing.assert_array_equal(both[name], found[name])
     np.testing.assert_allclose(found["MTT_stderr"] / found["MTT"], 0.2, rtol=1e-3)  # free of the scale
     np.testing.assert_allclose(found["delay_stderr"], 0.2, rtol=1e-3)
     double = parameters(answer(), InputScale(300.0, 0.3, ""), widening)
@@ -117,11 +135,12 @@ def test_errors_hold_calibration_and_scale():
 def test_status_says_what_is_not_to_be_believed():
     widening = dict.fromkeys(SCORED, 1.6449)
 
-    def status(**options):
-        given = answer(**options)
-        return status_of(given, parameters(given, InputScale(150.0, 0.0, ""), widening), np.zeros(8, np.int32))[0]
+    def status(scale_error=0.0, **options):
+        found, scale = answer(**options), InputScale(150.0, scale_error, "")
+        return status_of(found, parameters(found, scale, widening), np.zeros(8, np.int32))[0]
 
     assert status() == Status.OK
+    assert status(scale_error=2.0) == Status.OK  # which all voxels share: it hides no difference between them
     assert status(spread=0.5) & Status.NOT_IDENTIFIABLE
     assert status(spread=0.5) & Status.PS_NOT_IDENTIFIABLE
     assert status(odd=True) & Status.UNFAMILIAR
@@ -150,7 +169,9 @@ def test_a_permeability_too_low_to_be_seen_is_an_upper_limit():
 
 
 def warnings(given, times, area=150.0):
-    return warnings_of(given, parameters(given, InputScale(area, 0.0, ""), dict.fromkeys(SCORED, 1.6449)), times)
+    return warnings_of(
+        given, parameters(given, InputScale(area, 0.0, ""), dict.fromkeys(SCORED, 1.6449)), times, alarms=0.03
+    )
 
 
 def test_volumes_above_one_are_not_believed():
@@ -166,4 +187,5 @@ def test_warnings_name_what_lies_outside_the_training():
     assert "25 frames" in " ".join(warnings(answer(), 4.0 * np.arange(25)))
     assert "after contrast arrived" in " ".join(warnings(answer(arrival=200.0), 2.0 * np.arange(120)))
     assert "100 % of the enhancing voxels" in " ".join(warnings(answer(odd=True), 2.0 * np.arange(120)))
+    assert "that 3 % of these pass" in " ".join(warnings(answer(strangeness=1.5), 2.0 * np.arange(120)))
     assert "scan as a whole is unlike" in " ".join(warnings(answer(strangeness=1.5), 2.0 * np.arange(120)))

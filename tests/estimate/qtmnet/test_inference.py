@@ -12,13 +12,13 @@ from estimate.qtmnet import inference, tiles
 from estimate.qtmnet.contrast import inference as of_contrast
 from estimate.qtmnet.contrast.examinations import draw_scan, example
 from estimate.qtmnet.contrast.features import ScanFacts, features, scan_facts
-from estimate.qtmnet.contrast.targets import SCORED
 from estimate.qtmnet.contrast.time_basis import NODES
 from estimate.qtmnet.familiarity import Cloud, Familiarity
 from estimate.qtmnet.network import Architecture, QTMnet
 from estimate.qtmnet.stream import Voxels
-from estimate.qtmnet.weights import Trained, load_trained, save_trained
+from estimate.qtmnet.weights import load_trained, save_trained
 from simulate.responses import KNOTS, TRUTHS, inlet_curve
+from tests.networks import uncalibrated
 
 SHAPE = (18, 15, 11)
 SPACING = 2.5
@@ -36,9 +36,8 @@ def network():
     leaves = [
         a + 0.1 * jax.random.normal(k, a.shape) / np.sqrt(max(a.shape[0], 1)) for a, k in zip(leaves, keys, strict=True)
     ]
-    widening = dict.fromkeys(SCORED, 1.645)
     familiar = Familiarity(Cloud.empty(len(NODES), len(NODES)), Cloud.empty(16, 16)._replace(limit=np.float32(2.0)))
-    return Trained(nnx.merge(graph, jax.tree.unflatten(structure, leaves)), True, widening, familiar, {})
+    return uncalibrated(nnx.merge(graph, jax.tree.unflatten(structure, leaves)), familiarity=familiar)
 
 
 @pytest.fixture(scope="module")

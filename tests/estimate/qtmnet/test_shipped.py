@@ -10,9 +10,10 @@ from scipy.stats import binom
 
 from estimate.qtmnet.contrast.inference import answer
 from estimate.qtmnet.contrast.targets import PS_FLOOR, SCORED
-from estimate.qtmnet.familiarity import ODD_SCANS
+from estimate.qtmnet.limits import ODD_SCANS
 from estimate.qtmnet.weights import SHIPPED, load_trained
-from experiments.comparison.estimators import derived, qtmnet
+from experiments.comparison.found import derived
+from experiments.comparison.networks import qtmnet
 from experiments.comparison.scans import Condition, examine
 from simulate.inlets import POPULATION_AREA
 from simulate.phantom import Region

@@ -14,8 +14,8 @@ from estimate.qtmnet.stream import Voxels
 from estimate.qtmnet.water.examinations import READOUTS, T1B, TRAINING, draw_scan, example, measure, varied
 from estimate.qtmnet.water.features import NODES, Delays, features, levels, scan_level, sensitivity
 from estimate.qtmnet.water.inference import answer
-from estimate.qtmnet.water.targets import CBF_FLOOR, SCORED, target
-from estimate.qtmnet.weights import Trained, load_trained, save_trained
+from estimate.qtmnet.water.targets import CBF_FLOOR, target
+from estimate.qtmnet.weights import load_trained, save_trained
 from simulate.asl.constants import BRAIN_DENSITY
 from simulate.asl.difference import asl_difference
 from simulate.asl.responses import KNOTS, TRUTHS
@@ -23,6 +23,7 @@ from simulate.base.errors import InputError
 from simulate.base.units import from_clinical
 from simulate.phantom import Region
 from tests.asl_examination import M0, series
+from tests.networks import uncalibrated
 
 DELAYS = Delays(jnp.asarray([0.6, 1.2, 1.8, 2.4, 3.0]), jnp.full(5, 1.8), jnp.asarray([1.0, 1.0, 2.0, 3.0, 1.0]))
 CBF, ATTS = 60.0, (0.5, 1.0, 2.0)
@@ -156,7 +157,7 @@ def network():
         a + 0.1 * jax.random.normal(k, a.shape) / np.sqrt(max(a.shape[0], 1)) for a, k in zip(leaves, keys, strict=True)
     ]
     net = nnx.merge(graph, jax.tree.unflatten(structure, leaves))
-    return Trained(net, True, dict.fromkeys(SCORED, 1.645), Familiarity.empty(len(NODES), 16), {})
+    return uncalibrated(net)
 
 
 @pytest.fixture(scope="module")
