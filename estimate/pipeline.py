@@ -80,10 +80,16 @@ def estimate_maps(
         found = arterial_input() if scale == "vessels" else None
         if method == "qtm":
             x, y, z = (float(edge) for edge in np.linalg.norm(np.asarray(series.affine)[:3, :3], axis=0))
-            return estimate_by_qtm(voxels, scale, found, (x, y, z), report)
+            return _warned(estimate_by_qtm(voxels, scale, found, (x, y, z), report))
         flow = CBFMap(cbf) if isinstance(cbf, np.ndarray) else cbf
-        return estimate_by_qtmnet(voxels, scale, found, flow, haematocrit, weights or SHIPPED, report)
-    return _fit(voxels, method, arterial_input(), times, fit_delay, arterial_volume, bounds, report)
+        return _warned(estimate_by_qtmnet(voxels, scale, found, flow, haematocrit, weights or SHIPPED, report))
+    return _warned(_fit(voxels, method, arterial_input(), times, fit_delay, arterial_volume, bounds, report))
+
+
+def _warned(estimate: Estimate) -> Estimate:
+    """What is likely wrong with the input is wrong with the maps."""
+    about_input = [] if estimate.aif is None else list(estimate.aif.warnings)
+    return replace(estimate, warnings=about_input + estimate.warnings)
 
 
 def _fit(

@@ -7,7 +7,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from estimate.arterial import ArterialInput, read_aif_csv, write_aif_csv
+from estimate.arterial import ArterialInput, describe_error, read_aif_csv, write_aif_csv
 from estimate.baseline import detect_baseline
 from estimate.capillary_fit import CAPILLARY_MODELS
 from estimate.input_scale import CBFMap
@@ -326,6 +326,8 @@ def _facts(options: DCEOptions, exam: _Examination, estimate: Estimate) -> dict[
             "source": estimate.aif.source,
             "peak_plasma_mmol_per_L": float(np.max(np.asarray(estimate.aif.curve))),
             "details": estimate.aif.details,
+            "sd of the logarithm of its area": number(estimate.aif.spread),
+            "likely wrong": list(estimate.aif.warnings),
             "haematocrit": exam.haematocrit,
         },
         **estimate.facts,
@@ -374,6 +376,7 @@ def _report(options: DCEOptions, exam: _Examination, estimate: Estimate, facts: 
         status=estimate.status,
         shares=status_shares(estimate.status),
         aif=estimate.aif and (np.asarray(estimate.aif.times), np.asarray(estimate.aif.curve), estimate.aif.source),
+        aif_words="" if estimate.aif is None else describe_error(estimate.aif),
         voxels=typical_voxels(exam.series, estimate, exam.t10, exam.b1),
         motion=(times, frame_correlation(exam.series.data, exam.mask)),
         warnings=_warnings(exam, estimate),

@@ -1,13 +1,14 @@
 """The arterial input: found in the images, drawn by hand, read from a table, or of a population."""
 
 from estimate.arterial.found import LOWEST_PEAK, find_aif, find_aif_among
-from estimate.arterial.given import ArterialInput, aif_from_roi, population_aif
+from estimate.arterial.given import ArterialInput, aif_from_roi, describe_error, population_aif
 from estimate.arterial.table import read_aif_csv, write_aif_csv
 
 __all__ = [
     "LOWEST_PEAK",
     "ArterialInput",
     "aif_from_roi",
+    "describe_error",
     "find_aif",
     "find_aif_among",
     "population_aif",
