@@ -139,16 +139,14 @@ def draw_patient(seed: int) -> Patient:
 
 
 def _simulated(key: Any, phantom: Any, plasma: np.ndarray, knots: np.ndarray) -> Any:
-    """With other vessels where a branch is too narrow for blood (one in a hundred)."""
+    """With fewer vessels where a branch is too narrow for blood."""
     fine = DCEProtocol(STEP * np.arange(FINE), 0.005, 20.0, baseline=1, frame_duration=STEP)
     for attempt in range(5):
-        try:
+        with suppress(InputError):
             return simulate_dce(
-                jax.random.fold_in(key, 3 + attempt), phantom, fine, jnp.asarray(plasma),
-                aif_times=jnp.asarray(knots), terminals=TERMINALS, haematocrit=HAEMATOCRIT,
+                jax.random.fold_in(key, 3 + attempt), phantom, fine, jnp.asarray(plasma), aif_times=jnp.asarray(knots),
+                terminals=TERMINALS >> attempt, haematocrit=HAEMATOCRIT,
             )  # fmt: skip
-        except InputError:
-            continue
     raise RuntimeError("five sets of vessels have a branch too narrow for blood")
 
 
