@@ -10,8 +10,8 @@ every voxel with tissue, and lowers all of them. T1 before contrast of pure bloo
     count       ln of the number of voxels with 0.9 of the measured area and more, per voxel of the vessel's length: a
                 long thin vessel has as many of them as a short wide one
     size        ln of the number of the vessel's voxels
-    purest      ln of the third highest area among voxels that touch (a vein's, too: the area of plasma is the same in
-                every vessel) over the measured
+    purest      ln of the third highest area among voxels that touch and have a first pass (a vein's, too: the area of
+                plasma is the same in every vessel) over the measured
     t1          ln of the chosen voxels' T1 before contrast over that of blood
 """
 
@@ -79,7 +79,7 @@ def weigh(curves: np.ndarray, where: np.ndarray, times: np.ndarray, vessel: Vess
         flat=_flatness(here, where, vessel.group),
         count=float(np.log(max(high, 1) / _length(where, vessel.group))),
         size=float(np.log(vessel.group.size)),
-        purest=float(np.log(max(_supported(own, where) / area, LEAST))),
+        purest=float(np.log(max(_supported(np.where(vessel.usable, own, 0.0), where) / area, LEAST))),
         t1=ratio,
         in_blood=in_blood,
     )

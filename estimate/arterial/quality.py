@@ -1,13 +1,15 @@
 r"""How far a found input is off, from what its voxels tell (`estimate.arterial.evidence`).
 
 Learnt from simulated scenes (`tests/benchmarks/bench_aif.py --fit` writes `quality.json`; provenance inside): the
-logarithm of true area over measured area is taken as normal,
+logarithm of true area over measured area is taken as normal with
 
-    mean  m = a0 + sum_i a_i z_i,        standard deviation  s = exp(b0 + sum_i b_i z_i),
+    mean  m = k t1 + g (c0 + sum_i c_i z_i),   g = 1 / (1 + exp(-b0 - sum_i b_i z_i)),
+    standard deviation  s = exp(d0 + sum_i d_i z_i + d_t |t1|)
 
-of the evidence z (width, width^2, flat, count, size, purest; t1 and |t1| where known), each within the range that the
-scenes had. The curve is multiplied by e^m, so that it is right in the middle; s is its stated error. Where T1 is
-farther from blood's than any scene's was, the effect of that excess on m adds to s.
+of the evidence z on the vessel's shape (width, flat, count, size, purest): g weighs the correction, so that a vessel
+that is surely wide has none. t1 and |t1| count where T1 was measured. All evidence is taken within the range that the
+scenes had; where T1 is farther from blood's, what that would do to m adds to s. The curve is multiplied by e^m, so
+that it is right in the middle; s is its stated error.
 """
 
 import json
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import expit
 from scipy.stats import norm
 
 from estimate.arterial.evidence import Evidence
@@ -27,22 +30,26 @@ OFF = 0.2
 
 FILE = Path(__file__).with_name("quality.json")
 
+SHAPE = ("width", "flat", "count", "size", "purest")
+
 T1_KINDS = ("measured", "unknown", "blood")
 """What the curves' T1 before contrast was: measured and seen, not known here, set to that of blood."""
 
 
 @dataclass(frozen=True)
 class Quality:
-    """names : of the evidence used.      low, high : its range.
+    """names : of the evidence used, `SHAPE` first.      low, high : its range.
 
-    mean, log_spread : coefficients, the constant first.      warn_above : chance of an error over `OFF` above which
-    there is a warning.
+    gate, depth : b and c above, the constant first.      slope : k.      log_spread : d, the constant first.
+    warn_above : chance of an error over `OFF` above which there is a warning.
     """
 
     names: tuple[str, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
-    mean: tuple[float, ...]
+    gate: tuple[float, ...]
+    depth: tuple[float, ...]
+    slope: float
     log_spread: tuple[float, ...]
     warn_above: float
 
@@ -76,25 +83,29 @@ def kind_of(evidence: Evidence) -> str:
 
 def names_of(kind: str) -> tuple[str, ...]:
     """Evidence that is used, by kind of T1."""
-    return ("width", "width^2", "flat", "count", "size", "purest") + (("t1", "|t1|") if kind == "measured" else ())
+    return (*SHAPE, "|t1|", "t1") if kind == "measured" else SHAPE
 
 
 def values_of(evidence: Evidence, names: tuple[str, ...]) -> list[float]:
-    known: dict[str, Any] = evidence._asdict() | {"width^2": evidence.width**2, "|t1|": abs(evidence.t1 or 0.0)}
+    known: dict[str, Any] = evidence._asdict() | {"|t1|": abs(evidence.t1 or 0.0)}
     return [float(known[name]) for name in names]
 
 
 def predict(quality: Quality, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation (n,) of ln(true/measured area), of evidence (n, names)."""
-    low, high = np.array(quality.low), np.array(quality.high)
-    inside = np.clip(values, low, high)
-    mean = quality.mean[0] + inside @ np.array(quality.mean[1:])
-    spread = np.exp(quality.log_spread[0] + inside @ np.array(quality.log_spread[1:]))
+    inside = np.clip(values, quality.low, quality.high)
+    shape = inside[:, : len(SHAPE)]
+    mean = expit(_linear(quality.gate, shape)) * _linear(quality.depth, shape)
+    spread = np.exp(_linear(quality.log_spread, inside[:, : len(quality.log_spread) - 1]))
     if "t1" in quality.names:
         k = quality.names.index("t1")
-        excess = quality.mean[1 + k] * (values[:, k] - inside[:, k])
-        mean, spread = mean + excess, np.hypot(spread, excess)
+        mean = mean + quality.slope * inside[:, k]
+        spread = np.hypot(spread, quality.slope * (values[:, k] - inside[:, k]))
     return mean, spread
+
+
+def _linear(coefficients: tuple[float, ...], values: np.ndarray) -> np.ndarray:
+    return coefficients[0] + values @ np.array(coefficients[1:])
 
 
 def chance_off(mean: np.ndarray, spread: np.ndarray) -> np.ndarray:
@@ -119,8 +130,7 @@ def _warnings(evidence: Evidence, quality: Quality, shift: float, spread: float)
         f"nine times in ten its area is then right within a factor of {math.exp(1.645 * spread):.2f}, and so are flow, "
         "permeability and volumes"
     )
-    slope = dict(zip(quality.names, quality.mean[1:], strict=True)).get("t1", 0.0)
-    of_t1 = slope * (evidence.t1 or 0.0)
+    of_t1 = quality.slope * (evidence.t1 or 0.0)
     changed = f"{'raised' if shift > 0 else 'lowered'} by {100 * abs(math.expm1(shift)):.0f} %"
     if abs(of_t1) > abs(shift - of_t1):
         return (

@@ -55,11 +55,13 @@ class _FirstPass:
 class Vessel(NamedTuple):
     """Indices of candidates: of the vessel's voxels, and of those in which blood is measured.
 
+    usable : (v,) candidates that have a first pass, whenever it comes.
     half_time : [s] at which half of the peak is reached, mean of the measured.      attempt : of `ATTEMPTS`, from 0.
     """
 
     group: np.ndarray
     chosen: np.ndarray
+    usable: np.ndarray
     half_time: float
     attempt: int
 
@@ -86,7 +88,11 @@ def find_vessel(
         except InputError as error:
             refused = refused or error
         else:
-            return found._replace(group=high[found.group], chosen=high[found.chosen], attempt=attempt)
+            usable = np.zeros(len(curves), bool)
+            usable[high] = found.usable
+            return found._replace(
+                group=high[found.group], chosen=high[found.chosen], usable=usable, attempt=attempt
+            )  # fmt: skip
     assert refused is not None
     raise refused
 
@@ -103,7 +109,7 @@ def _search(
     if group.size < FEWEST:
         raise no_artery(f"only {group.size} connected voxels look like an artery")
     chosen = group[purest(curves[group], voxels)]
-    return Vessel(group, chosen, float(np.mean(features.half_time[chosen])), 0)
+    return Vessel(group, chosen, features.usable, float(np.mean(features.half_time[chosen])), 0)
 
 
 def no_artery(problem: str) -> InputError:
