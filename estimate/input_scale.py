@@ -59,7 +59,9 @@ def population_scale() -> InputScale:
 
 
 def vessel_scale(aif: ArterialInput) -> InputScale:
-    """The area of a measured plasma curve over the window after its arrival, at 10 % of its peak.
+    """The area of a measured plasma curve over the window after its arrival, at 10 % of its peak, as sure as the curve.
+
+    Where the curve's own error is not known, the spread is 0 and the source says so.
 
     Raises InputError where the curve ends before half of the window has passed.
     """
@@ -75,7 +77,9 @@ def vessel_scale(aif: ArterialInput) -> InputScale:
         raise InputError("--scale", "vessels", problem, "use --scale population")
     knots = np.unique(np.concatenate([[arrival, end], times[(times > arrival) & (times < end)]]))
     area = float(np.trapezoid(np.interp(knots, times, curve), knots)) * AREA_WINDOW / (end - arrival)
-    return InputScale(area, 0.0, f"vessels: {aif.source}")
+    known = np.isfinite(aif.spread)
+    words = "" if known else ", whose own error is not known"
+    return InputScale(area, aif.spread if known else 0.0, f"vessels: {aif.source}{words}")
 
 
 def asl_scale(

@@ -10,7 +10,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from estimate.arterial import LOWEST_PEAK, ArterialInput, aif_from_roi, find_aif_among, population_aif
+from estimate.arterial import (
+    LOWEST_PEAK,
+    ArterialInput,
+    CandidateT1,
+    aif_from_roi,
+    find_aif_among,
+    frames_before_contrast,
+    population_aif,
+)
 from estimate.baseline import estimate_onset
 from estimate.input_scale import CBFMap
 from estimate.kinetic_fit import FIT_MODELS, fit_kinetics
@@ -21,6 +29,7 @@ from estimate.without_input import check_request, estimate_by_qtm, estimate_by_q
 from simulate.base.errors import InputError
 from simulate.base.status import Status
 from simulate.base.types import Maps, Series
+from simulate.relaxation import blood_t1
 
 METHODS = (*FIT_MODELS, *WITHOUT_INPUT)
 
@@ -30,6 +39,7 @@ def estimate_maps(
     *,
     method: str = "2cxm",
     aif: ArterialInput | np.ndarray | Literal["auto", "parker", "georgiou"] = "auto",
+    aif_t1: float | Literal["measured", "blood"] = "measured",
     haematocrit: float,
     t10: float | np.ndarray | VFA | None = None,
     b1: float | np.ndarray = 1.0,
@@ -50,6 +60,8 @@ def estimate_maps(
     method : a model of `fit_kinetics`; "qtmnet" or "qtm", which need no arterial input but a volume.
     aif : an `ArterialInput`; a boolean array (*space), the region of an artery; "auto", found in the images;
         "parker" or "georgiou", the population's, arriving when contrast first appears.
+    aif_t1 : T1 before contrast of the voxels that the input is measured in: as `t10` has it, that of blood
+        (`simulate.relaxation.blood_t1`), or a number [s].
     haematocrit : of the vessels in which the input is measured, turns blood into plasma.
     t10 : T1 before contrast [s] (a number or a map), or the images to find it from; a series of
         concentrations needs none.
@@ -72,7 +84,9 @@ def estimate_maps(
     times = np.asarray(voxels.protocol.frame_centres, dtype=float)
 
     def arterial_input() -> ArterialInput:
-        return aif if isinstance(aif, ArterialInput) else _arterial_input(voxels, aif, times, haematocrit, report)
+        if isinstance(aif, ArterialInput):
+            return aif
+        return _arterial_input(voxels, aif, aif_t1, times, haematocrit, report)
 
     if method in WITHOUT_INPUT:
         shape, baseline = series.data.shape, voxels.protocol.baseline
@@ -80,10 +94,16 @@ def estimate_maps(
         found = arterial_input() if scale == "vessels" else None
         if method == "qtm":
             x, y, z = (float(edge) for edge in np.linalg.norm(np.asarray(series.affine)[:3, :3], axis=0))
-            return estimate_by_qtm(voxels, scale, found, (x, y, z), report)
+            return _warned(estimate_by_qtm(voxels, scale, found, (x, y, z), report))
         flow = CBFMap(cbf) if isinstance(cbf, np.ndarray) else cbf
-        return estimate_by_qtmnet(voxels, scale, found, flow, haematocrit, weights or SHIPPED, report)
-    return _fit(voxels, method, arterial_input(), times, fit_delay, arterial_volume, bounds, report)
+        return _warned(estimate_by_qtmnet(voxels, scale, found, flow, haematocrit, weights or SHIPPED, report))
+    return _warned(_fit(voxels, method, arterial_input(), times, fit_delay, arterial_volume, bounds, report))
+
+
+def _warned(estimate: Estimate) -> Estimate:
+    """What is likely wrong with the input is wrong with the maps."""
+    about_input = [] if estimate.aif is None else list(estimate.aif.warnings)
+    return replace(estimate, warnings=about_input + estimate.warnings)
 
 
 def _fit(
@@ -111,37 +131,75 @@ def _fit(
 
 
 def _arterial_input(
-    voxels: Voxels, aif: str | np.ndarray, times: np.ndarray, haematocrit: float, report: Progress
+    voxels: Voxels, aif: str | np.ndarray, aif_t1: float | str, times: np.ndarray, haematocrit: float, report: Progress
 ) -> ArterialInput:
     """Measure the input in the image, or place the population's where contrast first appears."""
     report("arterial input", 0, 1)
     if isinstance(aif, np.ndarray):
         region = whole_mask(aif, voxels.mask.shape, "arterial region")
-        curves = np.concatenate([block[1] for block in voxels.blocks(region)])
+        inside = voxels if aif_t1 == "measured" else _in_blood(voxels, _blood_t1(voxels, aif_t1, haematocrit))
+        curves = np.concatenate([block[1] for block in inside.blocks(region)])
         found = aif_from_roi(curves, times, np.ones(len(curves), bool), haematocrit=haematocrit)
         return replace(found, mask=region)
     everywhere = np.ones(voxels.mask.shape, bool)
     if aif == "auto":
-        where, curves = _artery_candidates(voxels, everywhere)
-        return find_aif_among(curves, where, times, haematocrit=haematocrit)
+        where, curves, t10 = _artery_candidates(voxels, everywhere)
+        t1 = _candidate_t1(voxels, where, t10, aif_t1, haematocrit)
+        baseline = frames_before_contrast(np.asarray(voxels.series.data))
+        return find_aif_among(curves, where, times, baseline=baseline, haematocrit=haematocrit, t1=t1)
     onset = estimate_onset(np.asarray(voxels.series.data), times)
     name = "parker" if aif == "parker" else "georgiou"
     return population_aif(name, times, haematocrit=haematocrit, onset=onset)
 
 
-def _artery_candidates(voxels: Voxels, everywhere: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Voxels that might be arterial, and their curves in the order of the image: all that enhance enough."""
+def _candidate_t1(
+    voxels: Voxels, where: np.ndarray, t10: np.ndarray, aif_t1: float | str, haematocrit: float
+) -> CandidateT1 | None:
+    """T1 of the candidates `where`; None for a series of concentrations, or where that of blood is not known."""
+    try:
+        blood = _blood_t1(voxels, aif_t1, haematocrit)
+    except InputError:
+        if aif_t1 != "measured":
+            raise
+        return None
+
+    def in_blood(which: np.ndarray) -> np.ndarray:
+        return _in_blood(voxels, blood).concentration(tuple(axis[which] for axis in np.nonzero(where)))[0]
+
+    return CandidateT1(t10, blood, None if aif_t1 == "measured" else in_blood)
+
+
+def _blood_t1(voxels: Voxels, aif_t1: float | str, haematocrit: float) -> float:
+    if voxels.series.quantity != "signal":
+        cure = "leave it out"
+        raise InputError("--aif-t1", "", "has no use for a series of concentrations", cure)
+    if isinstance(aif_t1, str):
+        return blood_t1(float(voxels.protocol.field_strength), haematocrit)
+    if not 0.1 < aif_t1 < 10:
+        raise InputError("--aif-t1", "", f"{aif_t1:g} s is no T1 of blood", "give seconds, e.g. 1.65")
+    return float(aif_t1)
+
+
+def _in_blood(voxels: Voxels, t1: float) -> Voxels:
+    """The same voxels, were they all blood."""
+    return Voxels(replace(voxels.series, protocol=voxels.protocol), t1, voxels.b1, voxels.mask)
+
+
+def _artery_candidates(voxels: Voxels, everywhere: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Voxels that might be arterial, with their curves and T10 in the order of the image: all that enhance enough."""
     where = np.zeros(everywhere.shape, bool)
     kept: list[np.ndarray] = []
     places: list[np.ndarray] = []
-    for indices, curves, _, _ in voxels.blocks(everywhere):
+    t10s: list[np.ndarray] = []
+    for indices, curves, _, t10 in voxels.blocks(everywhere):
         high = np.max(curves, axis=-1) > LOWEST_PEAK  # False where a frame is NaN
         chosen = tuple(axis[high] for axis in indices)
         where[chosen] = True
         kept.append(curves[high])
+        t10s.append(t10[high])
         places.append(np.asarray(np.ravel_multi_index(chosen, where.shape)))
     order = np.argsort(np.concatenate(places))
-    return where, np.concatenate(kept)[order]
+    return where, np.concatenate(kept)[order], np.concatenate(t10s)[order]
 
 
 def _named_maps(fit: Any, fit_delay: bool, arterial_volume: bool) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
-from estimate.arterial import ArterialInput, read_aif_csv, write_aif_csv
+from estimate.arterial import ArterialInput, describe_error, read_aif_csv, write_aif_csv
 from estimate.baseline import detect_baseline
 from estimate.capillary_fit import CAPILLARY_MODELS
 from estimate.input_scale import CBFMap
@@ -53,6 +53,7 @@ class DCEOptions:
     quantity: Literal["signal", "concentration"] = "signal"
     aif: str = "auto"
     aif_is: Literal["blood", "plasma"] | None = None
+    aif_t1: str = "measured"
     haematocrit: float | None = None
     fit_delay: bool = False
     arterial_volume: bool = False
@@ -78,6 +79,7 @@ class _Examination:
     b1: float | np.ndarray
     mask: np.ndarray | None
     aif: AIF
+    aif_t1: float | Literal["measured", "blood"]
     cbf: CBFMap | None
     files: list[Path]
 
@@ -99,8 +101,9 @@ def estimate_dce(
     exam = _read(options)
     out = prepare_output_folder(options.out)
     estimate = estimate_maps(
-        exam.series, method=options.method, aif=exam.aif, haematocrit=exam.haematocrit, t10=exam.t10,
-        b1=exam.b1, mask=exam.mask, fit_delay=options.fit_delay, arterial_volume=options.arterial_volume,
+        exam.series, method=options.method, aif=exam.aif, aif_t1=exam.aif_t1,
+        haematocrit=exam.haematocrit, t10=exam.t10, b1=exam.b1, mask=exam.mask,
+        fit_delay=options.fit_delay, arterial_volume=options.arterial_volume,
         scale=options.scale, cbf=exam.cbf, weights=options.weights, progress=progress,
     )  # fmt: skip
     if progress is not None:
@@ -147,7 +150,7 @@ def _read(options: DCEOptions) -> _Examination:
         raise InputError(options.series, "Haematocrit", "is needed to turn CBF into plasma flow", _GIVE_HAEMATOCRIT)
     cbf = None if options.cbf is None else _read_cbf(options.cbf, image, files)
     files += [] if options.weights is None else [options.weights]
-    return _Examination(series, sidecar, haematocrit or 0.0, t10, b1, mask, aif, cbf, files)
+    return _Examination(series, sidecar, haematocrit or 0.0, t10, b1, mask, aif, _read_aif_t1(options, aif), cbf, files)
 
 
 def _read_cbf(path: Path, image: Image, files: list[Path]) -> CBFMap:
@@ -267,6 +270,22 @@ def _read_aif(
     return region
 
 
+def _read_aif_t1(options: DCEOptions, aif: AIF) -> float | Literal["measured", "blood"]:
+    if options.aif_t1 == "measured":
+        return "measured"
+    in_images = isinstance(aif, np.ndarray) or (isinstance(aif, str) and aif == "auto" and _needs_aif(options))
+    if not in_images or options.quantity != "signal":
+        problem = "is of an input that is measured in a series of signals"
+        raise InputError("--aif-t1", options.aif_t1, problem, "leave it out, or use --aif auto or a region")
+    if options.aif_t1 == "blood":
+        return "blood"
+    try:
+        return float(options.aif_t1)
+    except ValueError:
+        cure = "give measured, blood or seconds, e.g. 1.65"
+        raise InputError("--aif-t1", options.aif_t1, "is no T1", cure) from None
+
+
 # -- writing --------------------------------------------------------------------------------------------
 
 SHOWN = (
@@ -326,6 +345,8 @@ def _facts(options: DCEOptions, exam: _Examination, estimate: Estimate) -> dict[
             "source": estimate.aif.source,
             "peak_plasma_mmol_per_L": float(np.max(np.asarray(estimate.aif.curve))),
             "details": estimate.aif.details,
+            "sd of the logarithm of its area": number(estimate.aif.spread),
+            "likely wrong": list(estimate.aif.warnings),
             "haematocrit": exam.haematocrit,
         },
         **estimate.facts,
@@ -374,6 +395,7 @@ def _report(options: DCEOptions, exam: _Examination, estimate: Estimate, facts: 
         status=estimate.status,
         shares=status_shares(estimate.status),
         aif=estimate.aif and (np.asarray(estimate.aif.times), np.asarray(estimate.aif.curve), estimate.aif.source),
+        aif_words="" if estimate.aif is None else describe_error(estimate.aif),
         voxels=typical_voxels(exam.series, estimate, exam.t10, exam.b1),
         motion=(times, frame_correlation(exam.series.data, exam.mask)),
         warnings=_warnings(exam, estimate),

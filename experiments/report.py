@@ -66,7 +66,7 @@ class Report:
     summary : rows (name, value, unit), such as `summary_rows` makes.
     maps : maps (*space) in clinical units.
     status : (*space) bit masks.      shares : share of voxels by primary status.      mask : (*space).
-    aif : (times [s], plasma concentration [mmol/L], label).
+    aif : (times [s], plasma concentration [mmol/L], label).      aif_words : how right it is.
     voxels : fits of typical voxels.
     motion : (times [s], correlation of each frame with the previous one).
     provenance : nested options, versions and inputs with checksums.
@@ -83,6 +83,7 @@ class Report:
     status: Any = None
     shares: dict[str, float] = field(default_factory=dict)
     aif: tuple[Any, Any, str] | None = None
+    aif_words: str = ""
     voxels: list[TypicalVoxel] = field(default_factory=list)
     motion: tuple[Any, Any] | None = None
     truth: Maps | None = None
@@ -127,7 +128,8 @@ def _sections(report: Report) -> list[Section]:
         sections.append(_status_section(report.shares))
     if report.aif is not None:
         frames = None if report.motion is None else report.motion[0]
-        sections.append(_aif_section(*report.aif, frames, report.true_aif))
+        section = _aif_section(*report.aif, frames, report.true_aif)
+        sections.append(section._replace(caption=f"{section.caption} {report.aif_words}".strip()))
     sections += report.more
     if report.voxels:
         sections.append(_fit_section(report.voxels))

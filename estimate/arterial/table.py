@@ -2,10 +2,14 @@
 
 # kind: plasma
 # time unit: s
+# sd of the logarithm of its area: 0.08
 time_s,concentration_mmol_per_L
 0.0,0.0
+
+The third line, how far the whole curve may be off, is absent where that is not known.
 """
 
+import math
 import os
 import re
 from pathlib import Path
@@ -15,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike, Float
 
-from estimate.arterial.given import ArterialInput, check_haematocrit
+from estimate.arterial.given import SPREAD, ArterialInput, check_haematocrit
 from simulate.aif import blood_to_plasma
 from simulate.base.errors import InputError
 from simulate.base.files import write_atomically
@@ -29,6 +33,8 @@ _ROUNDING = 1e-3  # s; a table of times printed with three decimals still covers
 def write_aif_csv(path: str | os.PathLike, aif: ArterialInput) -> None:
     """Write an input so that `read_aif_csv` needs no word on it: plasma, in s. Complete or not at all."""
     lines = ["# kind: plasma", "# time unit: s", f"# source: {' '.join(aif.source.split())}"]
+    if not math.isnan(aif.spread):
+        lines.append(f"# {SPREAD}: {aif.spread:.4g}")
     lines.append("time_s,concentration_mmol_per_L")
     rows = zip(np.asarray(aif.times), np.asarray(aif.curve), strict=True)
     lines += [f"{time!s},{value!s}" for time, value in rows]
@@ -57,7 +63,7 @@ def read_aif_csv(
             raise InputError(path, "Haematocrit", "a blood curve needs one to become plasma", cure)
         check_haematocrit(haematocrit)
         plasma = blood_to_plasma(plasma, haematocrit)
-    return ArterialInput(jnp.asarray(times), plasma, f"file {Path(path).name}")
+    return ArterialInput(jnp.asarray(times), plasma, f"file {Path(path).name}", spread=_spread(path, said.get(SPREAD)))
 
 
 def _parse(path: str | os.PathLike) -> tuple[dict[str, str], list[tuple[int, list[str]]]]:
@@ -121,6 +127,20 @@ def _check_range(path: str | os.PathLike, times: np.ndarray, series_times: np.nd
     in_minutes = last > first and 0.8 < 60 * (times[-1] - times[0]) / (last - first) < 1.25
     cure = "these look like minutes: give seconds" if in_minutes else "give a curve that covers the series"
     raise InputError(path, "time", problem, cure)
+
+
+def _spread(path: str | os.PathLike, said: str | None) -> float:
+    """NaN where the file says nothing; what it says has to be a number."""
+    if said is None:
+        return math.nan
+    try:
+        spread = float(said)
+    except ValueError:
+        spread = math.nan
+    if not 0 <= spread < math.inf:
+        cure = "give a number such as 0.1, or leave the line out where it is not known"
+        raise InputError(path, SPREAD, f"is {said!r}", cure)
+    return spread
 
 
 def _kind(path: str | os.PathLike, said: str | None, given: Kind | None) -> str:

@@ -32,6 +32,7 @@ def dce(
     quantity: Literal["signal", "concentration"] = "signal",
     aif: str = "auto",
     aif_is: Literal["blood", "plasma"] | None = None,
+    aif_t1: str = "measured",
     haematocrit: float | None = None,
     fit_delay: Annotated[bool, Flag] = False,
     arterial_volume: Annotated[bool, Flag] = False,
@@ -61,6 +62,8 @@ def dce(
         Arterial input: auto (found in the images), parker, georgiou, a curve.csv or a roi.nii.gz.
     aif_is
         Whether a curve.csv that does not say so holds blood or plasma.
+    aif_t1
+        T1 before contrast where the AIF is measured: measured (as --vfa or --t10 has it), blood, or seconds.
     haematocrit
         Haematocrit of the large vessels, over the sidecar's.
     fit_delay
@@ -88,7 +91,7 @@ def dce(
         Field=value, over the sidecar's; may be repeated, and is recorded.
     """
     options = DCEOptions(
-        series, out, method, quantity, aif, aif_is, haematocrit, fit_delay, arterial_volume, vfa, t10, b1,
+        series, out, method, quantity, aif, aif_is, aif_t1, haematocrit, fit_delay, arterial_volume, vfa, t10, b1,
         mask, relaxivity, scale, cbf, weights, set_ or [],
     )  # fmt: skip
     with progress_bar() as progress:
