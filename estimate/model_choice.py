@@ -7,7 +7,8 @@ PS = 0, and 2CXM has one-compartment limits for PS -> 0 and PS -> \infty. One of
    determine has not seen exchange: these are refused where any other model is left;
 2. models within `EQUAL` of the smallest AICc describe the data as well (Burnham & Anderson 2002, sec. 2.6), and of
    equals the one with the fewest parameters is taken;
-3. where an equal, refused or not, has another Ktrans, the voxel is MODEL_AMBIGUOUS: its curve does not tell which.
+3. where another model that the data still support, refused or not, has another Ktrans, the voxel is MODEL_AMBIGUOUS:
+   its curve does not tell which.
 """
 
 from dataclasses import replace
@@ -22,6 +23,9 @@ from simulate.kinetics.compartments import COMPARTMENT_MODELS
 
 EQUAL = 2.0
 """Difference in AICc up to which two models are equals."""
+
+SUPPORTED = 10.0
+"""Difference in AICc from which on the data give a model essentially no support (there)."""
 
 OTHER_KTRANS = 0.2
 """Difference of the logarithms of Ktrans from which on equals say different things (chosen)."""
@@ -48,7 +52,7 @@ def select(fits: dict[str, Any]) -> Any:
     chosen = jax.tree.map(choose, *each)
     Ktrans = jnp.stack([fit.Ktrans for fit in each])
     apart = ~(jnp.abs(jnp.log(Ktrans / chosen.Ktrans)) <= OTHER_KTRANS)
-    ambiguous = (apart & (aicc <= choose(*aicc) + EQUAL)).any(axis=0) & ((chosen.status & int(NO_ESTIMATE)) == 0)
+    ambiguous = (apart & (aicc <= choose(*aicc) + SUPPORTED)).any(axis=0) & ((chosen.status & int(NO_ESTIMATE)) == 0)
     return replace(chosen, status=chosen.status | jnp.where(ambiguous, jnp.int32(Status.MODEL_AMBIGUOUS), 0))
 
 

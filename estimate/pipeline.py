@@ -20,6 +20,7 @@ from estimate.arterial import (
     population_aif,
 )
 from estimate.baseline import estimate_onset
+from estimate.error_budget import error_budget, warnings_of
 from estimate.input_scale import CBFMap
 from estimate.kinetic_fit import FIT_MODELS, fit_kinetics
 from estimate.qtmnet.weights import SHIPPED
@@ -111,6 +112,7 @@ def _fit(
     bounds: dict[str, tuple[float, float]] | None, report: Progress,
 ) -> Estimate:  # fmt: skip
     arrays: dict[str, np.ndarray] = {}
+    correlation = []
     total, done = int(voxels.mask.sum()), 0
     report(f"fitting {method}", done, total)
     for where, concentration, before, t10_here in voxels.blocks():
@@ -121,13 +123,19 @@ def _fit(
         )  # fmt: skip
         # a frame without concentration is why the curve is not finite: say the cause
         status = np.where(before != 0, before, np.asarray(fit.status))
+        correlation.append(np.asarray(fit.correlation))
         found = _named_maps(fit, fit_delay, arterial_volume)
         found |= plain_maps(concentration, times, voxels.protocol, t10_here)
         scatter(arrays, voxels.mask.shape, where, found, status)
         done += len(where[0])
         report(f"fitting {method}", done, total)
     status = arrays.pop("status").astype(np.int32)
-    return Estimate(Maps(arrays, voxels.series.affine), status, aif, voxels.protocol, method)
+    baseline = int(voxels.protocol.baseline) if voxels.series.quantity == "signal" else None
+    budget = error_budget(aif, t10=voxels.t10_error, baseline=baseline, correlation=np.concatenate(correlation))
+    return Estimate(
+        Maps(arrays, voxels.series.affine), status, aif, voxels.protocol, method, {"errors": budget},
+        warnings_of(budget),
+    )  # fmt: skip
 
 
 def _arterial_input(
