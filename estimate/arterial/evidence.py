@@ -12,6 +12,7 @@ every voxel with tissue, and lowers all of them. T1 before contrast of pure bloo
     size        ln of the number of the vessel's voxels
     purest      ln of the third highest area among voxels that touch and have a first pass (a vein's, too: the area of
                 plasma is the same in every vessel) over the measured
+    attempt     of the search, from 0: with what limits it was found
     t1          ln of the chosen voxels' T1 before contrast over that of blood
 """
 
@@ -26,6 +27,9 @@ from estimate.arterial.search import FEWEST, Vessel
 
 WINDOW = 60.0
 """Seconds of an area: the first pass and what recirculates at once."""
+
+FULL = 0.2
+"""Share of the measured area below which a voxel beside the vessel counts as empty: it may be no candidate at all."""
 
 HIGH = 0.9
 HIGHEST, AROUND = 5, 12
@@ -60,6 +64,7 @@ class Evidence(NamedTuple):
     count: float
     size: float
     purest: float
+    attempt: int
     t1: float | None
     in_blood: bool
 
@@ -70,16 +75,18 @@ def weigh(curves: np.ndarray, where: np.ndarray, times: np.ndarray, vessel: Vess
     here = _area(curves, times, np.full(len(curves), vessel.half_time), spacing)
     measured = np.median(curves[vessel.chosen], axis=0)
     area = float(_area(measured[None], times, np.array([vessel.half_time]), spacing)[0])
+    full = np.where(here > FULL * area, here, 0.0)
     own = _area(curves, times, np.maximum(_half_times(curves, times), vessel.half_time), spacing)
     in_blood = t1 is not None and t1.in_blood is not None
     ratio = None if t1 is None or in_blood else float(np.log(np.median(t1.measured[vessel.chosen]) / t1.blood))
     high = np.sum(here[vessel.group] > HIGH * area)
     return Evidence(
-        width=_width(here, where, vessel.chosen),
-        flat=_flatness(here, where, vessel.group),
+        width=_width(full, where, vessel.chosen),
+        flat=_flatness(full, where, vessel.group),
         count=float(np.log(max(high, 1) / _length(where, vessel.group))),
         size=float(np.log(vessel.group.size)),
         purest=float(np.log(max(_supported(np.where(vessel.usable, own, 0.0), where) / area, LEAST))),
+        attempt=vessel.attempt,
         t1=ratio,
         in_blood=in_blood,
     )
@@ -102,14 +109,14 @@ def _half_times(curves: np.ndarray, times: np.ndarray) -> np.ndarray:
 def _width(area: np.ndarray, where: np.ndarray, chosen: np.ndarray) -> float:
     """A vessel goes on beyond the faces of the image: most images have few slices."""
     image = np.zeros(where.shape)
-    image[where] = np.maximum(area, 0.0)
+    image[where] = area
     around = 3**image.ndim * ndimage.uniform_filter(image, 3, mode="nearest")[where][chosen]
     return float(np.log(np.median(around / (3 * area[chosen]))))
 
 
 def _flatness(area: np.ndarray, where: np.ndarray, group: np.ndarray) -> float:
     image = np.zeros(where.shape)
-    image[where] = np.maximum(area, 0.0)
+    image[where] = area
     highest = group[np.argsort(area[group])[-HIGHEST:]]
     twelfth = ndimage.rank_filter(image, -AROUND, size=3, mode="nearest")[where][highest]
     return float(np.log(max(np.median(twelfth / area[highest]), LEAST_FLAT)))

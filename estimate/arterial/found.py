@@ -34,6 +34,7 @@ def find_aif(
     The result's `spread` is what then was left in them; it has a warning where the area as measured is likely off by a
     fifth. `InputError` where nothing looks like an artery.
     """
+    check_haematocrit(haematocrit)
     image = np.asarray(concentration)
     where = np.max(image, axis=-1) > LOWEST_PEAK  # False where a frame is NaN
     where = where if mask is None else where & np.asarray(mask, bool)

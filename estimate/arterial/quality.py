@@ -6,10 +6,10 @@ logarithm of true area over measured area is taken as normal with
     mean  m = k t1 + g (c0 + sum_i c_i z_i),   g = 1 / (1 + exp(-b0 - sum_i b_i z_i)),
     standard deviation  s = exp(d0 + sum_i d_i z_i + d_t |t1|)
 
-of the evidence z on the vessel's shape (width, flat, count, size, purest): g weighs the correction, so that a vessel
-that is surely wide has none. t1 and |t1| count where T1 was measured. All evidence is taken within the range that the
-scenes had; where T1 is farther from blood's, what that would do to m adds to s. The curve is multiplied by e^m, so
-that it is right in the middle; s is its stated error.
+of the evidence z on the vessel's shape (width, flat, count, size, purest, attempt): g weighs the correction, so that a
+vessel that is surely wide has none. t1 and |t1| count where T1 was measured. All evidence is taken within the range
+that the scenes had; where T1 is farther from blood's, what that would do to m adds to s. The curve is multiplied by
+e^m, so that it is right in the middle; s is its stated error.
 """
 
 import json
@@ -30,7 +30,7 @@ OFF = 0.2
 
 FILE = Path(__file__).with_name("quality.json")
 
-SHAPE = ("width", "flat", "count", "size", "purest")
+SHAPE = ("width", "flat", "count", "size", "purest", "attempt")
 
 T1_KINDS = ("measured", "unknown", "blood")
 """What the curves' T1 before contrast was: measured and seen, not known here, set to that of blood."""
@@ -137,7 +137,8 @@ def _warnings(evidence: Evidence, quality: Quality, shift: float, spread: float)
             f"T1 before contrast of the voxels of the arterial input is {math.exp(evidence.t1 or 0.0):.2f} times that "
             f"of blood, so the input was {changed}; {still}. Set their T1 to that of blood (--aif-t1 blood).",
         )
+    unusual = "No vessel passes the usual limits of an artery's peak and washout. " if evidence.attempt else ""
     return (
-        f"The vessel of the arterial input looks thin beside its voxels, which it shares with tissue, so the input was "
-        f"{changed}; {still}. Give a region in a wider vessel (--aif roi.nii.gz) or a curve if there is one.",
+        f"{unusual}The vessel of the arterial input looks thin beside its voxels, which it shares with tissue, so the "
+        f"input was {changed}; {still}. Give a region in a wider vessel (--aif roi.nii.gz) or a curve if there is one.",
     )

@@ -25,7 +25,7 @@ COVERED = 1.6449
 LEVELS = (-4.0, 1.0)
 """Of the logarithm of a spread, while it is looked for."""
 
-WARNED, WARNED_IN = 0.93, ("tree", "wide")
+WARNED, WARNED_IN = 0.91, ("tree", "wide")
 """Share of areas off by more than `OFF` that the limit is to warn of, a little above what is asked for, and the scenes
 that it is set in: as they come with and without a wide artery."""
 
