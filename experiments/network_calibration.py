@@ -35,7 +35,7 @@ Progress = Callable[[str, int, int], None]
 WEIGHTS = {"contrast": SHIPPED, "water": SHIPPED_ASL}
 """By tracer."""
 
-SIZES = {"small": 12, "paper": 150}
+SIZES = {"small": 24, "paper": 150}
 """Phantoms of each tracer."""
 
 SEED = 1000

@@ -40,7 +40,7 @@ def experiment(
         qtmnet-vs-2cxm: when estimation without an arterial input wins (five minutes; with --config paper two hours
         or so, and a killed run goes on where it stopped).
         joint-dce-asl: what spin labelling's absolute scale does for QTMnet, on one blood flow (a minute).
-        network-calibration: ranks of the truth in what both networks state, at several levels (two minutes).
+        network-calibration: ranks of the truth in what both networks state, at several levels (three minutes).
     out
         Folder for the results.
     config
