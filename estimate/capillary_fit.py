@@ -94,7 +94,7 @@ def _fit_block(
 
     solution = jax.tree.map(of_best, ends)
     spread = by_chunks(linearise, solution, curves, errors)
-    return block_result(model, solution, solution.rss, spread, lower, upper, finite, found)
+    return block_result(model, solution, solution.rss, energy, spread, lower, upper, finite, found)
 
 
 def _dictionary_start(

@@ -26,16 +26,21 @@ from simulate.base.status import Status
 
 class BlockFit(NamedTuple):
     """Per voxel: parameters (p, v), standard errors (p+1, v; the last is that of Ktrans), residual sum of
-    squares (v,), correlation of neighbouring frames' noise (v,), status bits (v,)."""
+    squares (v,) and the part of it that may be rounding (v,), correlation of neighbouring frames' noise (v,), status
+    bits (v,)."""
 
     values: Array
     stderr: Array
     rss: Array
+    rounding: Array
     correlation: Array
     status: Array
 
 
 _CHUNK = 512
+
+_TABLE = 1e-7
+"""Relative error of curves read from the table in float64; in float32 rounding is larger."""
 
 _build_table = jax.jit(exponential_table, static_argnames=("delay_bounds", "rank", "rate_nodes"))
 
@@ -81,9 +86,9 @@ def fit_block(
         partial(compressed_normal_equations, model, table),
         y, u, lower, upper, outside=outside, energy=energy, tolerance=tolerance,
     )  # fmt: skip
-    rss, signal = solution.rss + outside, found & (energy > 0)
+    rss, signal = solution.rss + outside, found
     spread = by_chunks(partial(linearised, model, table), solution, curves, errors)
-    return block_result(model, solution, rss, spread, lower, upper, finite, signal)
+    return block_result(model, solution, rss, energy, spread, lower, upper, finite, signal)
 
 
 def by_chunks(
@@ -109,15 +114,15 @@ def by_chunks(
 
 
 def block_result(
-    model: FitModel, solution: Solution, rss: Array, spread: Uncertainty, lower: Array, upper: Array,
+    model: FitModel, solution: Solution, rss: Array, energy: Array, spread: Uncertainty, lower: Array, upper: Array,
     finite: Array, signal: Array,
 ) -> BlockFit:  # fmt: skip
-    """Parameters, standard errors and status from a solution, `rss` that of the whole curve."""
+    """Parameters, standard errors and status from a solution, `rss` that of the whole curve, `energy` its square."""
     values = to_physical(model.parameters, tuple(solution.u))
     at_bound = jnp.any(near_bound(solution.u, lower, upper), axis=0)
     status = (
         jnp.where(finite, 0, int(Status.NOT_FINITE))
-        | jnp.where(finite & ~signal, int(Status.NO_SIGNAL), 0)
+        | jnp.where(finite & ~(signal & (energy > 0)), int(Status.NO_SIGNAL), 0)
         | jnp.where(solution.converged, 0, int(Status.NOT_CONVERGED))
         | jnp.where(at_bound, int(Status.AT_BOUND), 0)
     )
@@ -125,6 +130,7 @@ def block_result(
         values=jnp.stack([values[name] for name in model.parameters]),
         stderr=physical_errors(model, solution.u, spread.factor),
         rss=rss,
+        rounding=energy * max(100 * float(jnp.finfo(rss.dtype).eps), _TABLE) ** 2,
         correlation=spread.correlation,
         status=status.astype(jnp.int32),
     )

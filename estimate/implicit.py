@@ -59,7 +59,8 @@ def _rule(model: FitModel, limits: tuple, primals: tuple, tangents: tuple) -> tu
     rss = _change_of_residual(model, curves, given, fit.values, d_curves, d_aif)
     unknown = jnp.nan * jnp.sum(moved, axis=0)
     return fit, fit._replace(
-        values=moved, rss=rss, stderr=jnp.broadcast_to(unknown, fit.stderr.shape), correlation=unknown,
+        values=moved, rss=rss, rounding=jnp.zeros_like(rss), correlation=unknown,
+        stderr=jnp.broadcast_to(unknown, fit.stderr.shape),
         status=np.zeros(fit.status.shape, jax.dtypes.float0),
     )  # fmt: skip
 

@@ -228,7 +228,8 @@ def _assemble(model: FitModel, fit: BlockFit, times: Any, identifiable: Any) -> 
     count = len(model.parameters) + 1  # the noise level is estimated as well
     frames = times.size
     correction = 2 * count + 2 * count * (count + 1) / (frames - count - 1)
-    least = jnp.finfo(fit.rss.dtype).tiny * 1e6
+    # without noise a residual is rounding, of which a model with more parameters need not be proud
+    least = jnp.maximum(fit.rounding, jnp.finfo(fit.rss.dtype).tiny * 1e6)
     aicc = frames * jnp.log(jnp.maximum(fit.rss, least) / frames) + correction
     return KineticFit(
         tissue=Tissue(**{n: image(found.get(n, jnp.full_like(fit.rss, _LIMITS[n]))) for n in _LIMITS}),

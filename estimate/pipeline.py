@@ -19,6 +19,7 @@ from estimate.arterial import (
     frames_before_contrast,
     population_aif,
 )
+from estimate.arterial.averages import without_averages
 from estimate.baseline import estimate_onset
 from estimate.error_budget import error_budget, warnings_of
 from estimate.input_scale import CBFMap
@@ -148,13 +149,14 @@ def _arterial_input(
         inside = voxels if aif_t1 == "measured" else _in_blood(voxels, _blood_t1(voxels, aif_t1, haematocrit))
         curves = np.concatenate([block[1] for block in inside.blocks(region)])
         found = aif_from_roi(curves, times, np.ones(len(curves), bool), haematocrit=haematocrit)
-        return replace(found, mask=region)
+        return replace(without_averages(found, voxels.protocol.frame_duration), mask=region)
     everywhere = np.ones(voxels.mask.shape, bool)
     if aif == "auto":
         where, curves, t10 = _artery_candidates(voxels, everywhere)
         t1 = _candidate_t1(voxels, where, t10, aif_t1, haematocrit)
         baseline = frames_before_contrast(np.asarray(voxels.series.data))
-        return find_aif_among(curves, where, times, baseline=baseline, haematocrit=haematocrit, t1=t1)
+        found = find_aif_among(curves, where, times, baseline=baseline, haematocrit=haematocrit, t1=t1)
+        return without_averages(found, voxels.protocol.frame_duration)
     onset = estimate_onset(np.asarray(voxels.series.data), times)
     name = "parker" if aif == "parker" else "georgiou"
     return population_aif(name, times, haematocrit=haematocrit, onset=onset)

@@ -53,4 +53,4 @@ def lbfgsb_fit(
     R = scaled_cholesky(solution.matrix)
     linear = Linear(fitted.T, R, solve_lower(R, jnp.moveaxis(J, (0, 1, 2), (2, 1, 0))))
     spread = uncertainty(linear, (curves - fitted).T, errors)
-    return block_result(model, solution, rss, spread, lower, upper, finite, signal)
+    return block_result(model, solution, rss, jnp.sum(curves**2, axis=1), spread, lower, upper, finite, signal)
