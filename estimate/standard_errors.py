@@ -66,9 +66,11 @@ def uncertainty(linear: Linear, residual: Array, errors: CurveErrors | None) -> 
     Y, square = W, jnp.ones(())
     if errors is not None:
         a, b, q = (each.T for each in errors[:3])
-        noise, taken = residual / jnp.where(a == 0, 1.0, a), p + 1.0  # the baseline's mean is fitted, too
         common = jnp.sum(W * b, axis=1)
         Y, square = W * a + common[:, None] * errors.before[:, None], jnp.mean(a**2, axis=0)
+        left = b - jnp.sum(common[:, None] * W, axis=0)  # what the fit leaves of an error of S0 is not noise
+        share = jnp.sum(left * residual, axis=0) / jnp.maximum(jnp.sum(left**2, axis=0), _tiny(left))
+        noise, taken = (residual - share * left) / jnp.where(a == 0, 1.0, a), p + 1.0
     lag = jnp.clip(jnp.sum(W[:, 1:] * W[:, :-1], axis=(0, 1)) / p, -1.0, 1.0)
     energy = jnp.sum(noise**2, axis=0)
     raw = jnp.sum(noise[1:] * noise[:-1], axis=0) / jnp.maximum(energy, _tiny(energy)) * frames / (frames - 1)
