@@ -25,9 +25,9 @@ COVERED = 1.6449
 LEVELS = (-4.0, 1.0)
 """Of the logarithm of a spread, while it is looked for."""
 
-WARNED, WARNED_IN = 0.91, ("tree", "wide")
-"""Share of areas off by more than `OFF` that the limit is to warn of, a little above what is asked for, and the scenes
-that it is set in: as they come with and without a wide artery."""
+RIGHT, IN_VAIN, LIMIT_IN = 0.1, 0.1, ("tree", "wide")
+"""The limit is where this share of areas that are right within `RIGHT` has a warning in vain, and the scenes that it is
+set in: blocks as they come, with and without a wide artery."""
 
 RANGE = (2.0, 98.0)
 """Percentiles of the evidence between which it counts."""
@@ -50,8 +50,8 @@ def learn_kind(looks: list[Look], kind: str) -> Quality:
         mean[out], spread[out] = predict(fit(values[~out], short[~out], names), values[out])
     widening = float(np.quantile(np.abs(short - mean) / spread, 0.9) / COVERED)
     chance = chance_off(mean, widening * spread)
-    asked = is_off(short) & np.isin([look.about["kind"] for look in looks], WARNED_IN)
-    limit = float(np.quantile(chance[asked], 1 - WARNED))
+    right = is_right(short) & np.isin([look.about["kind"] for look in looks], LIMIT_IN)
+    limit = float(np.quantile(chance[right], 1 - IN_VAIN))
     whole = fit(values, short, names)
     constant, *rest = whole.log_spread
     return replace(whole, log_spread=(constant + float(np.log(widening)), *rest), warn_above=limit)
@@ -60,6 +60,10 @@ def learn_kind(looks: list[Look], kind: str) -> Quality:
 def is_off(short: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
     """Whether a measured area is off by more than `OFF`, of ln(true/measured)."""
     return np.abs(np.expm1(-short)) > OFF
+
+
+def is_right(short: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+    return np.abs(np.expm1(-short)) < RIGHT
 
 
 def fit(values: Float[np.ndarray, "n k"], short: Float[np.ndarray, " n"], names: tuple[str, ...]) -> Quality:

@@ -6,11 +6,8 @@ from typing import Any
 import numpy as np
 
 from estimate.arterial.quality import OFF, Quality, chance_off, predict, values_of
-from experiments.arterial_input.learning import COVERED, is_off
+from experiments.arterial_input.learning import COVERED, RIGHT, is_off, is_right
 from experiments.arterial_input.looks import Look
-
-RIGHT = 0.1
-"""Relative error of an area within which a warning is a false one."""
 
 GROUPS = {
     "with and without a wide artery": ("tree", "wide"),
@@ -48,7 +45,7 @@ def _score(looks: Sequence[Look], quality: Quality) -> dict[str, Any]:
     warned = chance_off(mean, spread) > quality.warn_above
     left = short - mean
     loosened = np.array([look.loosened for look in found])
-    right = np.abs(np.expm1(-short)) < RIGHT
+    right = is_right(short)
     off, delivered_off = is_off(short), is_off(left)
     return {
         "scenes": len(looks),

@@ -7,7 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from estimate.arterial import aif_from_roi, find_aif, population_aif, read_aif_csv, write_aif_csv
+from estimate.arterial import ArterialInput, aif_from_roi, find_aif, population_aif, read_aif_csv, write_aif_csv
+from estimate.arterial.evidence import Evidence
+from estimate.arterial.quality import T1_KINDS, chance_off, judge, predict, qualities, values_of
+from estimate.arterial.search import FEWEST, purest
 from estimate.baseline import detect_baseline
 from estimate.relaxometry import block_concentration, vfa_t1
 from simulate.aif import delayed, disperse, parker_aif
@@ -38,7 +41,7 @@ def disk(x, y, radius, fine=8):
     return inside.reshape(GRID, fine, GRID, fine).mean((1, 3))
 
 
-def scene(seed, *, spacing, snr, radius, t10_error=0.12):
+def scene(seed, *, spacing, snr, radius, t10_error=0.12, vein_radius=3.0):
     rng = np.random.default_rng(seed)
     knots = jnp.arange(0, 260, 0.5)
     plasma = disperse(parker_aif(knots, haematocrit=HCT, onset=30.0), knots, time_constant=1.0)
@@ -53,7 +56,7 @@ def scene(seed, *, spacing, snr, radius, t10_error=0.12):
     tissue = np.asarray(frame_average(tissue, knots, protocol)).reshape(GRID, GRID, 1, -1)
     blood = [(1 - HCT) * np.asarray(frame_average(c, knots, protocol)) for c in (plasma, vein)]
     artery = np.stack([disk(8.3 + 0.3 * z, 9.6, radius) for z in range(3)], axis=2)
-    veins = np.stack([disk(20.0, 18 + 0.2 * z, 3.0) for z in range(3)], axis=2)
+    veins = np.stack([disk(20.0, 18 + 0.2 * z, vein_radius) for z in range(3)], axis=2)
     vessels = artery + veins
     truth = tissue * (1 - vessels)[..., None] + artery[..., None] * blood[0] + veins[..., None] * blood[1]
     t10 = 1.2 * (1 - vessels) + 1.65 * vessels
@@ -114,10 +117,114 @@ def test_the_mask_restricts_the_search_and_voxels_the_number():
 
 def test_without_an_artery_the_sentence_says_what_to_do():
     image = scene(3, spacing=2.0, snr=20, radius=2.0)
+    with pytest.raises(InputError, match="--aif parker"):
+        find_aif(image.concentration, image.times, haematocrit=HCT, mask=np.zeros(image.artery.shape, bool))
+
+
+def test_tissue_alone_is_refused_or_warned_of():
+    """Looser limits may take tissue for a vessel, but not as if it were one."""
+    image = scene(3, spacing=2.0, snr=20, radius=2.0)
     tissue = (image.artery == 0) & (image.vein == 0)
-    for where in (tissue, np.zeros_like(tissue)):
-        with pytest.raises(InputError, match="--aif parker"):
-            find_aif(image.concentration, image.times, haematocrit=HCT, mask=where)
+    found = find_aif(image.concentration, image.times, haematocrit=HCT, mask=tissue)
+    assert found.details["limits of the search"] == "loosened"
+    assert "No vessel passes the usual limits" in found.warnings[0]
+    assert found.spread > 0.4
+
+
+@pytest.fixture(scope="module")
+def thin():
+    """Arteries 1.2 voxels across: every voxel is shared with tissue. (scene, what was found) of six seeds."""
+    images = [scene(seed, spacing=2.0, snr=20, radius=0.6, vein_radius=0.0) for seed in range(6)]
+    return [(image, find_aif(image.concentration, image.times, haematocrit=HCT)) for image in images]
+
+
+def errors(pairs):
+    """ln(area/true) as measured and as delivered."""
+    delivered = np.array([np.log(area(f.curve, s.times) / area(s.plasma, s.times)) for s, f in pairs])
+    return delivered - np.log([found.details["factor on what was measured"] for _, found in pairs]), delivered
+
+
+def test_partial_volume_lowers_the_area_and_the_correction_brings_it_nearer(thin):
+    measured, delivered = errors(thin)
+    assert np.all(measured < -0.1)
+    assert np.mean(np.abs(delivered)) < np.mean(np.abs(measured))
+    assert np.abs(np.mean(delivered)) < 0.5 * np.abs(np.mean(measured))
+    spread = np.array([found.spread for _, found in thin])
+    assert np.mean(np.abs(delivered) < 1.645 * spread) > 0.6
+    assert np.all(spread > 0.1)
+
+
+def test_a_thin_vessel_is_warned_of_and_a_wide_one_is_left_alone(thin):
+    low = errors(thin)[0] < np.log(0.8)
+    assert low.sum() >= 3
+    assert all(found.warnings for (_, found), is_low in zip(thin, low, strict=True) if is_low)
+    assert all("looks thin" in found.warnings[0] for _, found in thin if found.warnings)
+    image = scene(1, spacing=2.0, snr=20, radius=2.5)
+    wide = find_aif(image.concentration, image.times, haematocrit=HCT)
+    assert wide.warnings == ()
+    assert wide.details["factor on what was measured"] == pytest.approx(1.0, abs=0.05)
+    assert wide.spread < 0.25
+
+
+def test_the_order_of_the_voxels_is_of_no_consequence():
+    image = scene(2, spacing=2.0, snr=20, radius=2.0)
+    here = find_aif(image.concentration, image.times, haematocrit=HCT)
+    turned = find_aif(image.concentration[::-1, ::-1, ::-1].swapaxes(0, 1), image.times, haematocrit=HCT)
+    np.testing.assert_array_equal(turned.mask, here.mask[::-1, ::-1, ::-1].swapaxes(0, 1))
+    np.testing.assert_allclose(turned.curve, here.curve, rtol=1e-9, atol=1e-12)
+    assert turned.spread == pytest.approx(here.spread, rel=1e-9)
+
+
+def test_a_lone_spike_changes_nothing():
+    """One voxel with a tenfold bolus, away from every vessel, is noise and no purer blood."""
+    image = scene(2, spacing=2.0, snr=20, radius=0.8)
+    spiked = image.concentration.copy()
+    spiked[2, 25, 1] = 10 * (1 - HCT) * image.plasma
+    here, there = (find_aif(c, image.times, haematocrit=HCT) for c in (image.concentration, spiked))
+    np.testing.assert_array_equal(there.mask, here.mask)
+    np.testing.assert_allclose(there.curve, here.curve, rtol=1e-9, atol=1e-12)
+
+
+def test_a_group_without_a_pure_voxel_still_gives_a_curve():
+    """Areas of one to four, none within a fifth of their upper third: the nearest are taken."""
+    shape = np.asarray(parker_aif(jnp.arange(0, 200, 2.0), haematocrit=HCT, onset=20.0))
+    chosen = purest(np.array([1.0, 1.0, 4.0, 4.0])[:, None] * shape, 50)
+    assert chosen.size == FEWEST
+    lone = purest(np.array([1.0, 2.0, 4.0])[:, None] * shape, 2)
+    assert lone.size == 2
+
+
+EVIDENCE = Evidence(width=1.9, flat=-0.3, count=2.0, size=5.0, purest=0.1, attempt=0, t1=0.0, in_blood=False)
+
+
+def test_a_wrong_t1_moves_the_curve_against_its_error_and_far_ones_are_not_believed():
+    """T1 too long makes concentration too low: the curve is raised; beyond what scenes had, the spread grows."""
+    right, long, short = (judge(EVIDENCE._replace(t1=t1)) for t1 in (0.0, 0.15, -0.15))
+    assert short.factor < right.factor < long.factor
+    assert right.factor == pytest.approx(1.0, abs=0.05)
+    assert right.warnings == ()
+    given_as_number = judge(EVIDENCE._replace(t1=np.log(1.0 / 1.67)))
+    assert "0.60 times that of blood" in given_as_number.warnings[0]
+    assert "--aif-t1 blood" in given_as_number.warnings[0]
+    assert given_as_number.spread > short.spread > right.spread
+    farther = judge(EVIDENCE._replace(t1=np.log(0.3)))
+    assert farther.factor == pytest.approx(given_as_number.factor)
+    assert farther.spread > given_as_number.spread
+
+
+@pytest.mark.parametrize("kind", T1_KINDS)
+def test_the_chance_of_an_error_is_that_of_the_stated_normal(kind):
+    """Against draws; and narrower evidence of a wider vessel means less correction."""
+    quality = qualities()[kind]
+    t1 = 0.05 if kind == "measured" else None
+    wide = EVIDENCE._replace(t1=t1, in_blood=kind == "blood")
+    slim = wide._replace(width=0.5, flat=-2.0, count=0.3, size=2.5)
+    mean, spread = predict(quality, np.array([values_of(e, quality.names) for e in (wide, slim)]))
+    drawn = np.random.default_rng(0).normal(mean, spread, (200_000, 2))
+    off = np.abs(np.exp(-drawn) - 1) > 0.2
+    np.testing.assert_allclose(chance_off(mean, spread), off.mean(axis=0), atol=0.004)
+    assert mean[1] > mean[0] + 0.2
+    assert spread[1] > spread[0]
 
 
 def test_frames_too_far_apart_to_see_a_first_pass():
@@ -263,6 +370,28 @@ def test_a_faulty_table_is_named_with_its_line_and_cure(tmp_path, text, sentence
     kind = None if "kind" in text else "plasma"
     with pytest.raises(InputError, match=sentence):
         read(write(tmp_path / "a.csv", text), kind=kind)
+
+
+@pytest.mark.parametrize("kind", ["blood", "plasma"])
+def test_the_stated_error_travels_with_the_table(tmp_path, kind):
+    known = ArterialInput(jnp.asarray(TIMES), jnp.ones(10), "a vessel", spread=0.0825)
+    write_aif_csv(tmp_path / "a.csv", known)
+    text = (tmp_path / "a.csv").read_text().replace("# kind: plasma", f"# kind: {kind}")
+    write(tmp_path / "a.csv", text)
+    assert read(tmp_path / "a.csv", haematocrit=0.5).spread == 0.0825
+    write_aif_csv(tmp_path / "b.csv", replace(known, spread=np.nan))
+    assert "logarithm" not in (tmp_path / "b.csv").read_text()
+    assert np.isnan(read(tmp_path / "b.csv").spread)
+
+
+@pytest.mark.parametrize("spread", ["nan", "inf", "-0.1", "small"])
+def test_an_error_that_is_no_number_is_refused(tmp_path, spread):
+    rows = "# kind: plasma\n# sd of the logarithm of its area: " + spread + "\n0,1\n60,2\n"
+    with pytest.raises(InputError, match=r"sd of the logarithm of its area.*leave the line out"):
+        read(write(tmp_path / "a.csv", rows))
+    if spread in ("inf", "-0.1"):
+        with pytest.raises(InputError, match="leave it out where it is not known"):
+            ArterialInput(jnp.asarray(TIMES), jnp.ones(10), "mine", spread=float(spread))
 
 
 def test_a_missing_table(tmp_path):

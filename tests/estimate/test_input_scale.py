@@ -1,5 +1,7 @@
 """Where absolute values come from: each source's area, against the input that made it."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -34,6 +36,13 @@ def test_a_vessels_area_does_not_depend_on_its_frames(spacing):
     scale = vessel_scale(curve(spacing))
     assert scale.area == pytest.approx(POPULATION_AREA, rel=0.02)
     assert "a vessel" in scale.source
+    assert "not known" in scale.source
+
+
+def test_a_vessels_scale_is_as_sure_as_its_curve():
+    scale = vessel_scale(replace(curve(2.0), spread=0.14))
+    assert scale.spread == 0.14
+    assert scale.source == "vessels: a vessel"
 
 
 def test_a_curve_that_ends_early_is_refused_or_drawn_on():
