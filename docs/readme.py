@@ -205,12 +205,12 @@ BLOCKS = {
     "marked": Block(
         {
             "qtmnet-vs-2cxm": "tracerflow experiment qtmnet-vs-2cxm --config paper",
-            "network-calibration": "tracerflow experiment network-calibration --config paper",
+            "network-calibration": "tracerflow experiment network-calibration",
         },
         marked,
     ),
     "sweeps": Block({"qtmnet-vs-2cxm": "tracerflow experiment qtmnet-vs-2cxm --config paper"}, sweeps),
-    "ranks": Block({"network-calibration": "tracerflow experiment network-calibration --config paper"}, ranks),
+    "ranks": Block({"network-calibration": "tracerflow experiment network-calibration"}, ranks),
     "joint": Block({"joint-dce-asl": "tracerflow experiment joint-dce-asl --config paper"}, joint),
     "kinetic-fit": Block(
         {

@@ -1,6 +1,7 @@
 """A trained network on whole phantoms whose truth is known: how far it is off, in its own units."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -39,29 +40,29 @@ def judged(net: QTMnet, bank: Bank, *, seed: int, branch: bool) -> Iterator[Judg
 
     branch : whether the network sees the neighbourhood.
     """
-    tracer = net.shape.sees
     graph, weights = nnx.split(net)
-
-    @jax.jit
-    def look(weights: Any, arrays: tuple, key: Any, phantoms: Any) -> Any:
-        net, held = nnx.merge(graph, weights), Bank._make([*arrays, bank.side])
-        batch = blocks(key, held, tracer.examination, phantoms)
-        if branch:
-            outputs = patch_outputs(net, batch, bank.side)
-        else:
-            outputs = net(batch.features.voxel, scan_channels(net, batch), batch.inside)
-        said = tracer.predicted(outputs)
-        return Judged(
-            said.value, said.spread, batch.target - said.value, batch.weight > 0, batch.features.level, batch.region
-        )
-
     count, arrays = len(bank.peak), tuple(bank[:-1])
     for number, begin in enumerate(range(0, count, _AT_ONCE)):
         phantoms = jnp.minimum(jnp.arange(begin, begin + _AT_ONCE), count - 1)  # the last again where few are left
         key = jax.random.fold_in(jax.random.key(seed), number)
-        found = jax.tree.map(np.asarray, look(weights, arrays, key, phantoms))
+        found = jax.tree.map(np.asarray, _look(graph, bank.side, branch, weights, arrays, key, phantoms))
         for k in range(min(_AT_ONCE, count - begin)):
             yield Judged(*(a[k] for a in found))
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _look(graph: Any, side: int, branch: bool, weights: Any, arrays: tuple, key: Any, phantoms: Any) -> Judged:
+    net: QTMnet = nnx.merge(graph, weights)
+    tracer = net.shape.sees
+    batch = blocks(key, Bank._make([*arrays, side]), tracer.examination, phantoms)
+    if branch:
+        outputs = patch_outputs(net, batch, side)
+    else:
+        outputs = net(batch.features.voxel, scan_channels(net, batch), batch.inside)
+    said = tracer.predicted(outputs)
+    return Judged(
+        said.value, said.spread, batch.target - said.value, batch.weight > 0, batch.features.level, batch.region
+    )
 
 
 def common_errors(scans: Iterator[Judged]) -> np.ndarray:

@@ -7,11 +7,13 @@ or label that takes as much longer (`Tracer.strange`). The cloud of scans is lea
 limit from the others.
 """
 
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 from jax import Array
 from jaxtyping import Key
 
@@ -76,10 +78,15 @@ def familiar_scans(net: QTMnet, bank: Bank, *, seed: int) -> tuple[Cloud, dict[s
 def contexts(net: QTMnet, bank: Bank, examination: Examination, key: Key[Array, ""]) -> np.ndarray:
     """(s, c) the first contexts of `_SCANS` whole scans of each phantom, more or less."""
 
-    @jax.jit
-    def look(key: Any, arrays: tuple) -> Any:
-        batch = whole_scans(key, Bank._make([*arrays, bank.side]), examination, scans=_BATCH, voxels=_VOXELS)
-        return net.first_context(batch.features.voxel, scan_channels(net, batch), batch.inside)
-
+    graph, weights = nnx.split(net)
     keys = jax.random.split(key, -(-_SCANS * len(bank.peak) // _BATCH))
-    return np.concatenate([np.asarray(look(k, tuple(bank[:-1]))) for k in keys])
+    return np.concatenate(
+        [np.asarray(_look(graph, examination, bank.side, weights, k, tuple(bank[:-1]))) for k in keys]
+    )
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _look(graph: Any, examination: Examination, side: int, weights: Any, key: Any, arrays: tuple) -> Any:
+    net: QTMnet = nnx.merge(graph, weights)
+    batch = whole_scans(key, Bank._make([*arrays, side]), examination, scans=_BATCH, voxels=_VOXELS)
+    return net.first_context(batch.features.voxel, scan_channels(net, batch), batch.inside)
