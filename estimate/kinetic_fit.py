@@ -182,7 +182,7 @@ def _raw_fit(
     """Fit (v, t) curves with the chosen solver, block by block."""
     lower, upper = box(model, limits, given.times.dtype)
     frames = given.times.size
-    each = before = None
+    each, before = None, jnp.zeros(frames)
     if errors is not None:
         each = tuple(a.reshape(-1, frames) for a in (errors.noise, errors.baseline, errors.t10))
         before = (jnp.arange(frames) < errors.frames) / max(errors.frames, 1)

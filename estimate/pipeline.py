@@ -144,16 +144,15 @@ def _arterial_input(
 ) -> ArterialInput:
     """Measure the input in the image, or place the population's where contrast first appears."""
     report("arterial input", 0, 1)
+    seen = voxels if aif_t1 == "measured" else _in_blood(voxels, _blood_t1(voxels, aif_t1, haematocrit))
     if isinstance(aif, np.ndarray):
         region = whole_mask(aif, voxels.mask.shape, "arterial region")
-        inside = voxels if aif_t1 == "measured" else _in_blood(voxels, _blood_t1(voxels, aif_t1, haematocrit))
-        curves = np.concatenate([block[1] for block in inside.blocks(region)])
+        curves = np.concatenate([block[1] for block in seen.blocks(region)])
         found = aif_from_roi(curves, times, np.ones(len(curves), bool), haematocrit=haematocrit)
         return replace(without_averages(found, voxels.protocol.frame_duration), mask=region)
-    everywhere = np.ones(voxels.mask.shape, bool)
     if aif == "auto":
-        where, curves, t10 = _artery_candidates(voxels, everywhere)
-        t1 = _candidate_t1(voxels, where, t10, aif_t1, haematocrit)
+        where, curves, t10 = _artery_candidates(seen, np.ones(voxels.mask.shape, bool))
+        t1 = _candidate_t1(voxels, t10, haematocrit) if aif_t1 == "measured" else "blood"
         baseline = frames_before_contrast(np.asarray(voxels.series.data))
         found = find_aif_among(curves, where, times, baseline=baseline, haematocrit=haematocrit, t1=t1)
         return without_averages(found, voxels.protocol.frame_duration)
@@ -162,21 +161,12 @@ def _arterial_input(
     return population_aif(name, times, haematocrit=haematocrit, onset=onset)
 
 
-def _candidate_t1(
-    voxels: Voxels, where: np.ndarray, t10: np.ndarray, aif_t1: float | str, haematocrit: float
-) -> CandidateT1 | None:
-    """T1 of the candidates `where`; None for a series of concentrations, or where that of blood is not known."""
+def _candidate_t1(voxels: Voxels, t10: np.ndarray, haematocrit: float) -> CandidateT1 | None:
+    """T1 of the candidates; None for a series of concentrations, or where that of blood is not known."""
     try:
-        blood = _blood_t1(voxels, aif_t1, haematocrit)
+        return CandidateT1(t10, _blood_t1(voxels, "blood", haematocrit))
     except InputError:
-        if aif_t1 != "measured":
-            raise
         return None
-
-    def in_blood(which: np.ndarray) -> np.ndarray:
-        return _in_blood(voxels, blood).concentration(tuple(axis[which] for axis in np.nonzero(where)))[0]
-
-    return CandidateT1(t10, blood, None if aif_t1 == "measured" else in_blood)
 
 
 def _blood_t1(voxels: Voxels, aif_t1: float | str, haematocrit: float) -> float:

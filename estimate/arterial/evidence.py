@@ -16,8 +16,7 @@ every voxel with tissue, and lowers all of them. T1 before contrast of pure bloo
     t1          ln of the chosen voxels' T1 before contrast over that of blood
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -41,16 +40,14 @@ LEAST = 0.5
 
 
 class CandidateT1(NamedTuple):
-    """What is known of T1 before contrast [s] where an artery is looked for.
-
-    measured : (v,) of every candidate.      blood : that of blood.
-    in_blood : gives the curves (k, t) that candidates (k,) would have if their T1 were blood's; None to take the curves
-    as they were measured.
-    """
+    """T1 before contrast [s] where an artery is looked for: (v,) as measured of every candidate, and that of blood."""
 
     measured: Float[np.ndarray, " v"]
     blood: float
-    in_blood: Callable[[np.ndarray], np.ndarray] | None = None
+
+
+KnownT1 = CandidateT1 | Literal["blood"] | None
+"""As measured; "blood" where the curves were made with that of blood; None where it is not known."""
 
 
 class Evidence(NamedTuple):
@@ -69,7 +66,7 @@ class Evidence(NamedTuple):
     in_blood: bool
 
 
-def weigh(curves: np.ndarray, where: np.ndarray, times: np.ndarray, vessel: Vessel, t1: CandidateT1 | None) -> Evidence:
+def weigh(curves: np.ndarray, where: np.ndarray, times: np.ndarray, vessel: Vessel, t1: KnownT1) -> Evidence:
     """Evidence on the vessel's area. curves : (v, t) of all candidates, in the order of `where`."""
     spacing = float(np.median(np.diff(times)))
     here = _area(curves, times, np.full(len(curves), vessel.half_time), spacing)
@@ -77,8 +74,9 @@ def weigh(curves: np.ndarray, where: np.ndarray, times: np.ndarray, vessel: Vess
     area = float(_area(measured[None], times, np.array([vessel.half_time]), spacing)[0])
     full = np.where(here > FULL * area, here, 0.0)
     own = _area(curves, times, np.maximum(_half_times(curves, times), vessel.half_time), spacing)
-    in_blood = t1 is not None and t1.in_blood is not None
-    ratio = None if t1 is None or in_blood else float(np.log(np.median(t1.measured[vessel.chosen]) / t1.blood))
+    ratio = None
+    if isinstance(t1, CandidateT1):
+        ratio = float(np.log(np.median(t1.measured[vessel.chosen]) / t1.blood))
     high = np.sum(here[vessel.group] > HIGH * area)
     return Evidence(
         width=_width(full, where, vessel.chosen),
@@ -88,7 +86,7 @@ def weigh(curves: np.ndarray, where: np.ndarray, times: np.ndarray, vessel: Vess
         purest=float(np.log(max(_supported(np.where(vessel.usable, own, 0.0), where) / area, LEAST))),
         attempt=vessel.attempt,
         t1=ratio,
-        in_blood=in_blood,
+        in_blood=t1 == "blood",
     )
 
 

@@ -1,15 +1,13 @@
 """The arterial input found in the images: searched for, measured, and set right as far as its voxels tell."""
 
-from collections.abc import Callable
-
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike, Bool, Float, Num
 
-from estimate.arterial.evidence import CandidateT1, weigh
+from estimate.arterial.evidence import KnownT1, weigh
 from estimate.arterial.given import ArterialInput, check_haematocrit
 from estimate.arterial.quality import judge
-from estimate.arterial.search import LOWEST_PEAK, Vessel, find_vessel, no_artery, purest
+from estimate.arterial.search import LOWEST_PEAK, find_vessel, no_artery
 from estimate.baseline import detect_baseline
 from simulate.aif import blood_to_plasma
 from simulate.base.errors import InputError
@@ -51,7 +49,7 @@ def find_aif_among(
     baseline: int,
     haematocrit: float,
     voxels: int = 50,
-    t1: CandidateT1 | None = None,
+    t1: KnownT1 = None,
 ) -> ArterialInput:
     """`find_aif` for a series that is streamed: only the voxels that reach `LOWEST_PEAK` need be in memory.
 
@@ -62,8 +60,6 @@ def find_aif_among(
     check_haematocrit(haematocrit)
     curves, times = np.asarray(curves), np.asarray(times)
     vessel = find_vessel(curves, where, times, voxels=voxels, baseline=baseline)
-    if t1 is not None and t1.in_blood is not None:
-        curves, vessel = with_blood_t1(curves, vessel, t1.in_blood, voxels)
     evidence = weigh(curves, where, times, vessel, t1)
     verdict = judge(evidence)
     blood = np.median(curves[vessel.chosen], axis=0) * verdict.factor
@@ -91,14 +87,3 @@ def frames_before_contrast(image: Num[np.ndarray, "*s t"]) -> int:
         return detect_baseline(image)
     except InputError as error:
         raise no_artery(error.problem) from None
-
-
-def with_blood_t1(
-    curves: np.ndarray, vessel: Vessel, in_blood: Callable[[np.ndarray], np.ndarray], voxels: int
-) -> tuple[np.ndarray, Vessel]:
-    """The vessel's curves as they are with the T1 of blood, and the voxels that are purest then."""
-    curves = curves.copy()
-    converted = in_blood(vessel.group)
-    finite = np.all(np.isfinite(converted), axis=-1)
-    curves[vessel.group[finite]] = converted[finite]
-    return curves, vessel._replace(chosen=vessel.group[purest(curves[vessel.group], voxels)])

@@ -9,7 +9,7 @@ logarithm of true area over measured area is taken as normal with
 of the evidence z on the vessel's shape (width, flat, count, size, purest, attempt): g weighs the correction, so that a
 vessel that is surely wide has none. t1 and |t1| count where T1 was measured. All evidence is taken within the range
 that the scenes had; where T1 is farther from blood's, what that would do to m adds to s. The curve is multiplied by
-e^m, so that it is right in the middle; s is its stated error.
+e^m, so that it is right in the middle, unless m is small (`CORRECTED`); s is its stated error.
 """
 
 import json
@@ -29,6 +29,13 @@ OFF = 0.2
 """Relative error of an area that a user has to be warned of."""
 
 FILE = Path(__file__).with_name("quality.json")
+
+CORRECTED = (0.07, 0.14)
+"""Corrections below the first are not made, from the second on in full (chosen)."""
+
+POPULATION_SPREAD = 0.3
+"""Standard deviation of the logarithm of an input's area between patients: of a uniform amplitude of 0.5 to 1.5, which
+is what scenes are drawn with (chosen)."""
 
 SHAPE = ("width", "flat", "count", "size", "purest", "attempt")
 
@@ -92,7 +99,7 @@ def values_of(evidence: Evidence, names: tuple[str, ...]) -> list[float]:
 
 
 def predict(quality: Quality, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation (n,) of ln(true/measured area), of evidence (n, names)."""
+    """Correction and standard deviation (n,) of ln(true/measured area), of evidence (n, names)."""
     inside = np.clip(values, quality.low, quality.high)
     shape = inside[:, : len(SHAPE)]
     mean = expit(_linear(quality.gate, shape)) * _linear(quality.depth, shape)
@@ -101,7 +108,15 @@ def predict(quality: Quality, values: np.ndarray) -> tuple[np.ndarray, np.ndarra
         k = quality.names.index("t1")
         mean = mean + quality.slope * inside[:, k]
         spread = np.hypot(spread, quality.slope * (values[:, k] - inside[:, k]))
-    return mean, spread
+    corrected = mean * _worth_while(mean)
+    return corrected, np.hypot(spread, mean - corrected)
+
+
+def _worth_while(mean: np.ndarray) -> np.ndarray:
+    """Share of a correction that is made: what scenes were off by on average is no reason to touch a good curve."""
+    low, high = CORRECTED
+    u = np.clip((np.abs(mean) - low) / (high - low), 0.0, 1.0)
+    return u * u * (3 - 2 * u)
 
 
 def _linear(coefficients: tuple[float, ...], values: np.ndarray) -> np.ndarray:
@@ -130,6 +145,8 @@ def _warnings(evidence: Evidence, quality: Quality, shift: float, spread: float)
         f"nine times in ten its area is then right within a factor of {math.exp(1.645 * spread):.2f}, and so are flow, "
         "permeability and volumes"
     )
+    if spread > POPULATION_SPREAD:
+        still += " (a population's input, --aif parker, varies less between patients)"
     of_t1 = quality.slope * (evidence.t1 or 0.0)
     changed = f"{'raised' if shift > 0 else 'lowered'} by {100 * abs(math.expm1(shift)):.0f} %"
     if abs(of_t1) > abs(shift - of_t1):

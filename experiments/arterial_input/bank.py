@@ -30,7 +30,8 @@ def write_bank(
         write_hdf5(path, {kind: _to_tree(make_scene(patient, kind)) for kind in KINDS})
 
     names = [f"{split}-{i:04d}.h5" for i in range(patients)]
-    return run_pieces(folder / split, names, work, config={"split": split} | constants(), progress=progress)
+    config = {"split": split} | constants()
+    return run_pieces(folder / split, names, work, config=config, code=(scenes.__name__,), progress=progress)
 
 
 def read_bank(paths: list[Path]) -> Iterator[Scene]:

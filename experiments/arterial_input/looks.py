@@ -5,12 +5,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from estimate.arterial.evidence import CandidateT1, Evidence, weigh
-from estimate.arterial.found import with_blood_t1
+from estimate.arterial.evidence import CandidateT1, Evidence, KnownT1, weigh
 from estimate.arterial.quality import T1_KINDS
-from estimate.arterial.search import Vessel, find_vessel
+from estimate.arterial.search import find_vessel
 from estimate.relaxometry import block_concentration
-from experiments.arterial_input.scenes import HAEMATOCRIT, KINDS, Scene, area_from
+from experiments.arterial_input.scenes import HAEMATOCRIT, KINDS, LOWEST, Scene, area_from
 from simulate.base.errors import InputError
 from simulate.relaxation import blood_t1
 
@@ -31,18 +30,19 @@ class Look(NamedTuple):
     loosened: bool = False
 
 
-def candidate_t1(scene: Scene, kind: str) -> CandidateT1 | None:
-    """What the finder is told of T1: as measured, nothing, or to set it to that of blood."""
-    if kind == "unknown":
-        return None
-    expected = blood_t1(float(scene.protocol.field_strength), HAEMATOCRIT)
+def in_blood(scene: Scene) -> Scene:
+    """The scene as it looks to a user who takes the T1 of blood everywhere."""
+    signal = np.pad(scene.signal, ((0, -len(scene.signal) % 256), (0, 0)), mode="edge")  # few distinct shapes
+    curves = np.asarray(block_concentration(signal, scene.protocol, t10=np.float32(_expected_t1(scene)))[0])
+    curves = curves[: len(scene.signal)]
+    high = np.max(curves, axis=-1) > LOWEST  # False where a frame is NaN
+    where = scene.where.copy()
+    where[where] = high
+    return replace(scene, signal=scene.signal[high], concentration=curves[high], t10=scene.t10[high], where=where)
 
-    def in_blood(which: np.ndarray) -> np.ndarray:
-        signal = scene.signal[which]
-        padded = np.pad(signal, ((0, -len(signal) % 256), (0, 0)), mode="edge")  # few distinct shapes
-        return np.asarray(block_concentration(padded, scene.protocol, t10=np.float32(expected))[0])[: len(signal)]
 
-    return CandidateT1(scene.t10, expected, in_blood if kind == "blood" else None)
+def _expected_t1(scene: Scene) -> float:
+    return blood_t1(float(scene.protocol.field_strength), HAEMATOCRIT)
 
 
 def few_slices(scene: Scene) -> Scene:
@@ -64,20 +64,24 @@ def few_slices(scene: Scene) -> Scene:
 
 def looks(scene: Scene) -> list[Look]:
     """Search and measure as `find_aif_among` does, without its corrections, for every kind of T1."""
-    baseline = scene.protocol.baseline
+    can_convert = scene.protocol.baseline > 0 and len(scene.signal) > 0
+    seen = {"blood": in_blood(scene) if can_convert else scene}
+    known: dict[str, KnownT1] = {
+        "measured": CandidateT1(scene.t10, _expected_t1(scene)),
+        "unknown": None,
+        "blood": "blood",
+    }
+    return [_look(seen.get(kind, scene), kind, known[kind]) for kind in T1_KINDS]
+
+
+def _look(scene: Scene, kind: str, t1: KnownT1) -> Look:
+    curves, where, times = scene.concentration, scene.where, scene.times
     try:
-        vessel = find_vessel(scene.concentration, scene.where, scene.times, voxels=VOXELS, baseline=baseline)
+        vessel = find_vessel(curves, where, times, voxels=VOXELS, baseline=scene.protocol.baseline)
     except InputError:
-        return [Look(kind, None, np.nan, np.nan, np.nan, scene.about) for kind in T1_KINDS]
-    return [_look(scene, kind, vessel) for kind in T1_KINDS]
-
-
-def _look(scene: Scene, kind: str, vessel: Vessel) -> Look:
-    curves, t1 = scene.concentration, candidate_t1(scene, kind)
-    if t1 is not None and t1.in_blood is not None:
-        curves, vessel = with_blood_t1(curves, vessel, t1.in_blood, VOXELS)
+        return Look(kind, None, np.nan, np.nan, np.nan, scene.about)
     plasma = np.median(curves[vessel.chosen], axis=0) / (1 - HAEMATOCRIT)
-    evidence = weigh(curves, scene.where, scene.times, vessel, t1)
+    evidence = weigh(curves, where, times, vessel, t1)
     return Look(kind, evidence, *errors(scene, plasma), scene.about, vessel.attempt > 0)
 
 

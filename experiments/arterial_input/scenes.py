@@ -129,8 +129,9 @@ def draw_patient(seed: int) -> Patient:
     plasma = np.interp(knots - onset, knots, np.asarray(inlet.curve), left=0.0)
     side, coarsen = SIDES[rng.integers(len(SIDES))]
     voxel, grade = float(rng.choice(VOXELS)), int(rng.choice([2, 3, 4]))
+    cell = voxel / coarsen
     phantom = tumour_phantom(
-        jax.random.fold_in(key, 2), shape=(side,) * 3, cell=(voxel / coarsen,) * 3, grade=grade,
+        jax.random.fold_in(key, 2), shape=(side, side, side), cell=(cell, cell, cell), grade=grade,
         mixing=float(rng.choice([1.0, 0.25, 0.0])),
     )  # fmt: skip
     made = _simulated(key, phantom, plasma, knots)

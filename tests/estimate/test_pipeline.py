@@ -12,7 +12,7 @@ from estimate.pipeline import estimate_maps
 from estimate.voxels import VFA
 from simulate.base.errors import InputError
 from simulate.base.status import NO_ESTIMATE, Status
-from simulate.base.types import Series
+from simulate.base.types import Maps, Series
 from simulate.base.units import from_clinical
 from tests.phantom import AFFINE, HAEMATOCRIT, SHAPE, TIMES, VFA_ANGLES, VFA_TR
 
@@ -55,11 +55,56 @@ def assert_same_maps(a, b, *, where=...):
 def test_tissue_is_recovered_with_the_input_found_in_the_images(phantom, found):
     """Without noise, with an input that is linear between the frames, only float32 maps limit accuracy."""
     np.testing.assert_array_equal(found.aif.mask, phantom.artery)
-    np.testing.assert_allclose(found.aif.curve, phantom.plasma, rtol=1e-9, atol=1e-9)
-    assert largest_error(found, phantom) < 1e-5
+    factor = found.aif.details["factor on what was measured"]
+    assert factor == pytest.approx(1.0, abs=0.1)  # a wide artery has nearly no correction
+    np.testing.assert_allclose(found.aif.curve, factor * phantom.plasma, rtol=1e-9, atol=1e-9)
+    scaled = Maps({n: factor * found.maps[n] for n in PARAMETERS}, found.maps.affine)  # the scale law
+    assert largest_error(replace(found, maps=scaled), phantom) < 1e-5
     assert not np.any(found.status[phantom.inside])
     np.testing.assert_array_equal(found.maps.affine, AFFINE)
     assert {values.dtype for values in found.maps.values.values()} == {np.dtype(np.float32)}
+
+
+BLOOD_T1 = 1.6
+"""Of the phantom's artery [s]."""
+
+
+def measured(aif):
+    """Before it is set right."""
+    return np.asarray(aif.curve) / aif.details.get("factor on what was measured", 1.0)
+
+
+def test_blood_has_its_own_t1_whatever_the_map_says(phantom):
+    """T10 too long makes concentration too low; the T1 of blood, given, makes the input right again."""
+    series, wrong = phantom.signal(), 1.4 * phantom.t10
+    found = estimate_maps(series, haematocrit=HAEMATOCRIT, t10=wrong).aif
+    assert measured(found).max() < 0.75 * phantom.plasma.max()
+    assert np.asarray(found.curve).max() > 1.1 * measured(found).max()
+    assert any("times that of blood" in sentence for sentence in found.warnings)
+    for aif in ("auto", phantom.artery):
+        mended = estimate_maps(series, aif=aif, aif_t1=BLOOD_T1, haematocrit=HAEMATOCRIT, t10=wrong).aif
+        np.testing.assert_allclose(measured(mended), phantom.plasma, rtol=1e-6, atol=1e-6)
+    assert mended.warnings == ()
+    lu = estimate_maps(series, aif_t1="blood", haematocrit=HAEMATOCRIT, t10=wrong).aif
+    assert measured(lu).max() == pytest.approx(phantom.plasma.max(), rel=0.1)  # 1.67 s by the formula
+
+
+def test_warnings_of_the_input_are_those_of_the_maps(phantom):
+    known = ArterialInput(jnp.asarray(TIMES), jnp.asarray(phantom.plasma), "mine", warnings=("Drawn by hand.",))
+    found = estimate_maps(phantom.signal(), aif=known, haematocrit=HAEMATOCRIT, t10=phantom.t10)
+    assert found.warnings[0] == "Drawn by hand."
+
+
+@pytest.mark.parametrize(("aif_t1", "sentence"), [(25.0, "25 s is no T1 of blood; give seconds"), (-1.0, "is no T1")])
+def test_a_t1_that_blood_cannot_have(phantom, aif_t1, sentence):
+    with pytest.raises(InputError, match=sentence):
+        estimate_maps(phantom.signal(), aif_t1=aif_t1, haematocrit=HAEMATOCRIT, t10=phantom.t10)
+
+
+def test_a_series_of_concentrations_has_no_t1_to_set(phantom):
+    series = Series(phantom.concentration, phantom.protocol, AFFINE, "concentration")
+    with pytest.raises(InputError, match="no use for a series of concentrations; leave it out"):
+        estimate_maps(series, aif_t1="blood", haematocrit=HAEMATOCRIT)
 
 
 def test_a_drawn_artery_and_a_population_input(phantom):

@@ -249,7 +249,7 @@ def test_an_input_that_is_neither_a_name_nor_a_file(refused, name):
 def test_no_artery_in_the_images(folder, tmp_path, capsys):
     """This can only be known once there is T1; nothing is fitted and nothing is written."""
     signal = read_image(folder / "dce.nii.gz").data
-    signal[:3, :3] = signal[-3:, -3:]
+    signal[:] = signal[..., :1] * (1 + 1e-3 * np.random.default_rng(0).standard_normal(signal.shape))
     write_image(folder / "dce.nii.gz", signal, AFFINE)
     out = tmp_path / "out"
     code = run(["estimate", "dce", str(folder / "dce.nii.gz"), "--out", str(out), *T10])
