@@ -133,7 +133,8 @@ def test_weights_survive_their_file(network, scan, tmp_path):
     again = load_trained(tmp_path / "net.safetensors")
     curves, mask = scan
     np.testing.assert_array_equal(ask(again, curves, mask)[0], ask(network, curves, mask)[0])
-    assert again.widening == network.widening
+    assert again.calibration[:2] == network.calibration[:2]
+    assert again.calibration.limits == network.calibration.limits
     assert jax.tree.all(jax.tree.map(np.array_equal, again.familiarity, network.familiarity))
 
 
@@ -148,5 +149,5 @@ def test_a_scan_is_judged_by_its_own_context_streamed_or_whole(network, scan):
     assert found.strangeness == pytest.approx(float(jnp.mean(context**2)) / 2.0, rel=1e-3)
     assert np.array_equal(found.unfamiliar, found.odd | (found.strangeness > 1))
     near = network.familiarity._replace(scans=network.familiarity.scans._replace(limit=np.float32(1e-6)))
-    _, found = ask(replace(network, familiarity=near), curves, mask)
+    _, found = ask(replace(network, calibration=network.calibration._replace(familiarity=near)), curves, mask)
     assert found.unfamiliar.all()
