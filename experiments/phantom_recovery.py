@@ -73,7 +73,10 @@ def run_phantom_recovery(
 def _errors(simulation: Simulation, aif: object, options: dict[str, Any]) -> dict[str, list[float]]:
     """Median |log error| of every parameter by region; where a region is absent, nothing."""
     curves = np.asarray(simulation.concentration)
-    fit = fit_kinetics(curves, simulation.series.protocol.frame_centres, aif, aif_times=KNOTS, **options)
+    protocol = simulation.series.protocol
+    fit = fit_kinetics(
+        curves, protocol.frame_centres, aif, aif_times=KNOTS, frame_duration=protocol.frame_duration, **options
+    )
     region, truth = np.asarray(simulation.perfused.phantom.region), simulation.truth
     found = {}
     for name, which in REGIONS.items():

@@ -40,7 +40,8 @@ QTM_STEPS = 30
 
 
 def _fit(exam: Examination, knots: np.ndarray, curve: np.ndarray, **options: Any) -> Any:
-    return fit_kinetics(exam.curves[exam.scored], exam.centres, curve, aif_times=knots, **options)
+    curves = exam.curves[exam.scored]
+    return fit_kinetics(curves, exam.centres, curve, aif_times=knots, frame_duration=exam.spacing, **options)
 
 
 def kinetic(given: Input, exam: Examination, **options: Any) -> Found:
@@ -75,7 +76,8 @@ def _pooled(exam: Examination, values: np.ndarray) -> np.ndarray:
 def with_local_input(model: FitModel, exam: Examination) -> Found:
     """A fit that knows what truly feeds each voxel, begun at the truth."""
     curves = exam.curves[exam.scored]
-    return derived(local_fit(model, curves, exam.centres, exam.supply, exam.supply_times, exam.tissue))
+    given = (exam.supply, exam.supply_times)
+    return derived(local_fit(model, curves, exam.centres, exam.spacing, *given, exam.tissue))
 
 
 def linear(given: Input, exam: Examination) -> Found:

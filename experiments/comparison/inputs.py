@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from estimate.arterial import ArterialInput, find_aif
+from estimate.arterial.averages import without_averages
 from experiments.comparison.scans import HAEMATOCRIT, Examination
 from simulate.base.errors import InputError
 
@@ -27,6 +28,7 @@ def automatic_input(exam: Examination) -> tuple[np.ndarray, np.ndarray]:
 def picked(exam: Examination) -> ArterialInput | None:
     block = exam.curves.reshape(exam.side, exam.side, exam.side, -1)
     try:
-        return find_aif(np.concatenate([block, exam.artery], axis=2), exam.centres, haematocrit=HAEMATOCRIT)
+        found = find_aif(np.concatenate([block, exam.artery], axis=2), exam.centres, haematocrit=HAEMATOCRIT)
+        return without_averages(found, exam.spacing)
     except InputError:
         return None

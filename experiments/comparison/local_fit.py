@@ -16,16 +16,21 @@ from simulate.base.types import Tissue
 
 
 def local_fit(
-    model: FitModel, curves: Any, times: Any, inputs: Any, knots: Any, start: Tissue
+    model: FitModel, curves: Any, centres: Any, frame: float, inputs: Any, knots: Any, start: Tissue
 ) -> dict[str, np.ndarray]:
-    """Parameters (v,) by name, internal units, of curves (v, t) with an input (v, k) each, from a start (the truth)."""
+    """Parameters (v,) by name, internal units, of curves (v, t) with an input (v, k) each, from a start (the truth).
+
+    centres, frame : of the frames, and how long they are [s].
+    """
     lower, upper = box(model, resolve_bounds(None), np.float32)
     begin = {n: np.maximum(np.asarray(getattr(start, n), float), 1e-6) for n in ("Fp", "PS", "vp", "ve")}
     begin["va"] = np.full_like(begin["Fp"], 1e-3)
     begin["ve"] = np.minimum(begin["ve"], 0.95 * (1 - begin["vp"]))
     named = {n: jnp.asarray(begin[n], jnp.float32) for n in model.parameters}
     u = jnp.clip(jnp.stack(to_coordinates(model.parameters, named)), lower, upper)
-    found = _solve(model, *(jnp.asarray(a, jnp.float32) for a in (curves, times, inputs, knots)), u, lower, upper)
+    durations = np.broadcast_to(frame, np.shape(centres))
+    arrays = (jnp.asarray(a, jnp.float32) for a in (curves, centres, durations, inputs, knots))
+    found = _solve(model, *arrays, u, lower, upper)
     values = to_physical(model.parameters, tuple(found))
     out = {n: np.asarray(values[n], float) for n in model.parameters}
     return out | {"Ktrans": np.asarray(model.transfer_constant(values), float)}
@@ -33,14 +38,15 @@ def local_fit(
 
 @partial(jax.jit, static_argnames="model")
 def _solve(
-    model: FitModel, curves: Array, times: Array, inputs: Array, knots: Array, u: Array, lower: Array, upper: Array
-) -> Array:
+    model: FitModel, curves: Array, times: Array, durations: Array, inputs: Array, knots: Array, u: Array,
+    lower: Array, upper: Array,
+) -> Array:  # fmt: skip
     def normal(data: Array, at: Array) -> tuple[Array, Array, Array]:
         def one(both: Array, x: Array) -> tuple[Array, Array, Array]:
             curve, aif = both[: times.size], both[times.size :]
 
             def modelled(y: Array) -> Array:
-                return predict(model, y, FitInput(times, aif, knots, None))
+                return predict(model, y, FitInput(times, aif, knots, durations))
 
             residual, J = curve - modelled(x), jax.jacfwd(modelled)(x)
             return jnp.sum(residual**2), J.T @ residual, J.T @ J
