@@ -25,6 +25,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from scipy.stats import norm
+from scipy.stats import t as student_t
 
 MOST_CORRELATED = 0.95
 """Largest correlation of neighbouring frames that is told apart from a wrong model."""
@@ -89,6 +91,14 @@ def standard_error(D: Array, factor: Array) -> Array:
     spread = jnp.einsum("imv,ijv->jmv", D, factor)
     error = jnp.sqrt(jnp.sum(spread**2, axis=0))
     return jnp.where(jnp.isnan(error), jnp.inf, error)
+
+
+def for_few(freedom: int | None) -> float:
+    """Factor on a standard error whose noise was told from few degrees of freedom: that of Student's t at 90 %.
+
+    1 where the noise is known (None), or nothing tells it (0).
+    """
+    return float(student_t.ppf(0.95, freedom) / norm.ppf(0.95)) if freedom else 1.0
 
 
 def _share(rho: Array, lag: Array) -> Array:

@@ -19,6 +19,7 @@ from jaxtyping import ArrayLike, Float, Int
 
 from estimate.kinetic_fit import IDENTIFIABLE
 from estimate.levenberg_marquardt import bounded_least_squares, solve_cholesky
+from estimate.standard_errors import for_few
 from simulate.asl.constants import LABEL_EFFICIENCY, PARTITION_COEFFICIENT, T1_BLOOD, T1_TISSUE
 from simulate.asl.difference import asl_difference
 from simulate.base.errors import InputError
@@ -84,6 +85,7 @@ def fit_asl(
     arterial: bool = False,
     repeats: ArrayLike = 1,
     sigma: ArrayLike | None = None,
+    sigma_freedom: int | None = None,
 ) -> ASLFit:
     """Fit CBF and ATT, and with `arterial` aBV and aBAT, to control minus label.
 
@@ -95,6 +97,8 @@ def fit_asl(
     repeats : (g,) how many pairs are behind each difference, its weight.
     sigma : (*s) standard deviation of a difference of ONE pair, from its repeats; from the residuals by default, where
         there are more differences than parameters.
+    sigma_freedom : degrees of freedom of `sigma`; None where it is known exactly. Standard errors from few are widened
+        (`for_few`), so that 90 % intervals cover 90 %.
 
     Raises
     ------
@@ -126,9 +130,10 @@ def fit_asl(
     values = {name: _UNITS[name] * u[k] for k, name in enumerate(names)}
     freedom = count - len(names) - arterial
     if sigma is not None:
-        noise = (np.broadcast_to(np.asarray(sigma, float), shape).ravel() / scale) ** 2
+        noise = (for_few(sigma_freedom) * np.broadcast_to(np.asarray(sigma, float), shape).ravel() / scale) ** 2
     else:
-        noise = rss / freedom if freedom else np.full_like(rss, np.nan)  # nothing is left to tell the noise from
+        # where no freedom is left, nothing tells the noise
+        noise = for_few(freedom) ** 2 * rss / freedom if freedom else np.full_like(rss, np.nan)
     stderr = _standard_errors(names, matrix, noise)
     status = _status(values, stderr, float(np.max(np.asarray(setting.times))), converged)
     status = np.where(usable, status, np.where(finite, int(Status.NO_SIGNAL), int(Status.NOT_FINITE))).astype(np.int32)

@@ -13,6 +13,7 @@ from estimate.asl.network import check_request, load, network_maps
 from estimate.asl.partial_volume import partial_volume_corrected
 from estimate.asl.white_paper import EQUATIONS, white_paper_cbf
 from estimate.kinetic_fit import IDENTIFIABLE
+from estimate.standard_errors import for_few
 from estimate.voxels import Progress, scatter
 from simulate.asl.background import label_left
 from simulate.asl.constants import (
@@ -309,7 +310,7 @@ def _voxels(
                 x[:, 0], m0, labelling=protocol.labelling, label_duration=found.label_duration[0],
                 post_label_delay=delay[0], label_efficiency=protocol.label_efficiency, partition_coefficient=lam,
                 t1_blood=protocol.t1_blood,
-            )) for x in (value, np.sqrt(variance))
+            )) for x in (value, for_few(int(found.repeats[0]) - 1) * np.sqrt(variance))
         )  # fmt: skip
         impossible = (cbf < 0) | (cbf > LARGEST_CBF)
         vague = ~(error <= IDENTIFIABLE * np.abs(cbf)) & np.isfinite(error)
@@ -326,6 +327,7 @@ def _voxels(
         partition_coefficient=lam, t1_blood=float(protocol.t1_blood),
         t1_tissue=T1_TISSUE if options.t1_tissue is None else options.t1_tissue, model=options.model,
         arterial=options.arterial, repeats=found.repeats, sigma=_pooled(pair, found.repeats),
+        sigma_freedom=int(np.sum(found.repeats - 1)),
     )  # fmt: skip
     values = {
         "CBF": from_clinical("CBF", fit.cbf), "CBF_stderr": from_clinical("CBF", fit.stderr["CBF"]),
