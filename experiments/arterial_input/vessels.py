@@ -2,7 +2,7 @@
 
 import numpy as np
 from jaxtyping import Float
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 _FINE = 5  # points along each edge of a voxel: shares to about 1 %
 _STEP = 0.05  # voxels between points of a centre line
@@ -30,12 +30,12 @@ def blood_share(
     line: Float[np.ndarray, "p 3"], shape: tuple[int, int, int], diameter: float
 ) -> Float[np.ndarray, "x y z"]:
     """Share of every voxel within a tube of this diameter [voxels] around a line."""
-    tree = cKDTree(line)
-    centres = np.stack(np.indices(shape), axis=-1).reshape(-1, 3) + 0.5
+    tree = KDTree(line)
+    centres = np.indices(shape).reshape(3, -1).T + 0.5
     near = np.flatnonzero(tree.query(centres, distance_upper_bound=diameter / 2 + 1)[0] < np.inf)
     share = np.zeros(len(centres))
     if near.size:
-        offsets = (np.stack(np.indices((_FINE,) * 3), axis=-1).reshape(-1, 3) + 0.5) / _FINE - 0.5
+        offsets = (np.indices((_FINE,) * 3).reshape(3, -1).T + 0.5) / _FINE - 0.5
         points = (centres[near, None] + offsets).reshape(-1, 3)
         inside = tree.query(points, distance_upper_bound=diameter / 2)[0] < np.inf
         share[near] = inside.reshape(near.size, -1).mean(axis=1)
