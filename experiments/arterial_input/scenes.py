@@ -129,9 +129,9 @@ def draw_patient(seed: int) -> Patient:
     plasma = np.interp(knots - onset, knots, np.asarray(inlet.curve), left=0.0)
     side, coarsen = SIDES[rng.integers(len(SIDES))]
     voxel, grade = float(rng.choice(VOXELS)), int(rng.choice([2, 3, 4]))
-    cell = voxel / coarsen
+    edge = voxel / coarsen
     phantom = tumour_phantom(
-        jax.random.fold_in(key, 2), shape=(side, side, side), cell=(cell, cell, cell), grade=grade,
+        jax.random.fold_in(key, 2), shape=(side, side, side), cell=(edge, edge, edge), grade=grade,
         mixing=float(rng.choice([1.0, 0.25, 0.0])),
     )  # fmt: skip
     made = _simulated(key, phantom, plasma, knots)
@@ -191,13 +191,11 @@ def make_scene(patient: Patient, kind: str) -> Scene:
     return _measured(rng, patient, protocol, cells, 1 / rate, about)
 
 
-@jax.jit
-def _averaged_(curve: Any, knots: Any, protocol: DCEProtocol) -> Any:
-    return frame_average(curve, knots, protocol)
-
-
 def _averaged(curve: Any, knots: np.ndarray, protocol: DCEProtocol) -> np.ndarray:
-    return np.asarray(_averaged_(jnp.asarray(curve), jnp.asarray(knots), protocol))
+    return np.asarray(_average(jnp.asarray(curve), jnp.asarray(knots), protocol))
+
+
+_average = jax.jit(frame_average)
 
 
 def _painted(

@@ -101,6 +101,8 @@ def test_maps_json_says_what_the_maps_are_and_how_to_make_them_again(done, exami
     assert record["protocol"]["origin"]["FlipAngle"] == "sidecar"
     assert record["status_bits"]["SATURATED"] == int(Status.SATURATED)
     assert "found in the images" in record["aif"]["source"]
+    assert 0.01 < record["aif"]["sd of the logarithm of its area"] < 0.4
+    assert record["aif"]["likely wrong"] == []
 
 
 def test_the_picture_and_the_report_stand_alone(done):
@@ -108,6 +110,7 @@ def test_the_picture_and_the_report_stand_alone(done):
     page = (done / "report.html").read_text()
     assert 'src="data:image/png;base64,' in page
     assert 'src="http' not in page
+    assert "Nine times in ten its area is right within a factor of 1." in page
     assert "delay" not in page.split("<table")[1].split("</table>")[0]  # it was not fitted: nothing to report
 
 
