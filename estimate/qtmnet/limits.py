@@ -3,9 +3,9 @@
 A curve is odd beyond what a share of `ODD` of the calibration's own curves pass, a scan beyond what `ODD_SCANS` of its
 scans do: shares by convention, the limits from calibration phantoms alone. (The convention for scans was settled on
 after a stricter one was seen to miss infusions in a third of 24 test phantoms; those that report on it are of other
-seeds, but of the same family.) How many scans that are made to be unlike are found is told beside it: the same phantoms with an injection two to four times as slow as the slowest of the training,
-or label that takes as much longer (`Tracer.strange`). The cloud of scans is learnt from every other phantom, and its
-limit from the others.
+seeds, but of the same family.) How many scans that are made to be unlike are found is told beside it: the same phantoms
+with an injection two to four times as slow as the slowest of the training, or label that takes as much longer
+(`Tracer.strange`). The cloud of scans is learnt from every other phantom, and its limit from the others.
 """
 
 from functools import partial
