@@ -73,6 +73,7 @@ def fit(values: Float[np.ndarray, "n k"], short: Float[np.ndarray, " n"], names:
     has_t1 = names[-1] == "t1"
     used = inside[:, :-1] if has_t1 else inside
     centre, scale = used.mean(axis=0), used.std(axis=0)
+    scale = np.where(scale > 0, scale, 1.0)  # what never varies tells nothing
     scaled = (used - centre) / scale
     ratio = inside[:, -1] if has_t1 else np.zeros(len(short))
     k = len(SHAPE)

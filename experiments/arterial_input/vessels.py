@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial import KDTree
 
-_FINE = 5  # points along each edge of a voxel: shares to about 1 %
+_FINE = 5  # points along each edge of a voxel: the width of a thin vessel along an axis is right on average alone
 _STEP = 0.05  # voxels between points of a centre line
 
 

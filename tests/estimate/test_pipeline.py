@@ -86,7 +86,7 @@ def test_blood_has_its_own_t1_whatever_the_map_says(phantom):
         np.testing.assert_allclose(measured(mended), phantom.plasma, rtol=1e-6, atol=1e-6)
     assert mended.warnings == ()
     lu = estimate_maps(series, aif_t1="blood", haematocrit=HAEMATOCRIT, t10=wrong).aif
-    assert measured(lu).max() == pytest.approx(phantom.plasma.max(), rel=0.1)  # 1.67 s by the formula
+    assert measured(found).max() < measured(lu).max() < phantom.plasma.max()  # 1.67 s by the formula: a little too long
 
 
 def test_warnings_of_the_input_are_those_of_the_maps(phantom):
