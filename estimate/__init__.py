@@ -17,7 +17,9 @@ from estimate.kinetic_fit import FIT_MODELS, MODEL_CODES, KineticFit, fit_kineti
 from estimate.pipeline import estimate_maps
 from estimate.relaxometry import VFAResult, concentration_from_signal, vfa_t1
 from estimate.semiquantitative import SemiQuantitative, semiquantitative
-from estimate.voxels import VFA, Estimate
+from estimate.signal_errors import SignalErrors, signal_errors
+from estimate.t10 import VFA
+from estimate.voxels import Estimate
 
 __all__ = [
     # curves to parameters
@@ -33,6 +35,8 @@ __all__ = [
     "CBFMap",
     # its steps, one by one
     "concentration_from_signal",
+    "signal_errors",
+    "SignalErrors",
     "vfa_t1",
     "VFAResult",
     "detect_baseline",

@@ -22,7 +22,7 @@ def checked(concentration: Any, times: Any, aif: Any, aif_times: Any, frame_dura
     dtype = jnp.zeros(0).dtype
     as_is = isinstance(concentration, np.ndarray)
     concentration = concentration if as_is else jnp.asarray(concentration, dtype)
-    duration = _duration(frame_duration, times)
+    duration = frame_durations(times, frame_duration)
     aif, times = jnp.asarray(aif, dtype), jnp.asarray(times, dtype)
     aif_times = times if aif_times is None else jnp.asarray(aif_times, dtype)
     if concentration.shape[-1:] != times.shape:
@@ -39,8 +39,11 @@ def checked(concentration: Any, times: Any, aif: Any, aif_times: Any, frame_dura
     return concentration, FitInput(times, aif, aif_times, duration)
 
 
-def _duration(given: Any, times: Any) -> Array | None:
-    """(t,) of every frame [s]; None where nothing is averaged."""
+def frame_durations(times: Any, given: Any) -> Array | None:
+    """(t,) how long every frame lasts [s], from one number or one per frame; None where nothing is averaged.
+
+    times : (t,) centres, or starts [s].      Raises InputError for frames that overlap, or no durations at all.
+    """
     if isinstance(given, Tracer) or isinstance(times, Tracer):
         return jnp.broadcast_to(jnp.asarray(given, float), jnp.shape(times))
     duration, centres = np.asarray(given, float), np.asarray(times, float)

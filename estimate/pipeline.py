@@ -25,7 +25,8 @@ from estimate.error_budget import error_budget, warnings_of
 from estimate.input_scale import CBFMap
 from estimate.kinetic_fit import FIT_MODELS, fit_kinetics
 from estimate.qtmnet.weights import SHIPPED
-from estimate.voxels import VFA, Estimate, Progress, Voxels, plain_maps, scatter, whole_mask
+from estimate.t10 import VFA
+from estimate.voxels import Estimate, Progress, Voxels, plain_maps, scatter, whole_mask
 from estimate.without_input import METHODS as WITHOUT_INPUT
 from estimate.without_input import check_request, estimate_by_qtm, estimate_by_qtmnet
 from simulate.base.errors import InputError

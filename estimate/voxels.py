@@ -55,6 +55,15 @@ def whole_mask(mask: np.ndarray | None, shape: tuple[int, ...], what: str) -> np
     return inside
 
 
+def check_baseline(series: Series) -> None:
+    """Refuse a series of signals with too few frames before contrast, their number being known."""
+    before = series.protocol.baseline
+    if series.quantity == "signal" and before < FEWEST_BEFORE:
+        problem = f"has {before} frame before contrast, and S0 with its error needs {FEWEST_BEFORE}"
+        cure = "measure more, or say how many there are if contrast comes later than it seems (--set BaselineVolumes=N)"
+        raise InputError("series", "BaselineVolumes", problem, cure)
+
+
 class Voxels:
     """The series, ready to be read as blocks of concentration curves."""
 
@@ -66,10 +75,7 @@ class Voxels:
         self.protocol = replace(protocol, times=jnp.asarray(protocol.times))
         if series.quantity == "signal" and t10 is None:
             raise InputError("t10", "", "T1 before contrast is not known", "give VFA images or seconds")
-        if series.quantity == "signal" and self.protocol.baseline < FEWEST_BEFORE:
-            problem = f"has {self.protocol.baseline} frame before contrast, and S0 with its error needs {FEWEST_BEFORE}"
-            cure = "give more, or their number if contrast comes later than it seems (--set BaselineVolumes=N)"
-            raise InputError("series", "BaselineVolumes", problem, cure)
+        check_baseline(replace(series, protocol=self.protocol))
 
     def blocks(self, mask: np.ndarray | None = None) -> Iterator[tuple]:
         """(indices, concentration (v, t), status before any fit (v,), T10 (v,)) of the mask's voxels."""

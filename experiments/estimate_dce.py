@@ -10,12 +10,14 @@ import numpy as np
 from estimate.arterial import ArterialInput, describe_error, read_aif_csv, write_aif_csv
 from estimate.baseline import detect_baseline
 from estimate.capillary_fit import CAPILLARY_MODELS
+from estimate.fit_input import frame_durations
 from estimate.input_scale import CBFMap
 from estimate.kinetic_fit import MODEL_CODES
 from estimate.pipeline import METHODS, estimate_maps
 from estimate.qtmnet.contrast.maps import MAPS
+from estimate.t10 import VFA
 from estimate.training.checkpoint import read_facts
-from estimate.voxels import VFA, Estimate, Progress
+from estimate.voxels import Estimate, Progress, check_baseline
 from estimate.without_input import METHODS as WITHOUT_INPUT
 from estimate.without_input import check_request
 from experiments.figures.motion import frame_correlation
@@ -132,12 +134,15 @@ def _read(options: DCEOptions) -> _Examination:
         options.series, frames=image.data.shape[3], quantity=options.quantity, overrides=overrides
     )
     series = Series(image.data, sidecar.protocol, image.affine, options.quantity)
-    if options.method in WITHOUT_INPUT:
+    frame_durations(sidecar.protocol.times, sidecar.protocol.frame_duration)
+    if options.quantity == "signal" or options.method in WITHOUT_INPUT:
         series = _with_baseline(series)
+    if options.method in WITHOUT_INPUT:
         check_request(
             options.method, options.scale, with_cbf=options.cbf is not None, shape=image.data.shape,
             baseline=series.protocol.baseline,
         )  # fmt: skip
+    check_baseline(series)
     if options.weights is not None:
         read_facts(options.weights)
     files = [options.series, *sidecar_of(options.series)]

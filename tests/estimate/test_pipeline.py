@@ -9,7 +9,7 @@ import pytest
 import estimate.voxels
 from estimate.arterial import ArterialInput
 from estimate.pipeline import estimate_maps
-from estimate.voxels import VFA
+from estimate.t10 import VFA
 from simulate.base.errors import InputError
 from simulate.base.status import NO_ESTIMATE, Status
 from simulate.base.types import Maps, Series
