@@ -34,10 +34,11 @@ def measure_t10(vfa: VFA, b1: Any, mask: np.ndarray) -> T10:
     """T1 of every voxel (*space), block by block, with errors from one noise: that of the mask's bright voxels."""
     signal = np.asarray(vfa.signal)
     flat = signal.reshape(-1, signal.shape[-1])
-    field = np.broadcast_to(np.asarray(b1, np.float32), mask.shape).ravel()
+    dtype = np.result_type(signal.dtype, np.float32)
+    field = np.broadcast_to(np.asarray(b1, dtype), mask.shape).ravel()
     parts = []
     for start in range(0, len(flat), CHUNK):
-        part = flat[start : start + CHUNK].astype(np.float32)
+        part = flat[start : start + CHUNK].astype(dtype)
         count, pad = len(part), -len(part) % 1024
         found = vfa_t1(
             np.pad(part, ((0, pad), (0, 0))), vfa.flip_angles, vfa.repetition_time,

@@ -130,7 +130,7 @@ class Voxels:
 
     def _here(self, value: Any, where: tuple, size: int) -> np.ndarray:
         """A number or a map at the block's voxels, padded with ones."""
-        value = np.asarray(value, dtype=np.float32)
+        value = np.asarray(value, np.result_type(np.asarray(self.series.data).dtype, np.float32))
         here = np.ones(size, value.dtype)
         here[: len(where[0])] = value[where] if value.ndim else value
         return here
