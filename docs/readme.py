@@ -49,7 +49,8 @@ def automatic_input(found: dict[str, Any]) -> str:
         f"In {both['scenes']} scenes of phantoms that it was not tuned on, with and without a wide artery, it warns of "
         f"{percent(both['warned_of_off'])} % of the areas measured wrong by more than a fifth, and of "
         f"{percent(both['false'])} % of those right within a tenth; its 90 % interval covers "
-        f"{percent(both['covered'])} %; it refuses {percent(both['refused'])} %, nearly all without a wide artery. Beside a wide artery "
+        f"{percent(both['covered'])} %; it refuses {percent(both['refused'])} %, nearly all without a wide artery. "
+        "Beside a wide artery "
         f"{percent(wide['delivered_off'])} % of the areas are off by more than a fifth, and it warns of "
         f"{percent(wide['warned_of_off'])} % of those measured wrong: a wrong T1 does not show."
     )

@@ -59,7 +59,7 @@ def check_baseline(series: Series) -> None:
     """Refuse a series of signals with too few frames before contrast, their number being known."""
     before = series.protocol.baseline
     if series.quantity == "signal" and before < FEWEST_BEFORE:
-        problem = f"has {before} frame before contrast, and S0 with its error needs {FEWEST_BEFORE}"
+        problem = f"shows contrast from its first frames on: {before} before it, S0 and its error need {FEWEST_BEFORE}"
         cure = "measure more, or say how many there are if contrast comes later than it seems (--set BaselineVolumes=N)"
         raise InputError("series", "BaselineVolumes", problem, cure)
 

@@ -282,7 +282,7 @@ def test_no_artery_in_the_images(folder, tmp_path, capsys):
         (("--method", "qtmnet", "--weights", "dce.json"), ("dce.json", "cannot be read as weights")),
         (("--weights", "dce.json"), ("--weights", "2cxm", "use --method qtmnet")),
         (("--method", "qtmnet", "--set", "BaselineVolumes=1"), ("BaselineVolumes", "two frames and more")),
-        (("--set", "BaselineVolumes=1"), ("BaselineVolumes", "1 frame before contrast", "measure more")),
+        (("--set", "BaselineVolumes=1"), ("BaselineVolumes", "first frames", "measure more")),
         (("--set", "FrameDuration=60"), ("FrameDuration", "60 s start", "the time that one frame takes")),
         (("--quantity", "kidney"), ("--quantity", "kidney", "concentration")),
         (("--set", "FlipAngle"), ("--set", "FlipAngle", "has no =", "--set FlipAngle=value")),
