@@ -57,10 +57,9 @@ def _rule(model: FitModel, limits: tuple, primals: tuple, tangents: tuple) -> tu
     fit = with_implicit_derivative(model, limits, curves, given, fit)
     moved = _displacement(model, limits, curves, given, fit.values, d_curves, d_aif)
     rss = _change_of_residual(model, curves, given, fit.values, d_curves, d_aif)
-    unknown = jnp.nan * jnp.sum(moved, axis=0)
     return fit, fit._replace(
-        values=moved, rss=rss, rounding=jnp.zeros_like(rss), correlation=unknown,
-        stderr=jnp.broadcast_to(unknown, fit.stderr.shape),
+        values=moved, rss=rss, rounding=jnp.zeros_like(rss), correlation=jnp.zeros_like(rss),
+        stderr=jnp.zeros_like(fit.stderr),
         status=np.zeros(fit.status.shape, jax.dtypes.float0),
     )  # fmt: skip
 

@@ -52,8 +52,8 @@ class KineticFit:
     correlation : of the noise of neighbouring frames, as the residuals show it; `stderr` allows for it.
     status : bits of `simulate.base.status.Status`.     model : code of the model, see MODEL_CODES.
 
-    `tissue`, Ktrans, rss and aicc carry derivatives, of any order, in the concentration and the AIF; the derivative of
-    `stderr` and `correlation` is not known, and NaN.
+    `tissue`, Ktrans, rss and aicc carry derivatives, of any order, in the concentration and the AIF; `stderr` and
+    `correlation` are constants to differentiation.
     """
 
     tissue: Tissue
