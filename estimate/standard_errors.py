@@ -1,8 +1,8 @@
 r"""How sure a least-squares fit is: the covariance of its parameters from that of its curve.
 
-Of a curve c with Jacobian J (t, p) the parameters of unweighted least squares have the covariance
+Of a curve c (t) with Jacobian J (p, t), a row for each parameter, unweighted least squares have the covariance
 
-    (J^T J)^-1 J^T cov(c) J (J^T J)^-1.
+    (J J^T)^-1 J cov(c) J^T (J J^T)^-1.
 
 cov(c) is not that of white noise. A concentration is made of a signal S by c_t = g(S_t/S_0; T_10) with S_0 the mean of
 the n frames before contrast, and the noise of neighbouring frames may be correlated (filters, sharing of views,
@@ -10,11 +10,11 @@ physiology), corr(e_t, e_s) = \rho^{|t-s|}. To first order
 
     \delta c_t = a_t e_t + b_t \bar e_n + q_t,     a_t = dc_t/dS_t,   b_t = dc_t/dS_0,   q_t = dc_t/dT_10 \delta T_10,
 
-so with W the orthonormalised directions (J = Q R, W = Q^T) all that is needed is
+so with orthonormal rows W and a lower triangular R, J = R W, all that is needed is
 
-    Y_{it} = W_{it} a_t + [t <= n] (\sum_s W_{is} b_s)/n,     K = \sigma^2 Y R(\rho) Y^T + (W q)(W q)^T,
+    Y_{it} = W_{it} a_t + [t <= n] (\sum_s W_{is} b_s)/n,     K = \sigma^2 Y R_\rho Y^T + (W q)(W q)^T,
 
-and the covariance is R^-1 K R^-T: no square of an ill-conditioned matrix anywhere. \sigma and \rho come from the
+with R_\rho the matrix of \rho^{|t-s|}, and the covariance is R^-T K R^-1. \sigma and \rho come from the
 residuals, freed of what the fit has taken from them: a direction of lag-one correlation d takes the share
 s = (1 - \rho^2)/(1 - 2 \rho d + \rho^2) of \sigma^2 (the spectral density of the AR(1) process there).
 """
@@ -115,7 +115,7 @@ def _correlation(raw: Array, lag: Array, taken: float, frames: int) -> Array:
 
 
 def _autoregressive_gram(Y: Array, rho: Array) -> Array:
-    """Y R(rho) Y^T (p, p, v) of Y (p, t, v), with R_ts = rho^|t-s|, by the recursion u_t = rho u_{t-1} + Y_t."""
+    """Y R_rho Y^T (p, p, v) of Y (p, t, v), R_rho the matrix of rho^|t-s|, by the recursion u_t = rho u_{t-1} + Y_t."""
     p, _, v = Y.shape
     pairs = [(i, j) for i in range(p) for j in range(i + 1)]
     first, second = (jnp.asarray(k) for k in zip(*pairs, strict=True))
