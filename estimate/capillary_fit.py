@@ -50,7 +50,7 @@ def capillary_fit(
 def _dictionary(name: str, tissue: Tissue, aif: Array, times: Array, aif_times: Array) -> Array:
     """(d, t) curves of these tissues."""
     return jax.lax.map(
-        lambda one: tissue_concentration(one, aif, times, model=name, aif_times=aif_times, frequencies=512),
+        lambda one: tissue_concentration(one, aif, times, model=name, aif_times=aif_times),
         tissue, batch_size=256,
     )  # fmt: skip
 
@@ -65,13 +65,14 @@ def _fit_block(
     starts = [_dictionary_start(model, unit, dictionary, curves, band) for band in range(_BANDS)]
     found = jnp.stack([positive for _, positive in starts]).any(axis=0)
 
-    def model_curve(x):
-        return predict(model, x, aif, times, aif_times)
+    def twice(x):
+        value = predict(model, x, aif, times, aif_times)
+        return value, value  # jacfwd hands the second through: the curve comes with its derivatives
 
     def normal(data, coordinates):
         def one(curve, x):
-            residual = curve - model_curve(x)
-            J = jax.jacfwd(model_curve)(x)
+            J, value = jax.jacfwd(twice, has_aux=True)(x)
+            residual = curve - value
             return jnp.sum(residual**2), J.T @ residual, J.T @ J
 
         return jax.vmap(one, in_axes=(0, 1), out_axes=-1)(data, coordinates)

@@ -25,7 +25,7 @@ def predict(model: FitModel, u: Array, aif: Array, times: Array, aif_times: Arra
     """The model curve (t,) at the solver's coordinates u (p,), exact (no table)."""
     values = to_physical(model.parameters, tuple(u))
     tissue = Tissue(**{name: values.get(name, jnp.asarray(limit)) for name, limit in _ABSENT.items()})
-    return tissue_concentration(tissue, aif, times, model=model.name, aif_times=aif_times, frequencies=512)
+    return tissue_concentration(tissue, aif, times, model=model.name, aif_times=aif_times)
 
 
 _ABSENT = {"Fp": jnp.inf, "PS": 0.0, "vp": 0.0, "ve": jnp.inf, "va": 0.0, "delay": 0.0}

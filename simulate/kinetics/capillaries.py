@@ -11,6 +11,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from simulate.kinetics.double import DoubleComplex, expm1
+
 
 def distributed_parameter(s: Any, Fp: Any, PS: Any, vp: Any, ve: Any) -> Any:
     """H(s) = exp(-Tc (s + kp s/(s+ke))): plug flow, EES along the capillary (Sangren & Sheppard 1953)."""
@@ -46,9 +48,13 @@ _NOTHING = 1e-30  # keeps 0/0 away where both PS and ve are 0
 def tissue_homogeneity(s: Any, Fp: Any, PS: Any, vp: Any, ve: Any) -> Any:
     """H(s) = 1 - s R(s): plug flow past one well-mixed EES (Johnson & Wilson, Am J Physiol 210:1299, 1966)."""
     b, Tc, ke = PS / Fp, vp / Fp, PS / ve
-    a = Tc * s + b
-    g = -jnp.expm1(-a) / a
+    a = s * Tc + b
+    g = -_expm1(-a) / a
     leak = b / a
     ce = ke * g / (s + ke - ke * leak * (1 - g))
     cm = (1 - leak * ce) * g + leak * ce
     return 1 - s * (Tc * cm + ve / Fp * ce)
+
+
+def _expm1(x: Any) -> Any:
+    return expm1(x) if isinstance(x, DoubleComplex) else jnp.expm1(x)
