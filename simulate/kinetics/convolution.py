@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import ArrayLike, Float, Real
 
-from simulate.kinetics.windows import next_knot, running_sums, split_windows, sum_of_whole, take_at
+from simulate.kinetics.windows import add_exactly, next_knot, running_sums, split_windows, sum_of_whole, take_at
 
 _PHI3_SERIES = tuple((-1) ** n / math.factorial(n + 3) for n in range(18))
 _TERMS = {"float32": 9, "float64": 18}  # 1/12! < 3e-9 and 1/21! < 2e-20: exact to rounding for |x| < 1
@@ -95,18 +95,28 @@ def exponential_convolution(
 
 
 def _at_knots(curve: Array, step: Array, rate: Array) -> tuple[Array, Array]:
-    """The convolution at the knots and its integral over the interval after each (*s, k), by the recursion above."""
+    """The convolution at the knots and its integral over the interval after each (*s, k), by the recursion above.
+
+    Where e^{-x} is near 1 its rounding is the same in every step and adds up over thousands of them: there the
+    change is added, and what the sum rounds away is kept.
+    """
     x = rate[..., None] * step
     phi1, phi2, phi3 = phi_functions(x)
     after = next_knot(curve)
     gain = step * (curve * (phi1 - phi2) + after * phi2)
+    short = x < 0.5
+    lost = jnp.where(short, x, 0.0) * phi1  # 1 - e^{-x}
 
-    def advance(value, one):
-        decay, gain = one
-        return decay * value + gain, value
+    def advance(total, one):
+        decay, lost, gain, short = one
+        high, low = total
+        summed = add_exactly(total, gain - lost * (high + low))
+        direct = (decay * (high + low) + gain, jnp.zeros_like(low))
+        return tuple(jnp.where(short, a, b) for a, b in zip(summed, direct, strict=True)), high + low
 
-    columns = (jnp.moveaxis(part, -1, 0) for part in (jnp.exp(-x), gain))
-    _, values = jax.lax.scan(advance, jnp.zeros_like(gain[..., 0]), tuple(columns))
+    columns = (jnp.moveaxis(part, -1, 0) for part in (jnp.exp(-x), lost, gain, short))
+    zero = jnp.zeros_like(gain[..., 0])
+    _, values = jax.lax.scan(advance, (zero, zero), tuple(columns))
     values = jnp.moveaxis(values, 0, -1)
     return values, step * (phi1 * values + step * (curve * (phi2 - phi3) + after * phi3))
 

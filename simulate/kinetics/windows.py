@@ -53,17 +53,18 @@ def next_knot(values: Float[Array, " k"]) -> Float[Array, " k"]:
     return values[np.minimum(np.arange(values.size) + 1, values.size - 1)]
 
 
+def add_exactly(total: tuple[Array, Array], value: Array) -> tuple[Array, Array]:
+    """A sum kept as two numbers, and one value more (Knuth's TwoSum)."""
+    high, low = total
+    new = high + value
+    part = new - high
+    return new, low + ((high - (new - part)) + (value - part))
+
+
 def running_sums(values: Float[Array, "*s k"]) -> tuple[Array, Array]:
-    """Sums of all values before each, as an unevaluated sum of two numbers (Knuth's TwoSum)."""
-
-    def add(total, value):
-        high, low = total
-        new = high + value
-        part = new - high
-        return (new, low + ((high - (new - part)) + (value - part))), total
-
+    """Sums of all values before each, as an unevaluated sum of two numbers."""
     zero = jnp.zeros_like(values[..., 0])
-    _, (high, low) = jax.lax.scan(add, (zero, zero), jnp.moveaxis(values, -1, 0))
+    _, (high, low) = jax.lax.scan(lambda t, v: (add_exactly(t, v), t), (zero, zero), jnp.moveaxis(values, -1, 0))
     return jnp.moveaxis(high, 0, -1), jnp.moveaxis(low, 0, -1)
 
 
