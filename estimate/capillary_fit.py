@@ -63,13 +63,14 @@ def _fit_block(
     starts = [_dictionary_start(model, unit, dictionary, curves, band) for band in range(_BANDS)]
     found = jnp.stack([positive for _, positive in starts]).any(axis=0)
 
-    def model_curve(x):
-        return predict(model, x, given)
+    def twice(x):
+        value = predict(model, x, given)
+        return value, value  # jacfwd hands the second through: the curve comes with its derivatives
 
     def normal(data, coordinates):
         def one(curve, x):
-            residual = curve - model_curve(x)
-            J = jax.jacfwd(model_curve)(x)
+            J, value = jax.jacfwd(twice, has_aux=True)(x)
+            residual = curve - value
             return jnp.sum(residual**2), J.T @ residual, J.T @ J
 
         return jax.vmap(one, in_axes=(0, 1), out_axes=-1)(data, coordinates)
@@ -88,7 +89,7 @@ def _fit_block(
         return jnp.take_along_axis(a, where, axis=-2)[..., 0, :]
 
     def linearise(matrix, u):
-        curve, J = jax.vmap(lambda x: (model_curve(x), jax.jacfwd(model_curve)(x)), in_axes=1, out_axes=-1)(u)
+        J, curve = jax.vmap(jax.jacfwd(twice, has_aux=True), in_axes=1, out_axes=-1)(u)
         R = scaled_cholesky(matrix)
         return Linear(curve, R, solve_lower(R, jnp.swapaxes(J, 0, 1)))
 

@@ -33,7 +33,7 @@ def predict(model: FitModel, u: Array, given: FitInput) -> Array:
 def curve_of(name: str, tissue: Tissue, given: FitInput) -> Array:
     """The curve (t,) of a tissue in this measurement."""
     return tissue_concentration(
-        tissue, given.aif, given.times, model=name, aif_times=given.aif_times, frequencies=512,
+        tissue, given.aif, given.times, model=name, aif_times=given.aif_times,
         frame_duration=0.0 if given.duration is None else given.duration,
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ F = Fp/(1 - HD) (HD its terminal's discharge haematocrit), capillary blood volum
 vt = \lambda\rho - vb behind an exchange PSw has
 
     x = [vb (s + R_{1b}) + PSw vt (s + R_{1t}) / (vt (s + R_{1t}) + PSw)] / F,    outflow (1 + x/N)^{-N}
-    content = [vb + PSw vt / (vt (s + R_{1t}) + PSw)] (1 - outflow)/x
+    content = [vb + PSw vt / (vt (s + R_{1t}) + PSw)] m,     m the mean over the tanks of (1 + x/N)^{-k}
 
 per volume of the cell and inflowing label. One stirred cell with PSw -> inf and vb = 0 is the general kinetic model.
 As equilibrium magnetisation goes with water, M0b = M0/(\lambda\rho) per volume, and
@@ -26,7 +26,7 @@ from jaxtyping import ArrayLike, Complex, Float
 
 from simulate.asl.constants import BRAIN_DENSITY, PARTITION_COEFFICIENT, T1_BLOOD, T1_TISSUE
 from simulate.base.units import from_clinical
-from simulate.kinetics.capillaries import mixed
+from simulate.kinetics.capillaries import mean_of_mixed, mixed
 from simulate.kinetics.spectral import bromwich_line
 from simulate.transport.bed import Bed
 from simulate.transport.engine import Contents, Residence, feed, filters, in_cells, summed
@@ -79,13 +79,10 @@ def label_transfer(
     safe = jnp.where(alive, F, 1.0)
     vt = water.partition_coefficient * water.density - vb
     PSw = jnp.atleast_1d(jnp.asarray(water.exchange, vb.dtype))[:, None]
-    open_ = PSw > 0
-    gained = jnp.where(
-        open_, vt / (1 + vt * in_tissue / jnp.where(open_, PSw, 1.0)), 0.0
-    )  # tissue's label over blood's
-    x = (vb * in_blood + gained * in_tissue) / safe
+    beside, crossing = tissue_label(PSw, vt, in_tissue)
+    x = (vb * in_blood + crossing) / safe
     left = mixed(x, bed.mixing[:, None])
-    in_units = jnp.where(alive, (vb + gained) * (1 - left) / x * arrived.units, 0.0)
+    in_units = jnp.where(alive, (vb + vt * beside) * mean_of_mixed(x, bed.mixing[:, None]) * arrived.units, 0.0)
 
     drained = jnp.where(alive, F * bed.cell_volume * left * arrived.units, 0.0)
     through = jnp.asarray(flow.arteries.blood)[arteries.terminals] * vessels.shunt / (1 + vessels.shunt)
@@ -94,6 +91,16 @@ def label_transfer(
     collected = collect_to_root(veins, h, entering)
     in_veins = phi * collected / jnp.asarray(flow.veins.blood)[:, None]
     return Contents(in_units, arrived.arteries, in_veins), collected[0]
+
+
+def tissue_label(PSw: Array, vt: Array, rate: Array) -> tuple[Array, Array]:
+    """Of label in blood beside tissue water vt that loses it at `rate`: the tissue's label over the blood's, and what
+    crosses to it [1/s]. From vt rate ct = PSw (cb - ct); PSw may be 0 or infinite."""
+    open_ = PSw > 0
+    resistance = 1 / jnp.where(open_, PSw, 1.0)
+    beside = jnp.where(open_, 1 / (1 + vt * rate * resistance), 0.0)
+    through = 1 / (resistance + 1 / (vt * rate))  # the barrier and the tissue, one behind the other
+    return beside, jnp.where(open_, through, 0.0)
 
 
 def label_readout(

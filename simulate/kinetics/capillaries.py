@@ -11,6 +11,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from simulate.kinetics.double import DoubleComplex, expm1
+
 
 def distributed_parameter(s: Any, Fp: Any, PS: Any, vp: Any, ve: Any) -> Any:
     """H(s) = exp(-Tc (s + kp s/(s+ke))): plug flow, EES along the capillary (Sangren & Sheppard 1953)."""
@@ -27,17 +29,40 @@ def capillary_unit(s: Any, Fp: Any, PS: Any, vp: Any, ve: Any, mixing: Any) -> A
 
     x = [vp s + PS s/(s+ke)]/Fp. Any parameter may be 0 (but Fp): without PS or ve nothing is exchanged.
     """
-    exchanged = PS * ve * s / (ve * s + PS + _NOTHING)
-    return mixed((vp * s + exchanged) / Fp, mixing)
+    return mixed(_lost(s, Fp, PS, vp, ve), mixing)
+
+
+def unit_concentrations(s: Any, Fp: Any, PS: Any, vp: Any, ve: Any, mixing: Any) -> tuple[Any, Any]:
+    """Mean concentrations in the plasma and in the EES of such a unit, over that of its inflow.
+
+    From the tanks' own equations: what x takes from the plasma of one leaves the rest to the next, and
+    ve s ce = PS (cp - ce) beside each. The outflow is not used.
+    """
+    plasma = mean_of_mixed(_lost(s, Fp, PS, vp, ve), mixing)
+    return plasma, PS / (ve * s + PS + _NOTHING) * plasma
+
+
+def _lost(s: Any, Fp: Any, PS: Any, vp: Any, ve: Any) -> Any:
+    """x: what the plasma of the whole unit gains and gives away per its flow, at its own concentration."""
+    return (vp * s + PS * ve * s / (ve * s + PS + _NOTHING)) / Fp
 
 
 def mixed(x: Any, mixing: Any) -> Any:
     """(1 + x/N)^-N of N stirred tanks, mixing = 1/N; e^-x at 0."""
+    return jnp.exp(-_exponent(x, mixing))
+
+
+def mean_of_mixed(x: Any, mixing: Any) -> Any:
+    """Mean over N tanks in series of (1 + x/N)^-k, k = 1..N, mixing = 1/N; over a plug's e^{-x l}, l = 0..1, at 0."""
+    some = jnp.abs(x) > 1e-12
+    return jnp.where(some, -jnp.expm1(-_exponent(x, mixing)) / jnp.where(some, x, 1.0), 1.0)
+
+
+def _exponent(x: Any, mixing: Any) -> Any:
+    """log1p(m x)/m, by its series where many tanks would cost digits."""
     plug = mixing * jnp.abs(x) < 1e-4
     tanks = jnp.where(mixing > 0, mixing, 1.0)
-    # log1p(m x)/m, by its series where many tanks would cost digits
-    exponent = jnp.where(plug, x * (1 - mixing * x / 2 * (1 - 2 * mixing * x / 3)), jnp.log1p(tanks * x) / tanks)
-    return jnp.exp(-exponent)
+    return jnp.where(plug, x * (1 - mixing * x / 2 * (1 - 2 * mixing * x / 3)), jnp.log1p(tanks * x) / tanks)
 
 
 _NOTHING = 1e-30  # keeps 0/0 away where both PS and ve are 0
@@ -46,9 +71,13 @@ _NOTHING = 1e-30  # keeps 0/0 away where both PS and ve are 0
 def tissue_homogeneity(s: Any, Fp: Any, PS: Any, vp: Any, ve: Any) -> Any:
     """H(s) = 1 - s R(s): plug flow past one well-mixed EES (Johnson & Wilson, Am J Physiol 210:1299, 1966)."""
     b, Tc, ke = PS / Fp, vp / Fp, PS / ve
-    a = Tc * s + b
-    g = -jnp.expm1(-a) / a
+    a = s * Tc + b
+    g = -_expm1(-a) / a
     leak = b / a
     ce = ke * g / (s + ke - ke * leak * (1 - g))
     cm = (1 - leak * ce) * g + leak * ce
     return 1 - s * (Tc * cm + ve / Fp * ce)
+
+
+def _expm1(x: Any) -> Any:
+    return expm1(x) if isinstance(x, DoubleComplex) else jnp.expm1(x)

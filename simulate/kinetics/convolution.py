@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import ArrayLike, Float, Real
 
-from simulate.kinetics.windows import running_sums, split_windows, sum_of_whole, take_at
+from simulate.kinetics.windows import add_exactly, next_knot, running_sums, split_windows, sum_of_whole, take_at
 
 _PHI3_SERIES = tuple((-1) ** n / math.factorial(n + 3) for n in range(18))
 _TERMS = {"float32": 9, "float64": 18}  # 1/12! < 3e-9 and 1/21! < 2e-20: exact to rounding for |x| < 1
@@ -35,7 +35,7 @@ def phi_functions(x: Array) -> tuple[Array, Array, Array]:
     coefficients = _PHI3_SERIES[: _TERMS[x.dtype.name]]
     series = jnp.full_like(near, coefficients[-1])
     for coefficient in reversed(coefficients[:-1]):
-        series = series * near + coefficient
+        series = series * near + jnp.full_like(near, coefficient)  # in float64, 1/6 is not what float32 has
     phi2_near = 0.5 - near * series
     phi1_far = -jnp.expm1(-far) / far
     phi2_far = (1 - phi1_far) / far
@@ -68,8 +68,8 @@ def exponential_convolution(
     -------
     (*s, t) convolution, in units of curve x s.
     """
-    step = jnp.diff(knots)
-    sampled = _is_zero(duration)
+    step = next_knot(knots) - knots
+    sampled = is_zero(duration)
     if times is None and sampled:
         return _at_knots(curve, step, rate)[0]
     windows = split_windows(knots, knots if times is None else times, duration)
@@ -95,21 +95,30 @@ def exponential_convolution(
 
 
 def _at_knots(curve: Array, step: Array, rate: Array) -> tuple[Array, Array]:
-    """The convolution at the knots (*s, k) and its integral over each interval (*s, k-1), by the recursion above."""
+    """The convolution at the knots and its integral over the interval after each (*s, k), by the recursion above.
+
+    Where e^{-x} is near 1 its rounding is the same in every step and adds up over thousands of them: there the
+    change is added, and what the sum rounds away is kept.
+    """
     x = rate[..., None] * step
     phi1, phi2, phi3 = phi_functions(x)
-    gain = jnp.moveaxis(step * (curve[:-1] * (phi1 - phi2) + curve[1:] * phi2), -1, 0)
-    decay = jnp.moveaxis(jnp.exp(-x), -1, 0)
+    after = next_knot(curve)
+    gain = step * (curve * (phi1 - phi2) + after * phi2)
+    short = x < 0.5
+    lost = jnp.where(short, x, 0.0) * phi1  # 1 - e^{-x}
 
-    def advance(value, one):
-        value = one[0] * value + one[1]
-        return value, value
+    def advance(total, one):
+        decay, lost, gain, short = one
+        high, low = total
+        summed = add_exactly(total, gain - lost * (high + low))
+        direct = (decay * (high + low) + gain, jnp.zeros_like(low))
+        return tuple(jnp.where(short, a, b) for a, b in zip(summed, direct, strict=True)), high + low
 
-    first = jnp.zeros_like(gain[0])
-    _, rest = jax.lax.scan(advance, first, (decay, gain))
-    values = jnp.moveaxis(jnp.concatenate([first[None], rest]), 0, -1)
-    new = step * step * (curve[:-1] * (phi2 - phi3) + curve[1:] * phi3)
-    return values, step * phi1 * values[..., :-1] + new
+    columns = (jnp.moveaxis(part, -1, 0) for part in (jnp.exp(-x), lost, gain, short))
+    zero = jnp.zeros_like(gain[..., 0])
+    _, values = jax.lax.scan(advance, (zero, zero), tuple(columns))
+    values = jnp.moveaxis(values, 0, -1)
+    return values, step * (phi1 * values + step * (curve * (phi2 - phi3) + after * phi3))
 
 
 def interpolate(
@@ -122,21 +131,21 @@ def interpolate(
 
     duration : length of the windows centred at `times` over which the mean is taken [s]; 0 samples.
     """
-    if _is_zero(duration):
+    if is_zero(duration):
         return jnp.interp(times, knots, curve, left=0.0)
     windows = split_windows(knots, times, duration)
-    step = jnp.diff(knots)
+    step = next_knot(knots) - knots
     slope = _slopes(curve, step)
     start = curve[windows.first] + slope[windows.first] * windows.since
     head = windows.head * (start + slope[windows.first] * windows.head / 2)
     tail = windows.tail * (curve[windows.last] + slope[windows.last] * windows.tail / 2)
-    sums = running_sums(step * (curve[:-1] + curve[1:]) / 2)
+    sums = running_sums(step * (curve + next_knot(curve)) / 2)
     return _mean(start, head + sum_of_whole(sums, windows) + tail, windows)
 
 
 def _slopes(curve: Array, step: Array) -> Array:
     """Slope of the curve after every knot; 0 after the last."""
-    return jnp.concatenate([jnp.diff(curve) / step, jnp.zeros(1, curve.dtype)])
+    return (next_knot(curve) - curve) / jnp.where(step > 0, step, 1.0)
 
 
 def _mean(sample: Array, integral: Array, windows: Any) -> Array:
@@ -146,6 +155,6 @@ def _mean(sample: Array, integral: Array, windows: Any) -> Array:
     return jnp.where(windows.begun, mean, 0.0)
 
 
-def _is_zero(duration: Any) -> bool:
+def is_zero(duration: Any) -> bool:
     """Whether no window is asked for: known before tracing, so that samples cost what they did."""
     return isinstance(duration, float | int) and duration == 0

@@ -1,7 +1,7 @@
 """Tissue concentration for every kinetic model, through one door."""
 
 import re
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 import jax.numpy as jnp
@@ -11,9 +11,12 @@ from jax.core import Tracer
 
 from simulate.base.errors import InputError
 from simulate.base.types import Tissue
-from simulate.kinetics.capillaries import distributed_parameter, stirred_tanks, tissue_homogeneity
+from simulate.kinetics.capillaries import tissue_homogeneity
 from simulate.kinetics.compartments import COMPARTMENT_MODELS, CompartmentModel
-from simulate.kinetics.convolution import exponential_convolution, interpolate
+from simulate.kinetics.convolution import exponential_convolution, interpolate, is_zero
+from simulate.kinetics.double import DoubleComplex, exp, in_double
+from simulate.kinetics.modes import convolve_modes, stirred_tanks_modes
+from simulate.kinetics.plug_flow import behind_front
 from simulate.kinetics.spectral import filter_integral
 from simulate.kinetics.windows import from_first_knot
 
@@ -28,7 +31,6 @@ def tissue_concentration(
     model: str = "2cxm",
     aif_times: Any = None,
     frame_duration: Any = 0.0,
-    frequencies: int = 1024,
 ) -> Array:
     """Concentration of tracer in tissue [mmol/L of tissue].
 
@@ -39,16 +41,20 @@ def tissue_concentration(
         the first and constant after the last.
     times : (t,) when to evaluate [s], on the AIF's clock: any spacing, any first value; the CENTRES of the
         frames where these have a duration.
-    model : 2cxm, 2cum, etm, tofts, patlak (`simulate.kinetics.compartments`, exact);
-        dp, th, aath and tanks-N with N a number, e.g. tanks-4 (`simulate.kinetics.capillaries`).
+    model : 2cxm, 2cum, etm, tofts, patlak (`simulate.kinetics.compartments`); dp, th, aath and tanks-N with N a
+        number, e.g. tanks-4 (`simulate.kinetics.plug_flow`, `modes`, `capillaries`).
     aif_times : (k,) times of the AIF's samples [s]; `times` by default.
     frame_duration : time over which every frame averages [s], one number or (t,): the mean over
         [times - d/2, times + d/2], exact as the curve itself; 0 samples.
-    frequencies : points on the Bromwich line for dp, th and tanks-N (relative error < 1e-6 by default).
 
     Returns
     -------
-    (*s, t) concentration; the arterial plasma `va` adds va ca(t - delay).
+    (*s, t) concentration; the arterial plasma `va` adds va ca(t - delay). No tracer before it arrives.
+
+    Errors, relative to the curve's maximum: compartments are exact but for rounding. The others are computed
+    in float64 whatever precision JAX is in: aath is exact; tanks-N 1e-7; dp 1e-6 up to PS/Fp = 150, which
+    stands for all beyond; th 1e-6 for transits vp/Fp from .1 s in ten minutes. In float32 its rounding comes on
+    top, 1e-7 of the maximum.
 
     Raises
     ------
@@ -58,73 +64,100 @@ def tissue_concentration(
     knots, times = from_first_knot(times if aif_times is None else aif_times, times)
     aif = jnp.asarray(aif, dtype=float)
     fields = (tissue.Fp, tissue.PS, tissue.vp, tissue.ve, tissue.va, tissue.delay)
-    Fp, PS, vp, ve, va, delay = jnp.broadcast_arrays(*(jnp.asarray(field, dtype=float) for field in fields))
-    at = times - delay[..., None]
+    fields = jnp.broadcast_arrays(*(jnp.asarray(field, dtype=float) for field in fields))
+    curve = Input(aif, knots, times, fields[-1], frame_duration)
     if model in COMPARTMENT_MODELS:
-        named = {"Fp": Fp, "PS": PS, "vp": vp, "ve": ve}
-        held = _compartmental(COMPARTMENT_MODELS[model], named, aif, knots, at, frame_duration)
-    elif model == "aath":
-        held = _adiabatic(Fp, PS, vp, ve, aif, knots, at, frame_duration)
+        held = _compartmental(
+            COMPARTMENT_MODELS[model], dict(zip(("Fp", "PS", "vp", "ve"), fields, strict=False)), curve
+        )
     else:
-        held = _capillary(model, (Fp, PS, vp, ve), aif, knots, times, delay, frame_duration, frequencies)
-    return held + va[..., None] * interpolate(aif, knots, at, frame_duration)
+        curve_, knots_, times_, delay = (in_double(part) for part in (aif, knots, times, fields[-1]))
+        Fp, PS, vp, ve = (in_double(field) for field in fields[:4])
+        double = Input(curve_, knots_, times_, delay, frame_duration)
+        held = _capillary(model, Fp, PS, vp, ve, double).astype(aif.dtype)
+    return held + fields[4][..., None] * curve.itself()
 
 
-def _compartmental(model: CompartmentModel, named: dict, aif: Array, knots: Array, at: Array, duration: Any) -> Array:
+@dataclass(frozen=True)
+class Input:
+    """The arterial input and when its tissue is looked at.
+
+    aif : (k,) concentration at the knots (k,) [s].      times : (t,) [s].      delay : (*s) of the input [s].
+    duration : of the frames [s].
+    """
+
+    aif: Array
+    knots: Array
+    times: Array
+    delay: Array
+    duration: Any
+
+    @property
+    def frames(self) -> Any:
+        """The duration, or None where samples are asked for."""
+        return None if is_zero(self.duration) else in_double(self.duration)
+
+    def later(self, late: Any = 0.0) -> Array:
+        """(*s, t) times on the clock of an input that comes later still by `late` (*s) [s]."""
+        return self.times - (self.delay + late)[..., None]
+
+    def convolved(self, rate: Array, late: Any = 0.0) -> Array:
+        """The input convolved with e^{-rate t}."""
+        return exponential_convolution(self.aif, self.knots, rate, self.later(late), duration=self.duration)
+
+    def integrated(self, like: Array, late: Any = 0.0) -> Array:
+        """The input's running integral."""
+        return self.convolved(jnp.zeros_like(like), late)
+
+    def itself(self) -> Array:
+        """The input."""
+        return interpolate(self.aif, self.knots, self.later(), self.duration)
+
+
+def _compartmental(model: CompartmentModel, named: dict, curve: Input) -> Array:
     """The sum of exponentials of `simulate.kinetics.compartments`."""
     terms = model.terms(*(named[name] for name in model.parameters))
-    convolve = partial(exponential_convolution, aif, knots, duration=duration)
-    held = jnp.zeros(at.shape, aif.dtype)
+    held = jnp.zeros_like(curve.later())
     for flow, rate in terms.exchange:
-        held = held + flow[..., None] * convolve(rate, at)
+        held = held + flow[..., None] * curve.convolved(rate)
     if terms.uptake is not None:
-        zero = jnp.zeros_like(terms.uptake)
-        held = held + terms.uptake[..., None] * convolve(zero, at)
+        held = held + terms.uptake[..., None] * curve.integrated(terms.uptake)
     if terms.plasma is not None:
-        held = held + terms.plasma[..., None] * interpolate(aif, knots, at, duration)
+        held = held + terms.plasma[..., None] * curve.itself()
     return held
 
 
-def _adiabatic(Fp: Array, PS: Array, vp: Array, ve: Array, aif: Array, knots: Array, at: Array, duration: Any) -> Array:
-    """AATH: R = 1 for t < Tc, then E exp(-E Fp (t-Tc)/ve), E = 1-exp(-PS/Fp). St Lawrence & Lee 1998."""
-    extraction = -jnp.expm1(-PS / Fp)
-    later = at - (vp / Fp)[..., None]
-    convolve = partial(exponential_convolution, aif, knots, duration=duration)
-    zero = jnp.zeros_like(Fp)
-    passing = convolve(zero, at) - convolve(zero, later)
-    leaked = convolve(extraction * Fp / ve, later)
-    return Fp[..., None] * (passing + extraction[..., None] * leaked)
+def _capillary(model: str, Fp: Array, PS: Array, vp: Array, ve: Array, curve: Input) -> Array:
+    """Fp times the input convolved with the residue of the model, in float64."""
+    transit = vp / Fp
+    passing = curve.integrated(Fp) - curve.integrated(Fp, transit)  # R = 1 for t < Tc
+    if model == "dp":
+        held = passing + behind_front(PS / Fp, PS / ve, curve.aif, curve.knots, curve.later(transit), curve.frames)
+    elif model == "aath":  # then E exp(-E Fp (t-Tc)/ve), E = 1-exp(-PS/Fp): St Lawrence & Lee 1998
+        extraction = -jnp.expm1(-PS / Fp)
+        held = passing + extraction[..., None] * curve.convolved(extraction * Fp / ve, transit)
+    elif model == "th":
+        held = passing + curve.integrated(Fp, transit) - _left(Fp, PS, vp, ve, curve)
+    else:
+        fast, slow = stirred_tanks_modes(Fp, PS, vp, ve, _tanks(model))
+        held = sum(
+            convolve_modes(part, curve.aif, curve.knots, curve.later(), curve.frames)[0] for part in (fast, slow)
+        )
+    return Fp[..., None] * held
 
 
-def _capillary(
-    model: str, parameters: tuple, aif: Array, knots: Array, times: Array, delay: Array, duration: Any, frequencies: int
-) -> Array:
-    """Fp times the integral of (input - outflow): fronts in closed form, the smooth rest by the spectral sum."""
-    Fp, PS, vp, ve = (value[..., None] for value in parameters)
-    lag = delay[..., None]
-    transit, b, ke = vp / Fp, PS / Fp, PS / ve
-    pulse = jnp.exp(-b)
-    convolve = partial(exponential_convolution, aif, knots, duration=duration)
-    zero = jnp.zeros_like(delay)
-    arrived = convolve(zero, times - lag)
-    front = convolve(zero, times - lag - transit)
-    # what left after one stay in the EES: its transfer b ke/(s+ke) falls off as slowly as 1/s
-    stayed = convolve(ke[..., 0], times - lag - transit)
-    number = 1 if model in ("dp", "th") else _tanks(model)
+def _left(Fp: Array, PS: Array, vp: Array, ve: Array, curve: Input) -> Array:
+    """The outflow's integral of TH: the front in closed form, the rest by the spectral sum."""
+    transit, pulse = vp / Fp, jnp.exp(-PS / Fp)
 
-    def smooth(s):
-        if model == "dp":
-            crossed = jnp.exp(-b - s * transit)
-            return distributed_parameter(s, Fp, PS, vp, ve) - crossed * (1 + b * ke / (s + ke))
-        if model == "th":
-            return tissue_homogeneity(s, Fp, PS, vp, ve) - jnp.exp(-b - s * transit)
-        return stirred_tanks(s, Fp, PS, vp, ve, number)
+    def behind_front(s: DoubleComplex) -> DoubleComplex:
+        front = exp(-s * transit[..., None]) * pulse[..., None]
+        outflow = tissue_homogeneity(s, Fp[..., None], PS[..., None], vp[..., None], ve[..., None])
+        return (outflow - front) * exp(-s * curve.delay[..., None])
 
-    heads = {"dp": pulse * (front + b * (front - stayed)), "th": pulse * front}
-    rest = filter_integral(
-        lambda s: smooth(s) * jnp.exp(-s * lag), aif, knots, times, duration=duration, frequencies=frequencies
-    )
-    return Fp * (arrived - heads.get(model, 0.0) - rest)
+    rest = filter_integral(behind_front, curve.aif, curve.knots, curve.times, duration=curve.duration)
+    begun = curve.later() + jnp.asarray(curve.duration) / 2 > curve.knots[0]
+    return pulse[..., None] * curve.integrated(Fp, transit) + jnp.where(begun, rest, 0.0)
 
 
 def _check_duration(duration: Any) -> None:

@@ -16,7 +16,7 @@ from jaxtyping import Float
 class Windows(NamedTuple):
     """Windows [start, start + length], split at the knots; every entry has the shape of the times.
 
-    begun : share of time after the first knot is not empty.      first : index of the knot before the start.
+    begun : whether it ends after the first knot.      first : index of the knot before the start.
     since : from that knot to the start [s].      head : length before the next knot or the end [s].
     last : index of the knot before the end.      tail : length after that knot [s], 0 within one interval.
     length : of the whole window, what lies before the first knot included [s]; 0 is a sample.
@@ -48,20 +48,24 @@ def split_windows(knots: Array, times: Array, duration: Any) -> Windows:
     return Windows(begun, first, low - clock[first], head, last, tail, end - start)
 
 
-def running_sums(values: Float[Array, "*s n"]) -> tuple[Array, Array]:
-    """Sums of the first 0, 1, .., n values, each as an unevaluated sum of two numbers (Knuth's TwoSum)."""
+def next_knot(values: Float[Array, " k"]) -> Float[Array, " k"]:
+    """The values one knot later; the last stays. (A gather: JAX transposes its derivative in any precision.)"""
+    return values[np.minimum(np.arange(values.size) + 1, values.size - 1)]
 
-    def add(total, value):
-        high, low = total
-        new = high + value
-        part = new - high
-        low = low + ((high - (new - part)) + (value - part))
-        return (new, low), (new, low)
 
+def add_exactly(total: tuple[Array, Array], value: Array) -> tuple[Array, Array]:
+    """A sum kept as two numbers, and one value more (Knuth's TwoSum)."""
+    high, low = total
+    new = high + value
+    part = new - high
+    return new, low + ((high - (new - part)) + (value - part))
+
+
+def running_sums(values: Float[Array, "*s k"]) -> tuple[Array, Array]:
+    """Sums of all values before each, as an unevaluated sum of two numbers."""
     zero = jnp.zeros_like(values[..., 0])
-    _, sums = jax.lax.scan(add, (zero, zero), jnp.moveaxis(values, -1, 0))
-    high, low = (jnp.moveaxis(jnp.concatenate([zero[None], part]), 0, -1) for part in sums)
-    return high, low
+    _, (high, low) = jax.lax.scan(lambda t, v: (add_exactly(t, v), t), (zero, zero), jnp.moveaxis(values, -1, 0))
+    return jnp.moveaxis(high, 0, -1), jnp.moveaxis(low, 0, -1)
 
 
 def sum_of_whole(sums: tuple[Array, Array], windows: Windows) -> Array:

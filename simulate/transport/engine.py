@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from simulate.kinetics.capillaries import capillary_unit
+from simulate.kinetics.capillaries import capillary_unit, unit_concentrations
 from simulate.transport.bed import Bed
 from simulate.transport.readout import Readout, read
 from simulate.transport.residence import mean_of_decay, vessel
@@ -100,10 +100,8 @@ def transfer(bed: Bed, s: Array, *, residence: Residence = vessel) -> tuple[Cont
     alive = Fp > 0
     Fp = jnp.where(alive, Fp, 1.0)
     left = capillary_unit(s, Fp, PS, vp, ve, bed.mixing[:, None])
-    distribution = vp + PS * ve / (ve * s + PS + 1e-30)  # plasma and EES per plasma concentration
-    held = distribution * s / Fp
-    mean_plasma = jnp.where(jnp.abs(held) > 1e-12, (1 - left) / jnp.where(jnp.abs(held) > 1e-12, held, 1.0), 1.0)
-    in_units = jnp.where(alive, distribution * mean_plasma * supplied, 0.0)
+    plasma, ees = unit_concentrations(s, Fp, PS, vp, ve, bed.mixing[:, None])
+    in_units = jnp.where(alive, (vp * plasma + ve * ees) * supplied, 0.0)
 
     drained = jnp.where(alive, Fp * bed.cell_volume * left * supplied, 0.0)
     shunted = (vessels.terminal_flow * vessels.shunt)[:, None] * at_terminal

@@ -146,8 +146,8 @@ def test_times_of_their_own_per_rate_are_delays():
 @pytest.mark.float32
 @pytest.mark.parametrize("clock", [0.0, 40_000.0])
 def test_frames_keep_float32s_digits_late_in_a_long_series(clock):
-    """Short frames after half an hour, on a scanner's clock: the difference of running integrals is off by 2e-4."""
-    knots = np.arange(0.0, 2400.0, 0.5)
+    """Short frames after half an hour, on a clock at 40,000 s: plain sums and products are off by 1e-4 here."""
+    knots = np.arange(0.0, 2400.0, 0.125)
     curve = np.exp(-(((knots - 30.0) / 6.0) ** 2)) * 8 + 0.05
     times = np.arange(4.3, 2390.0, 2.0)
     tissue = Tissue(Fp=0.01, PS=0.002, vp=0.05, ve=0.2)
@@ -160,7 +160,7 @@ def test_frames_keep_float32s_digits_late_in_a_long_series(clock):
             plasma = interpolate(jnp.asarray(curve, float), jnp.asarray(knots, float), jnp.asarray(times, float), 0.7)
             results.append((np.asarray(mean, float), np.asarray(plasma, float)))
     for single, double in zip(*results, strict=True):
-        np.testing.assert_allclose(single, double, rtol=3e-5)
+        np.testing.assert_allclose(single, double, rtol=2e-6)
 
 
 def test_negative_durations_are_refused():

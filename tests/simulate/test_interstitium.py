@@ -22,6 +22,7 @@ from simulate.interstitium import (
     march_bed,
     neighbour_conductance,
 )
+from simulate.interstitium import bed as interstitium_bed
 from simulate.kinetics import tissue_concentration
 from simulate.transport import Bed, cell_concentration, make_bed, readout, transport
 from simulate.transport.residence import plug
@@ -133,6 +134,50 @@ def test_mass_is_kept_at_every_step_with_diffusion_on(bed, theta):
     assert found.ledger.outflow[-1] > 0.5 * found.ledger.inflow[-1]
 
 
+def test_the_ledger_is_what_the_curves_hold(bed):
+    """Concentrations times the bed's own volumes, at the ends of implicit Euler's steps, where both are read."""
+    times = 0.5 * np.arange(1, 80)
+    found = march_bed(bed, AIF, KNOTS, times, step=0.5, theta=1.0, volumes=4)
+    at = np.searchsorted(found.ledger.times, times - 1e-9)
+    np.testing.assert_allclose(bed.cell_volume * found.units.sum(0), found.ledger.units[at], rtol=1e-10)
+    for tree, flow, curves, part in (
+        (bed.vessels.arteries, bed.flow.arteries, found.arteries, found.ledger.arteries),
+        (bed.vessels.veins, bed.flow.veins, found.veins, found.ledger.veins),
+    ):
+        np.testing.assert_allclose(np.asarray(flow.plasma_volume(tree)) @ curves, part[at], rtol=1e-10)
+
+
+def lost_outflow(compartments, parts):
+    """What the draining vein carries away is not counted."""
+    return replace(compartments, outlet=np.where(compartments.outlet > 0, 0.99 * compartments.outlet, 0.0)), parts
+
+
+def dropped_vessel(compartments, parts):
+    """The ledger forgets one vessel of four volumes, in the middle of the arteries."""
+    middle = parts[0].stop // 8 * 4
+    return compartments, [slice(0, middle), slice(middle + 4, parts[1].stop), *parts[2:]]
+
+
+def broken_pipe(compartments, parts):
+    """A flow leaves one volume and arrives nowhere."""
+    matrix = compartments.matrix.tolil()
+    matrix[np.flatnonzero(matrix[:, [40]].toarray().ravel() > 0)[0], 40] = 0.0
+    return replace(compartments, matrix=matrix.tocsr()), parts
+
+
+@pytest.mark.parametrize("mistake", [lost_outflow, dropped_vessel, broken_pipe])
+def test_the_ledger_shows_a_mistake(bed, monkeypatch, mistake):
+    discretise = interstitium_bed._discretise
+
+    def mistaken(*args):
+        compartments, readers, parts = discretise(*args)
+        compartments, parts = mistake(compartments, parts)
+        return compartments, readers, parts
+
+    monkeypatch.setattr(interstitium_bed, "_discretise", mistaken)
+    assert imbalance(march_bed(bed, AIF, KNOTS, TIMES, step=0.5, volumes=4).ledger) > 1e-6
+
+
 def test_inflow_is_the_flow_times_the_integral_of_the_input(bed):
     ledger = march_bed(bed, AIF, KNOTS, KNOTS[-1:], step=0.7, volumes=1).ledger
     until = np.searchsorted(ledger.times, KNOTS[-1])
@@ -203,7 +248,7 @@ def unit_curve(tanks, step, theta):
 @pytest.mark.parametrize(("theta", "expected", "bound"), [(0.5, 2.0, 2e-4), (1.0, 1.0, 1e-2)])
 def test_stirred_tanks_converge_to_their_closed_form(tanks, model, theta, expected, bound):
     """Second order in the step by the midpoint rule, first by implicit Euler."""
-    exact = tissue_concentration(TUMOUR, AIF, TIMES, model=model, aif_times=KNOTS, frequencies=8192)
+    exact = tissue_concentration(TUMOUR, AIF, TIMES, model=model, aif_times=KNOTS)
     errors = [relative(unit_curve(tanks, step, theta), exact) for step in (1.0, 0.5, 0.25)]
     assert order(errors) == pytest.approx(expected, abs=0.15)
     assert errors[-1] < bound

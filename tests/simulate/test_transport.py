@@ -14,9 +14,9 @@ from simulate.aif import parker_aif
 from simulate.base.types import Tissue
 from simulate.flow import solve_flow
 from simulate.kinetics import tissue_concentration
-from simulate.kinetics.capillaries import capillary_unit, distributed_parameter
+from simulate.kinetics.capillaries import capillary_unit, distributed_parameter, unit_concentrations
 from simulate.kinetics.compartments import two_compartment_exchange
-from simulate.transport import cell_concentration, make_bed, readout, transfer, transport
+from simulate.transport import cell_concentration, engine, make_bed, readout, transfer, transport
 from simulate.transport.residence import dispersed, parabolic, plug, vessel
 from simulate.vessels import Domain, grow_vessels
 
@@ -119,13 +119,27 @@ def test_one_tank_is_2cxm_and_no_mixing_is_plug_flow():
 
 @pytest.mark.parametrize("number", [1, 2, 4, 7])
 def test_a_unit_holds_what_its_tanks_hold(number):
-    """Content from the concentrations of N tanks, one after the other, is Fp (1-H)/s."""
+    """N tanks, one after the other: their mean concentrations, and the content that these make is Fp (1-H)/s."""
     Fp, PS, vp, ve = UNIT
     ke = PS / ve
     step = 1 / (1 + (vp * LINE + PS * LINE / (LINE + ke)) / (number * Fp))
-    held = sum((vp + ve * ke / (LINE + ke)) / number * step ** (k + 1) for k in range(number))
+    tanks = np.array([step ** (k + 1) for k in range(number)])
+    plasma, ees = unit_concentrations(LINE, *UNIT, 1 / number)
+    np.testing.assert_allclose(plasma, tanks.mean(0), rtol=1e-10)
+    np.testing.assert_allclose(ees, (ke / (LINE + ke) * tanks).mean(0), rtol=1e-10)
     left = capillary_unit(LINE, *UNIT, 1 / number)
-    np.testing.assert_allclose(Fp * (1 - left) / LINE, held, rtol=1e-10)
+    np.testing.assert_allclose(left, tanks[-1], rtol=1e-10)
+    np.testing.assert_allclose(Fp * (1 - left) / LINE, vp * plasma + ve * ees, rtol=1e-10)
+
+
+def test_a_plug_holds_what_is_along_it():
+    """The mean of e^{-x l} over the capillary's length, by quadrature."""
+    Fp, PS, vp, ve = UNIT
+    x = (vp * LINE + PS * LINE / (LINE + PS / ve)) / Fp
+    nodes, weights = np.polynomial.legendre.leggauss(80)
+    mean = np.exp(-x[:, None] * (nodes + 1) / 2) @ weights / 2
+    near = np.abs(x) < 60
+    np.testing.assert_allclose(unit_concentrations(LINE, *UNIT, 0.0)[0][near], mean[near], rtol=1e-9)
 
 
 def test_mixing_goes_smoothly_from_tanks_to_plug_flow():
@@ -161,6 +175,56 @@ def test_mass_closes_in_the_s_domain(bed):
     assert np.max(np.abs(ledger.imbalance / ledger.inflow)) < 1e-10
     parts = [np.abs(part / ledger.inflow).max() for part in (ledger.arteries, ledger.feed, ledger.units, ledger.veins)]
     assert min(parts) > 1e-3, "every part takes part"
+
+
+def wrong_plasma_volume(bed, monkeypatch):
+    concentrations = engine.unit_concentrations
+    monkeypatch.setattr(
+        engine, "unit_concentrations", lambda s, Fp, PS, vp, *rest: concentrations(s, Fp, PS, 1.01 * vp, *rest)
+    )
+
+
+def wrong_tissue_volume(bed, monkeypatch):
+    """A nonsense distribution volume: an EES that the exchange does not know of."""
+    concentrations = engine.unit_concentrations
+
+    def mistaken(*args):
+        plasma, ees = concentrations(*args)
+        return plasma, 1.01 * ees
+
+    monkeypatch.setattr(engine, "unit_concentrations", mistaken)
+
+
+def dropped_vessel(bed, monkeypatch):
+    """One artery that lets everything through and holds nothing in the ledger."""
+    filters = engine.filters
+
+    def without_one(tree, *args):
+        h, phi = filters(tree, *args)
+        return h, phi.at[tree.nodes // 2].set(0.0) if tree is bed.vessels.arteries else phi
+
+    monkeypatch.setattr(engine, "filters", without_one)
+
+
+def lost_venous_outflow(bed, monkeypatch):
+    """What one terminal drains never reaches the veins."""
+    collect = engine.collect_to_root
+    monkeypatch.setattr(engine, "collect_to_root", lambda tree, h, entering: collect(tree, h, entering.at[3].set(0.0)))
+
+
+def forgotten_feed(bed, monkeypatch):
+    """Tracer on its way from a terminal to its cells."""
+    monkeypatch.setattr(engine, "mean_of_decay", lambda x: 0.0 * x)
+
+
+@pytest.mark.parametrize(
+    "mistake", [wrong_plasma_volume, wrong_tissue_volume, dropped_vessel, lost_venous_outflow, forgotten_feed]
+)
+def test_the_ledger_shows_a_mistake(bed, monkeypatch, mistake):
+    """Mutations: each leaves an imbalance that the test above would see a million times over."""
+    mistake(bed, monkeypatch)
+    _, ledger = transfer(bed, jnp.asarray(LINE))
+    assert np.max(np.abs(ledger.imbalance / ledger.inflow)) > 1e-4
 
 
 def test_mass_closes_in_every_frame(bed):
