@@ -129,9 +129,8 @@ def linearised(model: FitModel, table: ExponentialTable, matrix: Array, u: Array
     curve, flat, rows = _linearised(model, table, u)
     R = scaled_cholesky(matrix)
     rows = solve_lower(R, rows)
-    whole = [table.basis.T @ each.T for each in flat]
-    W = sum((rows[:, k, None] * each for k, each in enumerate(whole)), jnp.zeros(()))
-    return Linear(table.basis.T @ curve.T, R, W)
+    w = sum((rows[:, k, None] * each.T for k, each in enumerate(flat)), jnp.zeros(()))
+    return Linear(table.basis.T @ curve.T, R, w, table.directions)
 
 
 def _linearised(model: FitModel, table: ExponentialTable, u: Array) -> tuple[Array, list[Array], Array]:

@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from estimate.standard_errors import Directions, directions
 from simulate.kinetics.convolution import exponential_convolution, interpolate
 
 
@@ -29,7 +30,7 @@ from simulate.kinetics.convolution import exponential_convolution, interpolate
 class ExponentialTable:
     """Compressed curves of one arterial input on one time grid.
 
-    basis : (r, t) orthonormal rows B.
+    directions : (r, t) orthonormal rows B and how they feel correlated noise.
     curves : (d, n, m, r) normalised exponentials (K+kappa) E in the basis, with their derivatives per
         table step: m = 2 (value, d/dlogK) without delay, 4 (and d/dd, d2/dlogK dd) with it.
     fixed : (d, m, r) the input itself, kappa times its integral, and, where frames last, the input's derivative by
@@ -37,7 +38,7 @@ class ExponentialTable:
     log_rate : first log K and step;  delay : first delay and step [s].    kappa : 1/duration [1/s].
     """
 
-    basis: Array
+    directions: Directions
     curves: Array
     fixed: Array
     log_rate: tuple[Array, Array]
@@ -45,6 +46,10 @@ class ExponentialTable:
     kappa: Array
     fits_delay: bool = field(metadata={"static": True})
     averages: bool = field(default=False, metadata={"static": True})
+
+    @property
+    def basis(self) -> Array:
+        return self.directions.basis
 
     @property
     def rank(self) -> int:
@@ -134,7 +139,7 @@ def exponential_table(
 
     tabulated, fixed = jax.lax.map(at_delay, delays)
     return ExponentialTable(
-        basis=basis,
+        directions=directions(basis),
         curves=tabulated,
         fixed=fixed,
         log_rate=(low, rate_step),

@@ -17,6 +17,9 @@ so with orthonormal rows W and a lower triangular R, J = R W, all that is needed
 with R_\rho the matrix of \rho^{|t-s|}, and the covariance is R^-T K R^-1. \sigma and \rho come from the
 residuals, freed of what the fit has taken from them: a direction of lag-one correlation d takes the share
 s = (1 - \rho^2)/(1 - 2 \rho d + \rho^2) of \sigma^2 (the spectral density of the AR(1) process there).
+
+Where all curves of a model lie in few directions, W = w B with orthonormal rows B common to all voxels, and the noise
+is that of the curve itself (a = 1, b = q = 0), no voxel needs W: Y R_\rho Y^T = w (B R_\rho B^T) w^T.
 """
 
 from typing import NamedTuple
@@ -52,38 +55,80 @@ class Uncertainty(NamedTuple):
     correlation: Array
 
 
+class Directions(NamedTuple):
+    """What the curves of a model are made of, and how it feels noise that is correlated along the frames.
+
+    basis : (r, t) orthonormal rows B.      neighbours : (r, r) B N B^T, where N takes the mean of the frames on either
+    side.      correlated : (n, r, r) B R_rho B^T at rho = 0 ... MOST_CORRELATED, equally spaced.
+    """
+
+    basis: Array
+    neighbours: Array
+    correlated: Array
+
+
 class Linear(NamedTuple):
-    """A model about its optimum: curve (t, v); R (p, p) as lists and W (p, t, v) with J = R W, W's rows orthonormal."""
+    """A model about its optimum.
+
+    curve : (t, v).      R : (p, p) as lists, and w (p, r, v) with J = R w B, orthonormal rows in w.      directions :
+    B and what belongs to it; None is B = 1, w (p, t, v).
+    """
 
     curve: Array
     R: list[list[Array]]
-    W: Array
+    w: Array
+    directions: Directions | None = None
 
 
 def uncertainty(linear: Linear, residual: Array, errors: CurveErrors | None) -> Uncertainty:
     """Of the solver's coordinates. residual (t, v); errors None: noise of the curve itself."""
-    W = linear.W
-    p, frames, _ = W.shape
-    noise, taken = residual, float(p)
-    Y, square = W, jnp.ones(())
     if errors is not None:
-        a, b, q = (each.T for each in errors[:3])
-        common = jnp.sum(W * b, axis=1)
-        Y, square = W * a + common[:, None] * errors.before[:, None], jnp.mean(a**2, axis=0)
-        left = b - jnp.sum(common[:, None] * W, axis=0)  # what the fit leaves of an error of S0 is not noise
-        share = jnp.sum(left * residual, axis=0) / jnp.maximum(jnp.sum(left**2, axis=0), _tiny(left))
-        noise, taken = (residual - share * left) / jnp.where(a == 0, 1.0, a), p + 1.0
-    lag = jnp.clip(jnp.sum(W[:, 1:] * W[:, :-1], axis=(0, 1)) / p, -1.0, 1.0)
-    energy = jnp.sum(noise**2, axis=0)
-    raw = jnp.sum(noise[1:] * noise[:-1], axis=0) / jnp.maximum(energy, _tiny(energy)) * frames / (frames - 1)
-    rho = _correlation(raw, lag, taken, frames)
-    variance = energy / jnp.maximum(frames - taken * _share(rho, lag), 1.0)
-    unfelt = jnp.maximum(1 - jnp.sum(W**2, axis=1), 0.0) * square  # what the curve does not feel is not certain
-    K = variance * (_autoregressive_gram(Y, rho) + unfelt[:, None] * jnp.eye(p, dtype=W.dtype)[..., None])
-    if errors is not None:
-        common = jnp.sum(W * q, axis=1)
-        K = K + common[:, None] * common[None]
+        return _of_signal(linear, residual, errors)
+    w = linear.w
+    lag = _lag(w, None if linear.directions is None else linear.directions.neighbours)
+    rho, variance = _noise(residual, lag, float(w.shape[0]))
+    if linear.directions is None:
+        gram = _autoregressive_gram(w, rho)
+    else:
+        gram = _gram_between(w, linear.directions.correlated, rho)
+    K = variance * (gram + _unfelt(w))
     return Uncertainty(_solve_factor(linear.R, cholesky(K)), rho)
+
+
+def _of_signal(linear: Linear, residual: Array, errors: CurveErrors) -> Uncertainty:
+    """Where the concentration was made of a signal: see the module's equations."""
+    W = linear.w if linear.directions is None else jnp.einsum("irv,rt->itv", linear.w, linear.directions.basis)
+    a, b, q = (each.T for each in errors[:3])
+    common = jnp.sum(W * b, axis=1)
+    left = b - jnp.sum(common[:, None] * W, axis=0)  # what the fit leaves of an error of S0 is not noise
+    share = jnp.sum(left * residual, axis=0) / jnp.maximum(jnp.sum(left**2, axis=0), _tiny(left))
+    noise = (residual - share * left) / jnp.where(a == 0, 1.0, a)
+    rho, variance = _noise(noise, _lag(W, None), W.shape[0] + 1.0)
+    gram = _autoregressive_gram(W * a + common[:, None] * errors.before[:, None], rho)
+    of_t10 = jnp.sum(W * q, axis=1)
+    K = variance * (gram + _unfelt(W) * jnp.mean(a**2, axis=0)) + of_t10[:, None] * of_t10[None]
+    return Uncertainty(_solve_factor(linear.R, cholesky(K)), rho)
+
+
+def _lag(w: Array, neighbours: Array | None) -> Array:
+    """(v,) the mean correlation of neighbouring frames in the directions w (p, r, v)."""
+    moved = w[:, 1:] * w[:, :-1] if neighbours is None else w * jnp.einsum("rs,isv->irv", neighbours, w)
+    return jnp.clip(jnp.sum(moved, axis=(0, 1)) / w.shape[0], -1.0, 1.0)
+
+
+def _noise(residual: Array, lag: Array, taken: float) -> tuple[Array, Array]:
+    """The noise's correlation and variance (v,) from residuals (t, v) that `taken` directions were taken from."""
+    frames = residual.shape[0]
+    energy = jnp.sum(residual**2, axis=0)
+    raw = jnp.sum(residual[1:] * residual[:-1], axis=0) / jnp.maximum(energy, _tiny(energy)) * frames / (frames - 1)
+    rho = _correlation(raw, lag, taken, frames)
+    return rho, energy / jnp.maximum(frames - taken * _share(rho, lag), 1.0)
+
+
+def _unfelt(w: Array) -> Array:
+    """(p, p, v) What the curve does not feel is not certain."""
+    lost = jnp.maximum(1 - jnp.sum(w**2, axis=1), 0.0)
+    return lost[:, None] * jnp.eye(w.shape[0], dtype=w.dtype)[..., None]
 
 
 def standard_error(D: Array, factor: Array) -> Array:
@@ -133,6 +178,29 @@ def _autoregressive_gram(Y: Array, rho: Array) -> Array:
     for k, (i, j) in enumerate(pairs):
         place[i, j] = place[j, i] = k
     return total[place]
+
+
+def directions(basis: Array) -> Directions:
+    """Of orthonormal rows (r, t)."""
+    frames = basis.shape[1]
+    apart = np.abs(np.arange(frames)[:, None] - np.arange(frames))
+    rho = jnp.linspace(0.0, MOST_CORRELATED, _CORRELATIONS, dtype=basis.dtype)
+    correlated = jax.lax.map(lambda one: basis @ one**apart @ basis.T, rho)
+    return Directions(basis, basis @ jnp.where(apart == 1, 0.5, 0.0).astype(basis.dtype) @ basis.T, correlated)
+
+
+_CORRELATIONS = 39
+
+
+def _gram_between(w: Array, correlated: Array, rho: Array) -> Array:
+    """w (B R_rho B^T) w^T (p, p, v), between two nodes linear in rho/(1 - rho): as a slow direction's variance is."""
+    step = MOST_CORRELATED / (_CORRELATIONS - 1)
+    index = jnp.clip(jnp.floor(rho / step).astype(jnp.int32), 0, _CORRELATIONS - 2)
+    low, high = index * step, (index + 1) * step
+    share = jnp.clip((rho - low) * (1 - high) / ((1 - rho) * step), 0.0, 1.0)[:, None, None]
+    between = correlated[index] * (1 - share) + correlated[index + 1] * share
+    rows = jnp.moveaxis(w, -1, 0)
+    return jnp.moveaxis(rows @ between @ jnp.swapaxes(rows, 1, 2), 0, -1)
 
 
 def scaled_cholesky(matrix: Array) -> list[list[Array]]:

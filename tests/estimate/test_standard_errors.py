@@ -9,7 +9,15 @@ import pytest
 
 from estimate.relaxometry import block_concentration, vfa_noise, vfa_t1
 from estimate.signal_errors import signal_errors
-from estimate.standard_errors import CurveErrors, Linear, scaled_cholesky, solve_lower, standard_error, uncertainty
+from estimate.standard_errors import (
+    CurveErrors,
+    Linear,
+    directions,
+    scaled_cholesky,
+    solve_lower,
+    standard_error,
+    uncertainty,
+)
 from simulate.base.types import DCEProtocol
 from simulate.signal import spgr_signal
 from tests.benchmarks.bench_coverage import cover, measured
@@ -76,6 +84,30 @@ def test_the_covariance_is_that_of_redrawn_noise():
     spread = uncertainty(linear, jnp.asarray(some - found[:, :2000].T @ J).T, errors)
     stated = np.asarray(standard_error(jnp.eye(2)[..., None] * jnp.ones(len(some)), spread.factor))
     np.testing.assert_allclose(np.median(stated, axis=1), found.std(axis=1), rtol=0.06)
+
+
+def test_the_covariance_in_few_directions_is_that_in_frames():
+    """Where the fit never leaves its basis: at correlations on and between the nodes that it is tabulated at."""
+    rng, frames, rank = np.random.default_rng(4), 80, 7
+    decay = np.exp(-np.arange(frames) / np.geomspace(1, 60, rank)[:, None])
+    basis = np.linalg.qr(decay.T)[0].T
+    rho = np.repeat(np.linspace(0, 0.9, 25), 8)
+    noise = rng.standard_normal((rho.size, frames))
+    for t in range(1, frames):
+        noise[:, t] = rho * noise[:, t - 1] + np.sqrt(1 - rho**2) * noise[:, t]
+    J = np.einsum("vpr,rt->ptv", rng.standard_normal((rho.size, 3, rank)), basis)
+    R = scaled_cholesky(jnp.einsum("ptv,qtv->pqv", J, J))
+    W = solve_lower(R, jnp.asarray(J))
+    left = jnp.asarray(noise.T) - jnp.einsum("ptv,pv->tv", W, jnp.einsum("ptv,vt->pv", W, noise))
+    curve, within = jnp.zeros((frames, 1)), directions(jnp.asarray(basis))
+    whole = uncertainty(Linear(curve, R, W), left, None)
+    few = uncertainty(Linear(curve, R, jnp.einsum("ptv,rt->prv", W, basis), within), left, None)
+    covariances = [np.einsum("ijv,kjv->vik", each.factor, each.factor) for each in (few, whole)]
+    scale = np.sqrt(np.einsum("vii->vi", covariances[1]))
+    difference = (covariances[0] - covariances[1]) / (scale[:, :, None] * scale[:, None])
+    assert np.max(whole.correlation) > 0.8
+    np.testing.assert_allclose(few.correlation, whole.correlation, atol=1e-9)
+    np.testing.assert_allclose(difference, 0, atol=0.01)
 
 
 def test_a_coordinate_that_the_curve_does_not_feel_is_boundless():
