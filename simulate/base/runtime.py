@@ -30,11 +30,29 @@ def programs_at_once(jaxlib_version: str) -> int:
     return 1 if jaxlib_version == "0.10.1" else 2
 
 
+def compute_with_all_digits() -> None:
+    """Let JAX compute in the precision that arrays have and that code asks for; a user's own choice stays.
+
+    Products of float32 matrices keep float32's digits. A graphics processor would round their factors to TF32 (11
+    bits): of fits on an H200 one in a hundred did then not converge, standard errors were off by .5 % and one in a
+    hundred by half and more, at no gain of speed.
+
+    A float64 that is asked for by name is one, also where 32 bits are the default (they stay so). This has to hold
+    for derivatives too, which JAX builds after a function of ours has returned: no context manager can do it.
+    """
+    import jax
+
+    if jax.config.jax_default_matmul_precision is None:  # pyright: ignore[reportAttributeAccessIssue]
+        jax.config.update("jax_default_matmul_precision", "highest")
+    jax.config.update("jax_explicit_x64_dtypes", "allow")
+
+
 def prepare() -> None:
     """What every floor needs done first; `simulate.base` calls it at its import."""
     from jaxlib.version import __version__
 
     avoid_known_hang(__version__, os.environ)
+    compute_with_all_digits()
 
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -2, -4, -8

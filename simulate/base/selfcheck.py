@@ -54,8 +54,7 @@ def run_self_checks() -> list[CheckResult]:
 
 def _run(name: str, check: Callable[[np.random.Generator, type], float], dtype: type) -> CheckResult:
     label = f"{name}, {np.dtype(dtype).name}"
-    # A GPU rounds float32 products to TF32 unless told otherwise; that is a choice, not a defect.
-    with jax.enable_x64(dtype is np.float64), jax.default_matmul_precision("highest"):
+    with jax.enable_x64(dtype is np.float64):
         try:
             error = check(np.random.default_rng(0), dtype)
         except Exception as failure:  # a build that cannot run the check has failed it

@@ -1,4 +1,8 @@
-"""float64 where an algorithm needs it, whatever precision the user has JAX compute in; complex numbers of it."""
+"""float64 where an algorithm needs it, whatever precision the user has JAX compute in; complex numbers of it.
+
+A Python or NumPy scalar beside a float64 array is rounded to float32 first where 32 bits are JAX's default: numbers
+that float32 does not hold (pi, 1/6) are made with full_like or in_double.
+"""
 
 import math
 from dataclasses import dataclass
@@ -8,12 +12,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-
-# JAX's default of 32 bits stays; a 64-bit type that is asked for by name is no longer cut to 32 bits. It has to hold
-# for derivatives too, which JAX builds after our functions have returned: so no context manager can do this.
-# A Python or NumPy scalar beside a float64 array is still rounded to float32 first: numbers that float32 does not
-# hold (pi, 1/6) are made with full_like or in_double.
-jax.config.update("jax_explicit_x64_dtypes", "allow")
 
 
 def in_double(values: Any) -> Array:

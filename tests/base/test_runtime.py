@@ -5,9 +5,12 @@ import platform
 import subprocess
 import sys
 
+import jax
+import numpy as np
 import pytest
 from jaxlib.version import __version__ as jaxlib_version
 
+from estimate.kinetic_fit import fit_kinetics
 from simulate.base.runtime import avoid_known_hang, keep_freed_memory, programs_at_once
 
 FLAG = "--xla_cpu_enable_concurrency_optimized_scheduler"
@@ -31,6 +34,34 @@ def test_only_the_version_that_hangs_is_changed(version, before, after):
 def test_only_the_version_that_hangs_runs_one_program_at_a_time():
     assert programs_at_once("0.10.1") == 1
     assert programs_at_once("0.12.0") == 2
+
+
+DIGITS = """
+import jax
+{first}
+import simulate.base.errors
+print(jax.config.jax_default_matmul_precision, jax.numpy.zeros(1).dtype, jax.numpy.zeros(1, "float64").dtype)
+"""
+
+
+@pytest.mark.parametrize(("first", "precision"), [("", "highest"), ("tensorfloat32", "tensorfloat32")])
+def test_products_keep_float32s_digits_unless_the_user_wants_it_otherwise(first, precision):
+    """On a GPU they would be rounded to eleven bits; 32 bits stay the default, float64 by name is float64."""
+    said = first and f"jax.config.update('jax_default_matmul_precision', '{first}')"
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+    command = [sys.executable, "-c", DIGITS.format(first=said)]
+    done = subprocess.run(command, env=clean, capture_output=True, text=True, timeout=120)
+    assert done.stdout.split() == [precision, "float32", "float64"], done.stderr
+
+
+def test_the_fit_multiplies_in_full():
+    """The digits are a matter of the program, not of the machine it is built on."""
+    times = np.arange(40.0)
+    aif = np.exp(-times / 20)
+    program = str(jax.make_jaxpr(lambda curves: fit_kinetics(curves, times, aif).tissue.Fp)(np.zeros((2, 40))))
+    products = program.count("dot_general[")
+    assert products > 0
+    assert program.count("precision=(Precision.HIGHEST, Precision.HIGHEST)") == products
 
 
 MANY_BLOCKS = """
