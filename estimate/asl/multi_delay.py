@@ -8,6 +8,7 @@ With `arterial`, label in arteries is fitted too (aBV, aBAT: Woods et al., MRM 2
 its arrival changes nothing that aBV cannot make up for, so aBAT is one of a few: the middle of its interval.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import ArrayLike, Float, Int
 
+from estimate.asl.spread import Curves, spread
 from estimate.kinetic_fit import IDENTIFIABLE
 from estimate.levenberg_marquardt import bounded_least_squares, solve_cholesky
 from estimate.standard_errors import for_few
@@ -41,12 +43,17 @@ _CORNER = 1e-3
 
 _CHUNK = 8192
 
+_RESOLVED = 2.0
+"""Steps of the grid of ATTs that a spread over it has to have to be believed: a narrower one is that of the best's
+curvature."""
+
 
 class ASLFit(NamedTuple):
     """Every field (*s).
 
     cbf [mL/100 g/min].      att [s].      abv : fraction, and abat [s], where fitted; else 0 and NaN.
-    stderr : by name (CBF, ATT, aBV).      rss : of weighted residuals, in the unit of the differences squared.
+    stderr : by name (CBF, ATT, aBV), see `estimate.asl.spread`; M0's own noise, a share of (difference/M0)^2 of the
+    variance, is not in them.      rss : of weighted residuals, in the unit of the differences squared.
     status : bits of `Status`.
     """
 
@@ -123,10 +130,9 @@ def fit_asl(
     usable = finite & np.isfinite(m0) & (m0 > 0)
     scale = np.where(usable, 2 * alpha * m0, 1.0)
     scaled = np.where(usable[:, None], difference.reshape(-1, count), 0.0) / scale[:, None]
-    parts = [_fit_chunk(part, setting, labelling, model, arterial) for part in _chunks(scaled.astype(dtype))]
-    u, rss, matrix, converged, abat = (
-        np.concatenate([np.asarray(p[k]) for p in parts], axis=-1)[..., : len(scaled)] for k in range(5)
-    )
+    chunks = _chunks(scaled.astype(dtype))
+    parts = [_fit_chunk(part, setting, labelling, model, arterial) for part in chunks]
+    u, rss, matrix, converged, abat = _joined(parts, len(scaled))
     values = {name: _UNITS[name] * u[k] for k, name in enumerate(names)}
     freedom = count - len(names) - arterial
     if sigma is not None:
@@ -135,6 +141,11 @@ def fit_asl(
         # where no freedom is left, nothing tells the noise
         noise = for_few(freedom) ** 2 * rss / freedom if freedom else np.full_like(rss, np.nan)
     stderr = _standard_errors(names, matrix, noise)
+    own = _chunks(np.column_stack([u.T, np.nan_to_num(abat), noise]).astype(dtype))
+    wide = [_spread_chunk(*part, setting, labelling, model, arterial) for part in zip(chunks, own, strict=True)]
+    whole = dict(zip(names, _joined(wide, len(scaled)), strict=True))
+    seen = whole["ATT"] > _RESOLVED * float(np.max(np.asarray(setting.times))) / GRID
+    stderr = {name: np.where(seen & np.isfinite(stderr[name]), whole[name], stderr[name]) for name in names}
     status = _status(values, stderr, float(np.max(np.asarray(setting.times))), converged)
     status = np.where(usable, status, np.where(finite, int(Status.NO_SIGNAL), int(Status.NOT_FINITE))).astype(np.int32)
     blank = np.where(usable, 1.0, np.nan)
@@ -148,6 +159,12 @@ def fit_asl(
     )  # fmt: skip
 
 
+def _joined(parts: list[tuple], voxels: int) -> list[np.ndarray]:
+    return [
+        np.concatenate([np.asarray(one) for one in each], axis=-1)[..., :voxels] for each in zip(*parts, strict=True)
+    ]
+
+
 def _chunks(curves: np.ndarray) -> list[np.ndarray]:
     """Of one of three sizes, so that few programs are compiled."""
     size = next((n for n in (_CHUNK // 16, _CHUNK // 4) if len(curves) <= n), _CHUNK)
@@ -156,7 +173,7 @@ def _chunks(curves: np.ndarray) -> list[np.ndarray]:
 
 
 def _standard_errors(names: tuple[str, ...], matrix: np.ndarray, noise: np.ndarray) -> dict[str, np.ndarray]:
-    """Square roots of the diagonal of sigma^2 (J^T J)^-1; NaN where the data say nothing."""
+    """By the curvature: square roots of the diagonal of sigma^2 (J^T J)^-1; NaN where the data say nothing."""
     p = len(names)
     size = np.sqrt(np.maximum(np.stack([matrix[i, i] for i in range(p)]), np.finfo(float).tiny))
     correlation = matrix / (size[:, None] * size[None])
@@ -190,17 +207,7 @@ def _status(
 @partial(jax.jit, static_argnames=("labelling", "model", "arterial"))
 def _fit_chunk(curves: Array, setting: _Setting, labelling: str, model: str, arterial: bool) -> tuple:
     """u (p, v), rss (v,), J^T J (p, p, v), converged (v,), aBAT (v,) of scaled differences (v, g)."""
-
-    def curve(u: Array, abat: Array) -> Array:
-        """(*v, g) weighted and scaled difference; u (p, *v)."""
-        abv = _UNITS["aBV"] * u[2] if arterial else jnp.zeros(u.shape[1:], u.dtype)
-        found = asl_difference(
-            _UNITS["CBF"] * u[0], _UNITS["ATT"] * u[1], setting.times, labelling=labelling,
-            label_duration=setting.duration, m0=0.5, label_efficiency=1.0, partition_coefficient=setting.partition,
-            t1_blood=setting.t1_blood, t1_tissue=setting.t1_tissue, model=model, abv=abv, abat=abat,
-        )  # fmt: skip
-        return found * setting.weight
-
+    curve = _curve(setting, labelling, model, arterial)
     weighted = curves * setting.weight
     longest = jnp.max(setting.times)
     start, abat = _coarse(curve, weighted, setting, longest, arterial)
@@ -232,12 +239,48 @@ def _fit_chunk(curves: Array, setting: _Setting, labelling: str, model: str, art
     return end.u, end.rss, end.matrix, end.converged | at_corner, jnp.where(arterial, abat, jnp.nan)
 
 
-def _coarse(curve: Any, weighted: Array, setting: _Setting, longest: Array, arterial: bool) -> tuple[Array, Array]:
-    """The best of all ATTs (and aBATs) with amplitudes in closed form: u (p, v), aBAT (v,)."""
+def _curve(setting: _Setting, labelling: str, model: str, arterial: bool) -> Callable[[Array, Array], Array]:
+    """u (p, *v) and aBAT (*v) to the weighted and scaled difference (*v, g)."""
+
+    def curve(u: Array, abat: Array) -> Array:
+        abv = _UNITS["aBV"] * u[2] if arterial else jnp.zeros(u.shape[1:], u.dtype)
+        found = asl_difference(
+            _UNITS["CBF"] * u[0], _UNITS["ATT"] * u[1], setting.times, labelling=labelling,
+            label_duration=setting.duration, m0=0.5, label_efficiency=1.0, partition_coefficient=setting.partition,
+            t1_blood=setting.t1_blood, t1_tissue=setting.t1_tissue, model=model, abv=abv, abat=abat,
+        )  # fmt: skip
+        return found * setting.weight
+
+    return curve
+
+
+def _tissues(curve: Callable[[Array, Array], Array], longest: Array, arterial: bool) -> tuple[Array, Array]:
+    """ATTs that are tried (a,), and the curves (a, g) of one unit of CBF that arrives then."""
     att = longest * jnp.arange(GRID) / GRID
     zero = jnp.zeros_like(att)
-    u = jnp.stack([jnp.ones_like(att), att, zero][: 3 if arterial else 2])
-    tissue = curve(u, zero)  # (a, g) of CBF 30
+    return att, curve(jnp.stack([jnp.ones_like(att), att, zero][: 3 if arterial else 2]), zero)
+
+
+@partial(jax.jit, static_argnames=("labelling", "model", "arterial"))
+def _spread_chunk(
+    curves: Array, found: Array, setting: _Setting, labelling: str, model: str, arterial: bool
+) -> tuple[Array, ...]:
+    """Standard errors (v,) of CBF, ATT (and aBV) over all ATTs; found (v, p + 2): u, aBAT and the noise's variance."""
+    curve = _curve(setting, labelling, model, arterial)
+    att, tissue = _tissues(curve, jnp.max(setting.times), arterial)
+    *u, abat, noise = found.T
+    zero, one = jnp.zeros_like(noise), jnp.ones_like(noise)
+    through = curve(jnp.stack([zero, zero, one]), abat) if arterial else None
+    of_att, amplitudes = spread(
+        curves * setting.weight, Curves(att, tissue, through), noise, (u[1], u[0], *u[2:]), LARGEST_CBF / _UNITS["CBF"]
+    )
+    scaled = (amplitudes[0], of_att, *amplitudes[1:])
+    return tuple(unit * each for unit, each in zip(_UNITS.values(), scaled, strict=False))
+
+
+def _coarse(curve: Any, weighted: Array, setting: _Setting, longest: Array, arterial: bool) -> tuple[Array, Array]:
+    """The best of all ATTs (and aBATs) with amplitudes in closed form: u (p, v), aBAT (v,)."""
+    att, tissue = _tissues(curve, longest, arterial)
     own = jnp.maximum(jnp.sum(tissue**2, axis=1), jnp.finfo(tissue.dtype).tiny)
     fit = weighted @ tissue.T  # (v, a)
     alone = jnp.maximum(fit, 0.0) ** 2 / own

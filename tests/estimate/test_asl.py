@@ -11,11 +11,13 @@ from estimate.asl.differences import differences
 from estimate.asl.multi_delay import fit_asl
 from estimate.asl.partial_volume import partial_volume_corrected
 from estimate.asl.quantify import ASLOptions, Calibration, quantify
+from estimate.asl.spread import Curves, spread
 from simulate.asl.difference import asl_difference
 from simulate.base.bids import ASLSidecar
 from simulate.base.errors import InputError
 from simulate.base.status import Status
 from tests.asl_examination import AFFINE, ATT, CBF, DELAYS, M0, SHAPE, series
+from tests.benchmarks.bench_coverage import cover_water
 
 TIMES = 1.8 + np.asarray(DELAYS)
 EVERYWHERE = np.ones(SHAPE, bool)
@@ -156,6 +158,35 @@ def test_errors_reach_the_cramer_rao_bound(model):
         error = np.abs(np.asarray(found - true))
         assert np.median(error) <= 1.1 * 0.6745 * np.median(least[:, k])
         assert np.mean(error <= 1.645 * np.asarray(fit.stderr[name])) == pytest.approx(0.9, abs=0.04)
+
+
+@pytest.mark.float32
+@pytest.mark.parametrize(("snr", "pairs"), [(200.0, 10), (500.0, 2), (500.0, 10)])
+def test_intervals_cover_where_arrival_has_several_minima(snr, pairs):
+    """By the curvature alone ATT's would cover 76 to 88 % (the full table: tests/benchmarks/bench_coverage.py)."""
+    for result in cover_water(3, 3000, snr=snr, pairs=pairs).values():
+        assert 0.87 < result["covers"] < 0.93
+        assert result["identifiable"] > 0.5
+
+
+@pytest.mark.parametrize("arterial", [False, True])
+def test_the_spread_is_that_of_a_posterior_drawn_point_by_point(arterial):
+    """Of one noisy voxel, by brute force over a grid of ATT and both amplitudes."""
+    rng = np.random.default_rng(8)
+    att = np.linspace(0.3, 3.0, 60)
+    tissue = np.exp(-((TIMES[None] - 1.8 - att[:, None]) ** 2)) + 0.3
+    through = 5 * np.exp(-TIMES) if arterial else None
+    data = 0.8 * tissue[25] + (0.1 * through if arterial else 0) + 0.3 * rng.standard_normal(TIMES.size)
+    c, v = np.linspace(0, 12, 400)[None, :, None], (np.linspace(-15, 15, 301) if arterial else np.zeros(1))[None, None]
+    model = c[..., None] * tissue[:, None, None] + (v[..., None] * through if arterial else 0)
+    rss = np.sum((data - model) ** 2, axis=-1)
+    weight = np.exp(-(rss - rss.min()) / (2 * 0.09) - c**2 / (2 * 3.0**2))
+    weight /= weight.sum()
+    found = (jnp.asarray([1.5]), jnp.asarray([0.7]), jnp.asarray([0.2]))
+    curves = Curves(jnp.asarray(att), jnp.asarray(tissue), None if through is None else jnp.asarray(through)[None])
+    of_att, amplitudes = spread(jnp.asarray(data)[None], curves, jnp.asarray([0.09]), found, 3.0)
+    true = [np.sqrt(np.sum(weight * (x - y) ** 2)) for x, y in ((att[:, None, None], 1.5), (c, 0.7), (v, 0.2))]
+    np.testing.assert_allclose([of_att[0], *(a[0] for a in amplitudes)], true[: 3 if arterial else 2], rtol=0.01)
 
 
 @pytest.mark.parametrize("model", ["recommended", "gkm", "two_compartment"])
