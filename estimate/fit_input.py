@@ -8,6 +8,7 @@ from jax import Array
 from jax.core import Tracer
 
 from estimate.compressed_model import FitInput
+from estimate.signal_errors import SignalErrors
 from simulate.base.errors import InputError
 
 _ROUNDING = 1e-3
@@ -37,6 +38,15 @@ def checked(concentration: Any, times: Any, aif: Any, aif_times: Any, frame_dura
     if not isinstance(aif, Tracer) and not bool(jnp.isfinite(aif).all()):
         raise InputError("aif", "", "holds a number that is not finite", "give a finite curve")
     return concentration, FitInput(times, aif, aif_times, duration)
+
+
+def check_errors(errors: SignalErrors | None, shape: tuple[int, ...]) -> None:
+    """Raises InputError where errors are not those of concentrations of this shape (*s, t)."""
+    for name in ("noise", "baseline", "t10") if errors is not None else ():
+        found = jnp.shape(getattr(errors, name))
+        if found != shape:
+            problem = f"{name} of shape {found} for concentrations of {shape}"
+            raise InputError("errors", "", problem, "give those of the same voxels and frames (signal_errors)")
 
 
 def frame_durations(times: Any, given: Any) -> Array | None:

@@ -15,7 +15,7 @@ from estimate.bounds import box, resolve_bounds
 from estimate.capillary_fit import CAPILLARY_MODELS, capillary_fit
 from estimate.compressed_fit import BlockFit, compressed_fit
 from estimate.compressed_model import FitInput, FitModel
-from estimate.fit_input import checked
+from estimate.fit_input import check_errors, checked
 from estimate.implicit import with_implicit_derivative
 from estimate.model_choice import select
 from estimate.signal_errors import SignalErrors
@@ -132,6 +132,7 @@ def fit_kinetics(
     than parameters, or arrays that do not match.
     """
     concentration, given = checked(concentration, times, aif, aif_times, frame_duration)
+    check_errors(errors, concentration.shape)
     options = {
         "errors": errors, "fit_delay": fit_delay, "arterial_volume": arterial_volume, "bounds": bounds,
         "solver": solver, "identifiable": identifiable, "progress": progress,

@@ -91,6 +91,8 @@ def linear(given: Input, exam: Examination) -> Found:
 def etm_or_patlak(given: Input, exam: Examination) -> Found:
     """Extended Tofts or Patlak, by AICc; neither has a flow."""
     knots, curve = given(exam)
+    if not np.isfinite(curve).all():
+        return nothing(exam)
     etm, patlak = (_fit(exam, knots, curve, model=model, fit_delay=True) for model in ("etm", "patlak"))
     etm_better = np.asarray(etm.aicc) <= np.asarray(patlak.aicc)
     found = {

@@ -11,8 +11,8 @@ from estimate.qtmnet.contrast.examinations import FRAMES
 from estimate.qtmnet.weights import SHIPPED, load_trained
 from experiments import qtmnet_vs_2cxm
 from experiments.comparison import jobs
-from experiments.comparison.estimators import kinetic, truth_at_population_scale
-from experiments.comparison.found import derived
+from experiments.comparison.estimators import fast_estimators, kinetic, truth_at_population_scale
+from experiments.comparison.found import PARAMETERS, derived
 from experiments.comparison.inputs import automatic_input, exact_input
 from experiments.comparison.jobs import GENERATORS, SIZES, SWEEPS, banks_of, jobs_of, piece_of
 from experiments.comparison.networks import qtmnet
@@ -86,6 +86,15 @@ def test_the_automatic_input_finds_the_artery_beside_the_block(exam):
     exact = np.interp(times, exam.aif_times, exam.aif)
     assert curve.max() == pytest.approx(exact.max(), rel=0.15)
     assert np.trapezoid(curve, times) == pytest.approx(np.trapezoid(exact, times), rel=0.15)
+
+
+def test_where_no_artery_is_found_what_needs_one_answers_nothing(exam, monkeypatch):
+    monkeypatch.setattr("experiments.comparison.inputs.picked", lambda exam: None)
+    chosen = fast_estimators(dict.fromkeys(PARAMETERS, 1.0))
+    needing = [name for name in chosen if "automatic" in name]
+    assert len(needing) == 3
+    for name in needing:
+        assert all(np.isnan(values).all() for values in chosen[name](exam).values())
 
 
 def test_a_fit_scores_as_well_as_it_is(exam):
@@ -279,7 +288,6 @@ def test_what_fits_is_keyed_by_the_fits_and_networks_by_the_network(monkeypatch)
         assert [a != b for a, b in zip(names(changed), plain, strict=True)] == expected, changed
 
 
-@pytest.mark.float32
 def test_another_network_costs_no_fit_again(tmp_path, monkeypatch):
     """A study that is asked for again with one more network examines that one alone."""
     tiny = {"phantoms": 1, "inlets": 1, "slow": 0, "qtm": 0, "sweep_phantoms": 1, "sweeps": (TISSUE,)}
