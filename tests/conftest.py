@@ -1,4 +1,4 @@
-"""Strict numerics for every test: float64, no silent rank promotion surprises, warnings are errors."""
+"""Every test in float32, as users compute, but those marked x64: their tolerances need digits that float32 lacks."""
 
 import gc
 import os
@@ -7,7 +7,6 @@ from pathlib import Path
 import jax
 import pytest
 
-jax.config.update("jax_enable_x64", True)
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -28,7 +27,8 @@ def phantom():
         make_phantom,
     )  # not above: the type checks of these packages start after this file
 
-    return make_phantom()
+    with jax.enable_x64(True):
+        return make_phantom()
 
 
 @pytest.fixture(scope="session")
@@ -55,12 +55,17 @@ def _few_mappings():
         gc.collect()
 
 
-@pytest.fixture(autouse=True)
-def _float32_where_marked(request):
-    """Tests marked float32 run as users do, without x64."""
-    if request.node.get_closest_marker("float32") is None:
-        yield
-        return
-    jax.config.update("jax_enable_x64", False)
-    yield
-    jax.config.update("jax_enable_x64", True)
+def _x64(node):
+    return node.get_closest_marker("x64") is not None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    jax.config.update("jax_enable_x64", _x64(item))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef, request):
+    """What tests of a module share is made in the precision of the module's mark, whichever test comes first."""
+    with jax.enable_x64(_x64(request.node)):
+        return (yield)

@@ -160,7 +160,6 @@ def test_errors_reach_the_cramer_rao_bound(model):
         assert np.mean(error <= 1.645 * np.asarray(fit.stderr[name])) == pytest.approx(0.9, abs=0.04)
 
 
-@pytest.mark.float32
 @pytest.mark.parametrize(("snr", "pairs"), [(200.0, 10), (500.0, 2), (500.0, 10)])
 def test_intervals_cover_where_arrival_has_several_minima(snr, pairs):
     """By the curvature alone ATT's would cover 76 to 88 % (the full table: tests/benchmarks/bench_coverage.py)."""

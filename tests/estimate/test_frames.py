@@ -41,7 +41,6 @@ def largest_errors(frame, tissue, **options):
     return np.max([np.abs(np.asarray(getattr(fit.tissue, n)) / getattr(tissue, n) - 1) for n in names], axis=0)
 
 
-@pytest.mark.float32
 @pytest.mark.parametrize("frame", [2.0, 6.0])
 @pytest.mark.parametrize("delay", [False, True])
 def test_averaged_curves_give_their_tissue_back(frame, delay):
@@ -49,7 +48,6 @@ def test_averaged_curves_give_their_tissue_back(frame, delay):
     assert np.quantile(error, 0.99) < 5e-3
 
 
-@pytest.mark.float32
 def test_frames_that_are_not_told_of_cost_flow():
     """What the average is worth: sampled at their centres, frames of 6 s with a fitted delay hide a twentieth of Fp."""
     times = np.arange(3.0, 296.0, 6.0)
@@ -59,7 +57,6 @@ def test_frames_that_are_not_told_of_cost_flow():
     assert np.median(np.asarray(fit.tissue.Fp) / tissue.Fp) < 0.95
 
 
-@pytest.mark.float32
 def test_every_frame_may_have_its_own_length():
     duration = np.concatenate([np.full(30, 2.0), np.full(40, 5.0)])
     starts = np.concatenate([[0.0], np.cumsum(duration)[:-1]])

@@ -7,6 +7,7 @@ import pytest
 
 from estimate.exponential_table import exponential_table, read_exponential, read_fixed
 from estimate.kinetic_fit import MODEL_CODES, fit_kinetics
+from estimate.signal_errors import SignalErrors
 from simulate.aif import parker_aif
 from simulate.base.errors import InputError
 from simulate.base.status import Status
@@ -313,6 +314,7 @@ def test_the_derivatives_read_from_the_table_are_those_of_its_values(fit_delay):
         ({"bounds": {"vp": (0.5, 0.1)}}, "no physical range"),
         ({"times": TIMES[:-1]}, "frames but"),
         ({"aif": AIF[:-1]}, "samples but"),
+        ({"errors": SignalErrors(*[np.ones((3, TIMES.size))] * 3, frames=5)}, "of the same voxels"),
     ],
 )
 def test_wrong_arguments_are_named(change, message):
@@ -326,7 +328,6 @@ def test_too_few_frames_are_refused():
         fit_kinetics(np.ones((1, 5)), TIMES[:5], AIF[:5])
 
 
-@pytest.mark.float32
 def test_single_precision_reaches_the_same_fit():
     """As users run it: float32 parameters within a few per cent of a standard error of the float64 optimum."""
     curves = noisy(tissues(count=COUNT))

@@ -1,7 +1,6 @@
 """`auto` never turns leakage into nothing: of models that make the same curve it takes the simpler, and says so."""
 
 import numpy as np
-import pytest
 
 from estimate.kinetic_fit import MODEL_CODES, fit_kinetics
 from simulate.aif import parker_aif
@@ -19,7 +18,6 @@ def tofts(count=200):
     return Tissue(np.inf, np.geomspace(1, 35, count) / 6000, 0.0, rng.uniform(0.05, 0.5, count))
 
 
-@pytest.mark.float32
 def test_without_noise_leakage_stays_leakage():
     """A QIBA-like object: 2CUM with PS = 0 makes the same curve, and its Ktrans were 0."""
     tissue = tofts()
@@ -29,7 +27,6 @@ def test_without_noise_leakage_stays_leakage():
     assert np.mean(np.asarray(fit.model) == MODEL_CODES["tofts"]) > 0.98
 
 
-@pytest.mark.float32
 def test_with_noise_leakage_is_seldom_lost_and_never_silently():
     found = choose(3, 1000, "tofts", 2.0, 0.02)
     assert found["Ktrans below half"] <= 0.01
@@ -37,7 +34,6 @@ def test_with_noise_leakage_is_seldom_lost_and_never_silently():
     assert found["chosen"]["tofts"] > 0.9
 
 
-@pytest.mark.float32
 def test_what_one_compartment_cannot_tell_is_said():
     """2CUM without leakage is the curve of Tofts tissue: whether flow or leakage made it, no curve tells."""
     tissue = Tissue(30 / 6000, 1e-7, np.linspace(0.03, 0.1, 100), np.inf)

@@ -100,7 +100,6 @@ def test_wrong_inputs_name_the_cure():
         vfa_t1(vfa_signal(), ANGLES, 5.0)
 
 
-@pytest.mark.float32
 def test_single_precision_t1():
     result = vfa_t1(vfa_signal(), ANGLES, TR, b1=jnp.asarray(B1))
     assert result.t1.dtype == jnp.float32

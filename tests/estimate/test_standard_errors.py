@@ -26,7 +26,6 @@ COUNT = 800  # a share of .9 is known to .011
 PROTOCOL = DCEProtocol(2.0 * np.arange(40), 0.004, 20.0, baseline=6)
 
 
-@pytest.mark.float32
 @pytest.mark.parametrize(
     ("baseline", "by_vfa", "correlation"), [(5, False, 0.0), (10, True, 0.0), (10, False, 0.6)], ids=str
 )

@@ -42,7 +42,6 @@ def test_the_sentences_follow_the_numbers(found):
 
 
 @pytest.mark.slow
-@pytest.mark.float32
 def test_the_command_writes_tables_and_a_figure(tmp_path, capsys):
     assert run(["experiment", "core-filling", "--out", str(tmp_path)]) == 0
     assert {p.name for p in tmp_path.iterdir()} == {"table.csv", "table.md", "figure.png"}

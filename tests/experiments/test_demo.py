@@ -11,16 +11,11 @@ from experiments.demo import error_rows, run_demo
 from simulate.base.nifti import read_image
 from simulate.base.types import Maps
 
-pytestmark = pytest.mark.float32
-
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    import jax
-
     out, steps = tmp_path_factory.mktemp("demo"), []
-    with jax.enable_x64(False):
-        result = run_demo(out, seed=1, patch=2, progress=lambda *step: steps.append(step))
+    result = run_demo(out, seed=1, patch=2, progress=lambda *step: steps.append(step))
     return out, result, steps
 
 

@@ -40,7 +40,6 @@ def test_a_series_of_several_delays_becomes_maps_and_a_report(tmp_path, capsys):
         assert word in printed
 
 
-@pytest.mark.float32
 def test_a_network_makes_maps_of_the_same_series(tmp_path, capsys, without_pictures):
     data, protocol = series(sigma=0.001)
     data = data.copy()
@@ -62,7 +61,6 @@ def test_a_network_makes_maps_of_the_same_series(tmp_path, capsys, without_pictu
     assert "QTMnet" in capsys.readouterr().out
 
 
-@pytest.mark.float32
 @pytest.mark.parametrize(
     ("change", "options", "words"),
     [

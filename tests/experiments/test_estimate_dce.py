@@ -3,7 +3,6 @@
 import json
 from hashlib import sha256
 
-import jax
 import nibabel as nib
 import numpy as np
 import pytest
@@ -20,14 +19,6 @@ from tests.phantom import AFFINE, CLOCK, HAEMATOCRIT, SHAPE, TIMES
 FITTED = ("Fp", "PS", "vp", "ve", "Ktrans", "delay")
 MAPS = {*FITTED, *(f"{n}_stderr" for n in FITTED), "rss", "aicc", "model", "T10", "IAUC60", "peak", "TTP"}
 FILES = {f"{n}.nii.gz" for n in MAPS | {"status"}} | {"aif.csv", "maps.json", "maps.png", "report.html"}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _single_precision(phantom, examination):
-    """The truth is made first, in double precision."""
-    jax.config.update("jax_enable_x64", False)
-    yield
-    jax.config.update("jax_enable_x64", True)
 
 
 def estimate(folder, out, *options, code=0):

@@ -41,7 +41,6 @@ def test_sentences_and_files_follow_from_the_pieces(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.float32
 def test_labelled_water_sets_the_scale(tmp_path, monkeypatch):
     """On one phantom: with CBF the scale is nearer than the population's could be by chance; with true CBF, near."""
     monkeypatch.setitem(joint_dce_asl.SIZES, "small", 1)

@@ -37,7 +37,6 @@ def test_the_sentences_follow_the_numbers(rows):
     assert f"{rows['global input'].error['Fp']:+.0f} %" in second
 
 
-@pytest.mark.float32
 def test_the_command_writes_tables_and_a_figure(tmp_path, capsys):
     assert run(["experiment", "model-mismatch", "--out", str(tmp_path)]) == 0
     assert {p.name for p in tmp_path.iterdir()} == {"table.csv", "table.md", "figure.png"}

@@ -75,7 +75,6 @@ def test_files_say_what_was_found(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.float32
 def test_the_shipped_networks_are_asked(tmp_path, monkeypatch):
     monkeypatch.setitem(network_calibration.SIZES, "small", 2)
     found = run_network_calibration(tmp_path)

@@ -5,7 +5,6 @@ import pytest
 from experiments.phantom_recovery import CAPILLARIES, FITS, findings, run_phantom_recovery, write_phantom_recovery
 
 
-@pytest.mark.float32
 def test_fitting_the_delay_is_what_keeps_2cxm_from_being_a_straw_man(tmp_path):
     """A tiny version: one phantom of either kind."""
     rows = run_phantom_recovery(phantoms=1, edge=12)
@@ -20,7 +19,6 @@ def test_fitting_the_delay_is_what_keeps_2cxm_from_being_a_straw_man(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.float32
 def test_plug_flow_truth_costs_2cxm_its_flow():
     """Over four phantoms: with the delay fitted, Fp is far worse on plug flow than on its own model's truth."""
     rows = run_phantom_recovery()

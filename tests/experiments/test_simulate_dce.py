@@ -53,7 +53,6 @@ def test_one_examination_as_hdf5_with_pictures(config, tmp_path):
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")], "no temporary file is left"
 
 
-@pytest.mark.float32
 def test_nifti_goes_straight_into_the_estimator(config, tmp_path):
     folder = tmp_path / "scan"
     assert run(["simulate", "dce", str(config), "--out", str(folder), "--nifti", "--no-pictures"]) == 0
@@ -68,7 +67,6 @@ def test_nifti_goes_straight_into_the_estimator(config, tmp_path):
     assert (tmp_path / "maps" / "Ktrans.nii.gz").is_file()
 
 
-@pytest.mark.float32
 def test_several_phantoms_resume_and_repeat(config, tmp_path):
     """A missing one is made again, to the bit; the others stay."""
     many = tmp_path / "many.toml"

@@ -51,7 +51,6 @@ def configuration(folder, *, steps=4, branch="[8, 8, 8]"):
     return path
 
 
-@pytest.mark.float32
 def test_training_makes_weights_that_work(tmp_path, capsys):
     config = configuration(tmp_path, steps=2, branch="[]")
     assert run(["train", "qtmnet", str(config), "--out", str(tmp_path / "out")]) == 0
@@ -81,7 +80,6 @@ def test_training_makes_weights_that_work(tmp_path, capsys):
     assert "leave out one" in capsys.readouterr().err
 
 
-@pytest.mark.float32
 def test_the_network_for_labelled_water_is_trained_alike(tmp_path, capsys):
     config = configuration(tmp_path, steps=2, branch="[]")
     assert run(["train", "qtmnet-asl", str(config), "--out", str(tmp_path / "out")]) == 0

@@ -57,6 +57,7 @@ def test_gamma_variate_area_is_the_gamma_function():
     assert float(jnp.trapezoid(curve, t)) == pytest.approx(exact, rel=1e-6)
 
 
+@pytest.mark.x64
 def test_georgiou_late_passes_have_merged_into_their_mean():
     """The renewal value must join the sum of passes without a step, and hold for a long scan."""
     around = A.georgiou_aif(jnp.array([359.999, 360.001]), haematocrit=HCT)
@@ -80,6 +81,7 @@ def test_curves_are_finite_non_negative_with_finite_gradients(population):
     assert np.all(np.isfinite(slope))
 
 
+@pytest.mark.x64
 def test_gradient_in_the_onset_is_minus_the_slope_in_time(population):
     t, h = jnp.array([33.3, 51.7, 123.4]), 1e-5
     gradient = jax.jacfwd(lambda onset: population(t, onset=onset))(10.0)
@@ -87,18 +89,18 @@ def test_gradient_in_the_onset_is_minus_the_slope_in_time(population):
     np.testing.assert_allclose(gradient, -slope, rtol=1e-6, atol=1e-9)
 
 
-@pytest.mark.float32
 def test_single_precision_agrees_with_double(population):
     single = population(jnp.asarray(TIMES, jnp.float32))
     assert single.dtype == jnp.float32
-    jax.config.update("jax_enable_x64", True)
-    np.testing.assert_allclose(single, population(TIMES), rtol=3e-4, atol=1e-4)
+    with jax.enable_x64(True):
+        np.testing.assert_allclose(single, population(TIMES), rtol=3e-4, atol=1e-4)
 
 
 def test_plasma_holds_what_red_cells_exclude():
     np.testing.assert_allclose(A.blood_to_plasma(jnp.array([0.58, 1.16]), 0.42), [1.0, 2.0])
 
 
+@pytest.mark.x64
 def test_dispersion_solves_the_stirred_tank():
     """T dy/dt + y = x for y = dispersed x, at interior points where the input is linear."""
     knots = jnp.array([0.0, 3.0, 7.0, 20.0, 60.0])

@@ -66,6 +66,7 @@ CASES = list(
 )
 
 
+@pytest.mark.x64
 @pytest.mark.parametrize(("labelling", "model", "tissue", "tau"), CASES)
 def test_the_closed_form_is_its_integral(labelling, model, tissue, tau):
     """60 cases of four times each."""
@@ -73,6 +74,7 @@ def test_the_closed_form_is_its_integral(labelling, model, tissue, tau):
     np.testing.assert_allclose(ours(labelling, model, *tissue, TIMES, tau), expected, rtol=1e-12, atol=1e-16)
 
 
+@pytest.mark.x64
 @pytest.mark.parametrize("off", [0.0, 1e-9, 1e-4, 0.2])
 def test_water_that_leaves_blood_as_fast_as_it_relaxes_in_tissue(off):
     """k_w + R1b = R1t, and near it."""
@@ -92,6 +94,7 @@ def test_water_that_leaves_blood_as_fast_as_it_relaxes_in_tissue(off):
         assert found[0] == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.x64
 @pytest.mark.parametrize("labelling", ["pcasl", "pasl"])
 @pytest.mark.parametrize("model", ["gkm", "recommended", "two_compartment"])
 @pytest.mark.parametrize("tissue", [TISSUES[0], DEGENERATE])
@@ -134,6 +137,7 @@ def test_the_recommended_model_is_the_gkm_with_tissue_like_blood():
     )
 
 
+@pytest.mark.x64
 @pytest.mark.parametrize("labelling", ["pcasl", "pasl"])
 def test_label_in_arteries_is_there_while_it_passes(labelling):
     """Woods et al. 2024: 2 alpha M0b aBV e^{-aBAT/T1b}, PASL e^{-TI/T1b}, for aBAT <= t < aBAT + tau."""

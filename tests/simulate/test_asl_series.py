@@ -18,6 +18,7 @@ CBF = jnp.asarray(np.random.default_rng(0).uniform(20, 80, (3, 2, 4)))
 ATT = jnp.full((3, 2, 4), 1.1)
 
 
+@pytest.mark.x64
 def test_control_minus_label_is_the_difference_at_the_slices_time():
     protocol = asl_protocol([1.0, 2.0], pairs=2, slice_times=[0.0, 0.04, 0.08, 0.12])
     found = asl_series(None, CBF, ATT, protocol, m0=50.0, residual=0.1)
@@ -39,6 +40,7 @@ def test_noise_is_as_large_as_asked_and_needs_a_key():
         asl_series(None, CBF, ATT, protocol, sigma=0.01)
 
 
+@pytest.mark.x64
 def test_time_encoded_blocks_come_apart_each_with_the_noise_of_all_pairs():
     scheme = time_encoding([1.8, 0.8, 0.6, 0.5, 0.4, 0.4, 0.3], 0.2)
     np.testing.assert_allclose(scheme.post_label_delay[[0, -2, -1]], [3.2, 0.5, 0.2])

@@ -48,6 +48,7 @@ def way(bed):
     return np.asarray(along)[tree.terminals][bed.owner] + bed.local_delay + bed.feed_delay[bed.owner]
 
 
+@pytest.mark.x64
 def test_a_stirred_cell_of_water_is_the_general_kinetic_model_in_the_s_domain():
     bed = build(vp=0.0, feed_delay=np.full(TERMINALS, 0.4))
     water = WATER._replace(exchange=jnp.inf)
@@ -102,6 +103,7 @@ def lost_share():
     return np.max(np.abs(np.asarray(leaving + LINE * held) / float(bed.flow.arteries.blood[0]) - 1))
 
 
+@pytest.mark.x64
 def test_nothing_is_lost_but_by_relaxation():
     assert lost_share() < 1e-10
 
@@ -159,6 +161,7 @@ def test_water_that_stays_in_capillaries_knows_no_tissue():
     np.testing.assert_allclose(nearly, label_transfer(bed, LINE, WATER._replace(exchange=0.0))[0].units, rtol=1e-6)
 
 
+@pytest.mark.x64
 def test_one_blood_flow_for_both_tracers():
     """CBF = sum of Fp_i / ((1 - HD_i) rho), HD_i each terminal's: with phase separation no systemic one will do."""
     bed = build(shunt=0.4)
@@ -183,6 +186,7 @@ def test_label_reaches_every_cell_through_dispersing_vessels():
     assert spread[:, 4].mean() > sharp[:, 4].mean()
 
 
+@pytest.mark.x64
 def test_gradients_against_differences():
     bed = build()
     out = label_readout(jnp.asarray([2.0, 3.5]), 1.8, labelling="pcasl", inlet_delay=0.7, t1_blood=1.65, frequencies=64)
@@ -199,6 +203,7 @@ def test_gradients_against_differences():
         np.testing.assert_allclose(forward[:, i], (total(x + step) - total(x - step)) / (2 * h), rtol=1e-5)
 
 
+@pytest.mark.x64
 def test_an_examination_of_the_phantom_that_dce_sees():
     """Slices at their own time; CBF of truth is Fp/((1 - HD) rho); what is measured comes from the noise-free part."""
     phantom = tumour_phantom(jax.random.key(0), shape=(8, 8, 8), grade=4)

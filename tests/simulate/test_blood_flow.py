@@ -21,6 +21,7 @@ def test_viscosity_in_vivo_has_the_values_of_pries_1994(haematocrit, diameter, e
     assert float(relative_viscosity(diameter, haematocrit)) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.x64
 def test_plasma_without_cells_is_only_as_viscous_as_its_film():
     """H = 0: what is left is the film at the wall, k = (D/(D-1.1))^2, which vanishes in wide vessels."""
     D = np.array([5.0, 20.0, 1000.0])
@@ -42,6 +43,7 @@ def test_red_cells_run_ahead_of_plasma_in_narrow_tubes():
     assert ratio[-1] == pytest.approx(1.0, abs=1e-3)
 
 
+@pytest.mark.x64
 def test_daughters_share_all_red_cells():
     rng = np.random.default_rng(0)
     n = 1000
@@ -65,6 +67,7 @@ def vessels():
     return grow_vessels(jax.random.key(0), Domain(np.full((16, 16, 16), 0.005), (2.0, 2.0, 2.0)), terminals=400)
 
 
+@pytest.mark.x64
 def test_red_cells_and_plasma_are_conserved_at_every_node(vessels):
     flow = solve_flow(vessels, haematocrit=0.45)
     for tree, solved in ((vessels.arteries, flow.arteries), (vessels.veins, flow.veins)):
@@ -85,6 +88,7 @@ def test_capillaries_get_unequal_haematocrits_around_the_systemic_one(vessels):
     assert np.mean(H) == pytest.approx(0.45, abs=0.02)
 
 
+@pytest.mark.x64
 def test_the_red_cell_fixed_point_holds(vessels):
     """The shares that the law gives for the converged flows are the shares of the converged flows."""
     tree, flow = vessels.arteries, solve_flow(vessels).arteries

@@ -29,7 +29,7 @@ CORNERS = [
     (0.002, 0.03, 0.001, 0.6, 0.4),
     (0.01, 0.09, 0.02, 0.15, 0.0),
 ]
-PRECISIONS = [pytest.param(True, id="x64"), pytest.param(False, id="float32", marks=pytest.mark.float32)]
+PRECISIONS = [pytest.param(True, id="x64", marks=pytest.mark.x64), pytest.param(False, id="float32")]
 
 
 def tissue_of(corner):
@@ -129,7 +129,6 @@ def test_tissue_homogeneity_keeps_its_promise(parameters, times, exact, x64):
     assert worst(computed, np.array(exact)) < 3e-7
 
 
-@pytest.mark.float32
 @pytest.mark.parametrize("model", ["dp", "th", "aath", "tanks-3"])
 def test_no_tracer_before_it_arrives(model):
     """Exactly: nothing before the delay, and for plug flow no outflow before the transit: C = Fp \\int ca."""
@@ -167,6 +166,7 @@ def scalar(model):
     return value
 
 
+@pytest.mark.x64
 @pytest.mark.parametrize("model", ["dp", "tanks-3", "aath"])
 def test_derivatives_of_frames_against_finite_differences(model):
     """In parameters, input and its times; and a Hessian-vector product (dp has a derivative rule of its own)."""
@@ -192,7 +192,6 @@ def test_derivatives_of_frames_against_finite_differences(model):
     np.testing.assert_allclose(product, (ends[1] - ends[0]) / (2 * h), rtol=1e-5)
 
 
-@pytest.mark.float32
 @pytest.mark.parametrize("model", ["dp", "tanks-3", "th", "aath"])
 def test_derivatives_in_float32_are_those_in_float64(model):
     """Under jit and vmap, in forward and reverse mode, once and twice: what float64 inside must not break."""

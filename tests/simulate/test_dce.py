@@ -15,6 +15,8 @@ from simulate.phantom import tumour_phantom
 from simulate.signal import spgr_signal
 from simulate.transport import transfer
 
+pytestmark = pytest.mark.x64  # laws to ten digits
+
 SHAPE = (16, 16, 16)
 PROTOCOL = DCEProtocol(
     times=4.0 * np.arange(30), repetition_time=0.004, flip_angle=20.0, relaxivity=5.0, baseline=3, frame_duration=4.0

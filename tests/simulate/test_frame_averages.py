@@ -42,6 +42,7 @@ def mean_by_quadrature(curve, centres, durations, kinks):
     return np.bincount(np.concatenate(owner), values, minlength=len(centres))
 
 
+@pytest.mark.x64
 @pytest.mark.parametrize("rate", [0.0, 1e-7, 0.02, 0.24, 0.26, 3.0, 400.0])
 def test_mean_of_the_convolution_agrees_with_quadrature(rate):
     def curve(times):
@@ -61,12 +62,14 @@ def test_infinite_rates_hold_nothing():
         np.testing.assert_array_equal(held, 0.0)
 
 
+@pytest.mark.x64
 def test_mean_of_a_curve_agrees_with_quadrature():
     computed = interpolate(jnp.array(AIF), jnp.array(KNOTS), jnp.array(CENTRES), jnp.array(FRAMES))
     exact = mean_by_quadrature(lambda t: np.interp(t, KNOTS, AIF, left=0.0), CENTRES, FRAMES, KNOTS)
     np.testing.assert_allclose(computed, exact, rtol=1e-11, atol=1e-14)
 
 
+@pytest.mark.x64
 @pytest.mark.parametrize("model", MODELS)
 def test_frames_agree_with_quadrature_of_the_samples(model):
     def curve(times):
@@ -103,6 +106,7 @@ def test_the_mean_of_a_ramp_is_its_middle():
     np.testing.assert_allclose(filled, centres, rtol=1e-14)
 
 
+@pytest.mark.x64
 @pytest.mark.parametrize("rate", [0.0, 0.03, 0.3])
 def test_derivatives_of_the_mean_against_finite_differences(rate):
     """In rate (also at 0, from the right at second order), time, duration, curve and knots."""
@@ -143,7 +147,6 @@ def test_times_of_their_own_per_rate_are_delays():
         np.testing.assert_allclose(row, one, rtol=1e-13, atol=1e-14)
 
 
-@pytest.mark.float32
 @pytest.mark.parametrize("clock", [0.0, 40_000.0])
 def test_frames_keep_float32s_digits_late_in_a_long_series(clock):
     """Short frames after half an hour, on a clock at 40,000 s: plain sums and products are off by 1e-4 here."""

@@ -77,6 +77,7 @@ def test_the_unseen_family_has_no_first_pass():
     assert float(drawn.curve.max()) < 1.5 * float(drawn.curve[120])
 
 
+@pytest.mark.x64
 def test_splines_add_up_to_one_and_curves_are_what_they_say():
     fine = jnp.linspace(3.0, 20.0, 200)
     np.testing.assert_allclose(inlet_curve(jnp.ones(30), fine), 1.0, rtol=1e-12)

@@ -28,6 +28,8 @@ from simulate.transport import Bed, cell_concentration, make_bed, readout, trans
 from simulate.transport.residence import plug
 from simulate.vessels import Domain, grow_vessels
 
+pytestmark = pytest.mark.x64  # laws to ten digits
+
 D_EES = 2e-4
 """Of a gadolinium chelate in the EES [mm^2/s]."""
 

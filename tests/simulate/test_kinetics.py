@@ -35,6 +35,7 @@ def relative(a, b):
 # -- convolution ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.x64
 @pytest.mark.parametrize("rate", [0.0, 1e-9, 1e-3, 0.3, 0.769, 0.77, 5.0, 200.0])
 def test_convolution_agrees_with_adaptive_quadrature(rate):
     ends = [3.3, 40.0, 41.7, 399.0]
@@ -50,6 +51,7 @@ def test_convolution_agrees_with_adaptive_quadrature(rate):
         assert value == pytest.approx(exact, rel=1e-11, abs=1e-12)
 
 
+@pytest.mark.x64
 def test_derivatives_at_rate_zero_are_the_moments():
     """dE/dk at k=0 is -\\int (t-u) c(u) du, and the second derivative +\\int (t-u)^2 c(u) du."""
     end = 200.0
@@ -100,6 +102,7 @@ def compartments_by_ode(tissue, tanks=1):
     return vp * out[:tanks].sum(0) + ve * out[tanks:].sum(0)
 
 
+@pytest.mark.x64
 def test_2cxm_solves_its_differential_equations():
     assert relative(tissue_concentration(TUMOUR, AIF, TIMES), compartments_by_ode(TUMOUR)) < 1e-8
 
@@ -116,6 +119,7 @@ def test_one_tank_is_2cxm():
     ) < 1e-6  # fmt: skip
 
 
+@pytest.mark.x64
 def test_one_tank_has_the_transform_of_2cxm():
     """Outflow of 2CXM from its own definition: vp s cp = Fp (ca-cp) - PS(cp-ce), ve s ce = PS (cp-ce)."""
     s = 0.013 + 1j * np.linspace(0, 20, 400)
@@ -190,6 +194,7 @@ def test_tissue_homogeneity_solves_its_partial_differential_equation():
     assert relative(computed, exact) < 2e-4
 
 
+@pytest.mark.x64
 def test_adiabatic_tissue_agrees_with_quadrature_of_its_residue():
     """AATH: C = Fp \\int R(u) ca(t-u) du with R = 1 for u < Tc, then E exp(-E Fp (u-Tc)/ve)."""
     Tc, E = TUMOUR.vp / TUMOUR.Fp, 1 - np.exp(-TUMOUR.PS / TUMOUR.Fp)
@@ -212,6 +217,7 @@ def test_adiabatic_tissue_agrees_with_quadrature_of_its_residue():
 # -- laws and limits ------------------------------------------------------------------------------------
 
 
+@pytest.mark.x64
 @pytest.mark.parametrize("model", MODELS)
 def test_linear_in_the_input(model):
     both = tissue_concentration(TUMOUR, 2.5 * AIF, TIMES, model=model)
@@ -234,6 +240,7 @@ def test_delay_is_a_delayed_input(model):
     assert relative(tissue_concentration(late, AIF, TIMES, model=model), moved) < 1e-6
 
 
+@pytest.mark.x64
 @pytest.mark.parametrize("scale", [0.5, 0.7, 1.4, 2.0])
 @pytest.mark.parametrize("model", MODELS)
 def test_scale_law(model, scale):
@@ -258,6 +265,7 @@ def test_central_volume_theorem():
         assert -jax.grad(transfer)(1e-12) == pytest.approx(TUMOUR.MTT, rel=1e-6)
 
 
+@pytest.mark.x64
 def test_residue_of_2cxm_has_the_stated_moments():
     """I(0) = Fp, \\int I = vp + ve, -I'(0) = Fp^2/vp."""
     (f1, k1), (f2, k2) = COMPARTMENT_MODELS["2cxm"].terms(*map(jnp.asarray, (0.005, 0.0013, 0.06, 0.25))).exchange
@@ -266,6 +274,7 @@ def test_residue_of_2cxm_has_the_stated_moments():
     assert f1 * k1 + f2 * k2 == pytest.approx(0.005**2 / 0.06, rel=1e-13)
 
 
+@pytest.mark.x64
 @pytest.mark.parametrize("name", list(COMPARTMENT_MODELS))
 def test_parameters_and_terms_are_one_to_one(name):
     model = COMPARTMENT_MODELS[name]
@@ -281,6 +290,7 @@ def test_parameters_and_terms_are_one_to_one(name):
         np.testing.assert_allclose(back, value, rtol=1e-8)
 
 
+@pytest.mark.x64
 def test_renkin_crone_extraction_of_the_first_pass():
     """The share of tracer that crosses a plug-flow capillary without leaving it is exp(-PS/Fp)."""
     for PS in (0.1, 0.5, 2.0):
@@ -300,6 +310,7 @@ def test_without_permeability_nothing_leaves_the_vessels(model):
     assert relative(almost, tight) < 1e-6
 
 
+@pytest.mark.x64
 def test_boundless_permeability_makes_plug_flow_a_pure_delay():
     """DP with PS -> inf: the outflow is the input, later by (vp+ve)/Fp."""
     s = jnp.array(0.01 + 1j * np.linspace(0, 0.5, 30))
@@ -339,6 +350,7 @@ def test_adiabatic_and_homogeneous_tissue_agree_where_exchange_is_slow():
     assert gap(1e-4) < gap(1e-3) < gap(1e-2)
 
 
+@pytest.mark.x64
 @pytest.mark.parametrize("model", MODELS)
 def test_gradients_against_finite_differences(model):
     late = Tissue(*(jnp.asarray(v) for v in (0.005, 0.0013, 0.06, 0.25, 0.01, 2.345)))

@@ -15,6 +15,8 @@ from simulate.flow.blood import PLASMA_VISCOSITY, red_cell_share, relative_visco
 from simulate.flow.network import conductance
 from simulate.vessels import Domain, grow_vessels
 
+pytestmark = pytest.mark.x64
+
 MU = 3e-3  # Pa s
 
 
@@ -281,7 +283,6 @@ def test_solution_does_not_depend_on_the_numbering_of_nodes():
     np.testing.assert_allclose(renamed.red_cells, found.red_cells, atol=1e-7 * float(np.max(np.abs(found.flow))))
 
 
-@pytest.mark.float32
 def test_float32_solves_as_users_run_it():
     network, conditions = honeycomb(np.random.default_rng(1))
     found = solve_network(network, **conditions)

@@ -143,7 +143,6 @@ def test_plug_flow_truth_has_the_transfer_constant_of_renkin_and_crone():
     np.testing.assert_allclose(inside, 0.30 * (1 - np.exp(-1 / 3)))
 
 
-@pytest.mark.float32
 def test_single_precision_agrees(phantom, concentration):
     single = reference_concentration(phantom, PROTOCOL, AIF, haematocrit=HAEMATOCRIT, aif_times=AIF_TIMES)
     assert single.dtype == jnp.float32

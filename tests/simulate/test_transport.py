@@ -20,6 +20,8 @@ from simulate.transport import cell_concentration, engine, make_bed, readout, tr
 from simulate.transport.residence import dispersed, parabolic, plug, vessel
 from simulate.vessels import Domain, grow_vessels
 
+pytestmark = pytest.mark.x64
+
 SHAPE, CELL, TERMINALS = (8, 8, 8), (2.0, 2.0, 2.0), 24
 CELLS = 512
 KNOTS = np.arange(0.0, 240.1, 0.5)

@@ -70,6 +70,7 @@ def test_a_territory_is_what_is_nearest_to_its_terminal(vessels):
     assert all(tuple(c) in inside for c in cells[beaten])
 
 
+@pytest.mark.x64
 def test_murray_and_equal_terminal_pressure_at_every_bifurcation(vessels):
     """With one viscosity, to rounding; the pressures come from the flow, not from the radii's recursion."""
     flow = solve_flow(vessels, viscosity=3.0e-3)
@@ -137,6 +138,7 @@ def test_an_uneven_split_makes_a_deeper_tree():
     assert uneven > 13
 
 
+@pytest.mark.x64
 def test_sums_along_paths_and_to_the_root_are_adjoint(vessels):
     tree = vessels.arteries
     rng = np.random.default_rng(0)
@@ -147,6 +149,7 @@ def test_sums_along_paths_and_to_the_root_are_adjoint(vessels):
     assert paths @ ends == pytest.approx(along[1:] @ sums[1:], rel=1e-12)
 
 
+@pytest.mark.x64
 def test_what_is_collected_is_that_of_the_children_weakened(vessels):
     """Node by node, and where the product along a path is far below the smallest number."""
     tree = vessels.veins

@@ -19,9 +19,6 @@ from simulate.inlets import POPULATION_AREA
 from simulate.phantom import Region
 from simulate.phantom_bank import BankConfig, read_bank, write_bank
 
-pytestmark = pytest.mark.float32
-
-
 ERRORS = (
     {"Fp": 0.108, "PS": 0.115, "vp": 0.176, "ve": 0.059},
     {"Fp": 0.095, "PS": 0.037, "vp": 0.141, "ve": 0.0375},
@@ -33,11 +30,10 @@ ERRORS = (
 def exams(tmp_path_factory):
     """A glioblastoma with stirred capillaries, and the same with plug flow, from the test split."""
     found = []
-    with jax.enable_x64(False):  # as users draw them
-        for mixing in (1.0, 0.0):
-            config = BankConfig(split="test", mixing=mixing, cell=2.0, grade=4, supply=True)
-            bank = read_bank(write_bank(tmp_path_factory.mktemp("bank"), config, 1))
-            found.append(examine(jax.random.key(5), bank, 0, Condition(snr=(50.0, 50.0))))
+    for mixing in (1.0, 0.0):
+        config = BankConfig(split="test", mixing=mixing, cell=2.0, grade=4, supply=True)
+        bank = read_bank(write_bank(tmp_path_factory.mktemp("bank"), config, 1))
+        found.append(examine(jax.random.key(5), bank, 0, Condition(snr=(50.0, 50.0))))
     return found
 
 

@@ -21,8 +21,6 @@ from simulate.base.units import from_clinical
 from simulate.phantom import Region
 from simulate.phantom_bank import BankConfig, read_bank, write_bank
 
-pytestmark = pytest.mark.float32
-
 DELAYS, TAU, INLET, SIGMA, PAIRS = np.array([0.5, 1.0, 1.5, 2.0, 2.5, 3.0]), 1.8, 0.7, 0.002, 8
 TO_D = PARTITION_COEFFICIENT / (2 * LABEL_EFFICIENCY["pcasl"])
 
@@ -36,15 +34,14 @@ ERRORS = {
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
     """d (v, 6) of a glioblastoma of the test split, with noise, its truth and regions."""
-    with jax.enable_x64(False):  # as users draw them
-        config = BankConfig(split="test", mixing=0.5, cell=2.0, grade=4, tracer="water")
-        bank = read_bank(write_bank(tmp_path_factory.mktemp("bank"), config, 1), tracer="water")
-        voxels = Voxels(*(jnp.asarray(a[0]) for a in (bank.shape, bank.peak, bank.truth, bank.region)))
-        delays = Delays(jnp.asarray(DELAYS), jnp.full(6, TAU), jnp.full(6, float(PAIRS)))
-        scan = LabelScan(
-            delays, label_matrix(DELAYS + TAU, TAU, INLET, t1_blood=T1B), jnp.asarray(INLET), jnp.asarray(SIGMA * TO_D)
-        )  # fmt: skip
-        d = np.asarray(measure(jax.random.key(0), voxels, scan))
+    config = BankConfig(split="test", mixing=0.5, cell=2.0, grade=4, tracer="water")
+    bank = read_bank(write_bank(tmp_path_factory.mktemp("bank"), config, 1), tracer="water")
+    voxels = Voxels(*(jnp.asarray(a[0]) for a in (bank.shape, bank.peak, bank.truth, bank.region)))
+    delays = Delays(jnp.asarray(DELAYS), jnp.full(6, TAU), jnp.full(6, float(PAIRS)))
+    scan = LabelScan(
+        delays, label_matrix(DELAYS + TAU, TAU, INLET, t1_blood=T1B), jnp.asarray(INLET), jnp.asarray(SIGMA * TO_D)
+    )  # fmt: skip
+    d = np.asarray(measure(jax.random.key(0), voxels, scan))
     truth = {name: np.asarray(bank.truth[0][:, i], float) for i, name in enumerate(TRUTHS)}
     return d, truth | {"ATT": truth["ATT"] + INLET}, np.asarray(bank.region[0]), delays
 
