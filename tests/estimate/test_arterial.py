@@ -72,6 +72,7 @@ def area(curve, times):
     return np.trapezoid(np.asarray(curve)[times < 70], times[times < 70])
 
 
+@pytest.mark.x64
 @pytest.mark.parametrize(("spacing", "snr", "radius"), [(5.0, 20, 2.0), (2.0, 15, 1.5), (1.0, 10, 2.0), (6.0, 20, 3.0)])
 def test_the_artery_is_found_and_not_the_vein(spacing, snr, radius):
     image = scene(1, spacing=spacing, snr=snr, radius=radius)
@@ -98,6 +99,7 @@ def test_it_is_closer_than_the_five_highest_voxels():
     assert theirs > 2 * ours
 
 
+@pytest.mark.x64
 def test_amplitude_is_linear_and_times_may_start_anywhere():
     image = scene(2, spacing=2.0, snr=20, radius=2.0)
     one = find_aif(image.concentration, image.times, haematocrit=HCT)
@@ -261,6 +263,7 @@ def test_real_aorta(shared_data):
     assert 50 < np.trapezoid(blood[7:11], times[7:11]) < 110
 
 
+@pytest.mark.x64
 def test_a_drawn_region_is_averaged_without_its_saturated_voxels():
     image = scene(2, spacing=2.0, snr=20, radius=2.0)
     concentration = image.concentration.copy()

@@ -10,6 +10,8 @@ from scipy.signal import correlate
 
 from estimate.conv3d import conv3d
 
+pytestmark = pytest.mark.x64
+
 CASES = [
     # volume, taps, strides, padding, channels in and out
     ((7, 8, 9), (3, 3, 3), 1, "SAME", 2, 5),

@@ -10,8 +10,10 @@ import pytest
 from estimate.kinetic_fit import fit_kinetics
 from tests.estimate.test_kinetic_fit import AIF, TIMES, noisy, tissues
 
+pytestmark = pytest.mark.x64
+
 COUNT = 2
-CURVES = noisy(tissues(count=COUNT, seed=4), level=0.005)
+CURVES = noisy(tissues(count=COUNT, seed=4), level=0.005)  # float64
 RNG = np.random.default_rng(5)
 D_CURVES = CURVES.max() * RNG.standard_normal(CURVES.shape)
 D_AIF = AIF * (1 + 0.3 * np.sin(TIMES / 30))

@@ -16,7 +16,7 @@ from simulate.kinetics import exponential_convolution, tissue_concentration
 
 TIMES = np.arange(0.0, 300.0, 2.0)
 UNEVEN = np.concatenate([np.arange(-15.0, 60.0, 1.5), np.arange(60.0, 400.0, 5.0)])
-AIF = np.asarray(parker_aif(TIMES, haematocrit=0.42, onset=20.0))
+AIF = np.asarray(parker_aif(TIMES, haematocrit=0.42, onset=20.0), float)
 COUNT = 40
 
 
@@ -42,6 +42,7 @@ def noisy(tissue, seed=1, level=0.01, **options):
 FREE = {"2cxm": "Fp PS vp ve", "2cum": "Fp PS vp", "etm": "PS vp ve", "tofts": "PS ve", "patlak": "PS vp"}
 
 
+@pytest.mark.x64
 @pytest.mark.parametrize("model", list(FREE))
 def test_noise_free_curves_give_their_parameters_back(model):
     tissue = tissues()
@@ -78,6 +79,7 @@ def test_delay_and_arterial_volume_are_recovered(times):
         np.testing.assert_allclose(getattr(fit.tissue, name), getattr(tissue, name), rtol=0.05)
 
 
+@pytest.mark.x64
 def test_scale_law():
     """ca -> a ca gives (Fp, PS, vp, ve) -> (.)/a where no bound is near, and the same residuals."""
     curves = noisy(tissues())
@@ -95,6 +97,7 @@ def test_clock_and_image_shape_do_not_matter():
     np.testing.assert_allclose(later.tissue.PS.ravel(), plain.tissue.PS, rtol=1e-6)
 
 
+@pytest.mark.x64
 def test_aif_on_its_own_finer_knots():
     fine = np.arange(0.0, 300.0, 0.1)
     aif = np.asarray(parker_aif(fine, haematocrit=0.42, onset=20.0))
@@ -131,6 +134,7 @@ def test_aicc_chooses_the_model_that_made_the_curve(model):
 # -- the optimum, its errors, its derivatives ------------------------------------------------------------
 
 
+@pytest.mark.x64
 def test_the_reference_solver_finds_the_same_optimum():
     """jaxopt's L-BFGS-B on the whole, uncompressed curves: nothing shared but the model."""
     curves = noisy(tissues(count=12))
@@ -154,6 +158,7 @@ def test_standard_errors_are_the_scatter_of_repeated_measurements():
     assert np.mean((low < 8 / 6000) & (high > 8 / 6000)) == pytest.approx(0.9, abs=0.04)
 
 
+@pytest.mark.x64
 @pytest.mark.parametrize("options", [{}, {"fit_delay": True}, {"arterial_volume": True}])
 def test_derivatives_of_the_fit_against_refitting(options):
     """Forward and reverse derivatives at interior optima, against fits of perturbed curves and inputs."""
@@ -201,6 +206,7 @@ def test_reverse_derivative_is_that_of_the_reference_solver():
     np.testing.assert_allclose(ours, theirs, atol=1e-6 * float(jnp.max(jnp.abs(ours))))
 
 
+@pytest.mark.x64
 def test_an_active_bound_has_no_derivative():
     """Fp held at its upper bound: it does not move, and the others move as in the fit without it."""
     tissue = Tissue(*(np.full(1, v) for v in (60 / 6000, 8 / 6000, 0.07, 0.2)))
@@ -267,6 +273,7 @@ def test_a_voxel_of_blood_is_fitted():
 # -- the table ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.x64
 @pytest.mark.parametrize(("delay", "tolerance"), [(None, 1e-8), (2.345, 2e-4)])
 def test_the_table_reads_what_the_convolution_computes(delay, tolerance):
     bounds = None if delay is None else (-10.0, 10.0)
@@ -284,6 +291,7 @@ def test_the_table_reads_what_the_convolution_computes(delay, tolerance):
     assert float(jnp.max(jnp.abs(held - integral)) / jnp.max(integral)) < tolerance
 
 
+@pytest.mark.x64
 @pytest.mark.parametrize("fit_delay", [False, True])
 def test_the_derivatives_read_from_the_table_are_those_of_its_values(fit_delay):
     bounds = (-10.0, 10.0) if fit_delay else None

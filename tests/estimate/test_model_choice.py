@@ -10,7 +10,7 @@ from simulate.kinetics import tissue_concentration
 from tests.benchmarks.bench_model_choice import choose
 
 TIMES = np.arange(0.0, 300.0, 2.0)
-AIF = np.asarray(parker_aif(TIMES, haematocrit=0.42, onset=20.0))
+AIF = np.asarray(parker_aif(TIMES, haematocrit=0.42, onset=20.0), float)
 
 
 def tofts(count=200):

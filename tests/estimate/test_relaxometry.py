@@ -30,6 +30,7 @@ def vfa_signal(t1=T1, s0=S0, b1=B1):
     return jnp.asarray(s0 * np.sin(angle) * (1 - e1) / (1 - e1 * np.cos(angle)))
 
 
+@pytest.mark.x64
 @pytest.mark.parametrize("method", ["linear", "nonlinear"])
 def test_t1_and_s0_come_back_from_a_noiseless_signal(method):
     result = vfa_t1(vfa_signal(), ANGLES, TR, b1=B1, method=method)
@@ -59,6 +60,7 @@ def test_the_estimate_is_a_stationary_point_of_its_own_sum_of_squares(method):
             assert np.all(cost(at * (1 + sign * direction[:, None])) > cost(at))
 
 
+@pytest.mark.x64
 def test_nonlinear_is_less_biased_than_linear_in_noise():
     signal = jnp.broadcast_to(vfa_signal(T1[2:3], S0[1:2], B1[1:2]), (20_000, 4))
     noisy = rician(jax.random.key(1), signal, float(signal.max()) / 60)
@@ -66,6 +68,7 @@ def test_nonlinear_is_less_biased_than_linear_in_noise():
     assert bias["nonlinear"] < 0.5 * bias["linear"]
 
 
+@pytest.mark.x64
 @pytest.mark.parametrize("mode", [jax.jacfwd, jax.jacrev])
 @pytest.mark.parametrize("method", ["linear", "nonlinear"])
 def test_gradient_of_t1_against_finite_differences_off_the_perfect_fit(method, mode):
@@ -86,6 +89,7 @@ def test_status_says_why_there_is_no_t1():
     assert np.isnan(result.t1).tolist() == [True, True, True, False]
 
 
+@pytest.mark.x64
 @pytest.mark.parametrize("method", ["linear", "nonlinear"])
 def test_t1_beyond_its_bounds_is_held_there_and_said(method):
     result = vfa_t1(vfa_signal(np.array([0.02, 40.0]), S0[:2], B1[:2]), ANGLES, TR, b1=B1[:2], method=method)
@@ -115,6 +119,7 @@ def series(scale=(0.02, 0.3, 1.0), noise=0.0, onset=31.0):
     return Series(signal, PROTOCOL, np.eye(4)), concentration, t10
 
 
+@pytest.mark.x64
 def test_concentration_undoes_the_scanner_with_an_unknown_baseline():
     measured, truth, t10 = series()
     found, status = concentration_from_signal(measured, t10=t10)
@@ -139,6 +144,7 @@ def test_blocks_give_what_the_whole_gives():
     np.testing.assert_array_equal(whole, jnp.concatenate(parts))
 
 
+@pytest.mark.x64
 def test_status_of_voxels_without_concentration():
     measured, truth, t10 = series((1.0,) * 6)
     data = measured.data.at[0].set(0.0).at[1].set(7.0).at[2, 30].set(jnp.inf)

@@ -41,6 +41,7 @@ def test_intervals_cover_on_signals(baseline, by_vfa, correlation):
     assert found["correlation found"] == pytest.approx(correlation, abs=0.03)
 
 
+@pytest.mark.x64
 def test_sensitivities_of_concentrations_are_differences_of_the_conversion():
     rng = np.random.default_rng(0)
     clean = 0.5 * np.maximum(np.arange(40) - 5, 0) ** 0.5 * rng.uniform(0.2, 1, (4, 1))
@@ -85,6 +86,7 @@ def test_the_covariance_is_that_of_redrawn_noise():
     np.testing.assert_allclose(np.median(stated, axis=1), found.std(axis=1), rtol=0.06)
 
 
+@pytest.mark.x64
 def test_the_covariance_in_few_directions_is_that_in_frames():
     """Where the fit never leaves its basis: at correlations on and between the nodes that it is tabulated at."""
     rng, frames, rank = np.random.default_rng(4), 80, 7

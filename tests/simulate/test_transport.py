@@ -25,7 +25,7 @@ pytestmark = pytest.mark.x64
 SHAPE, CELL, TERMINALS = (8, 8, 8), (2.0, 2.0, 2.0), 24
 CELLS = 512
 KNOTS = np.arange(0.0, 240.1, 0.5)
-AIF = np.asarray(parker_aif(KNOTS, haematocrit=0.42, onset=15.0))
+AIF = np.asarray(parker_aif(KNOTS, haematocrit=0.42, onset=15.0), float)
 TIMES = np.arange(0.0, 240.0, 2.0)
 LINE = 0.02 + 2j * np.pi * np.geomspace(1e-4, 3.0, 40)
 

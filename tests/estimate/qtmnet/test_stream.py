@@ -108,6 +108,7 @@ def test_features_are_ratios_and_targets_obey_the_scale_law():
     assert np.all(np.asarray(weight) == 1)
 
 
+@pytest.mark.x64
 def test_predictions_are_consistent_with_each_other():
     outputs = jax.random.normal(jax.random.key(0), (50, OUTPUTS))
     x = dict(zip(SCORED, np.asarray(predicted(outputs).value).T, strict=True))
@@ -151,6 +152,7 @@ def test_the_basis_reads_any_frames(spacing):
     np.testing.assert_allclose(found, bolus(NODES), atol=0.015 * spacing)
 
 
+@pytest.mark.x64
 def test_hat_functions_share_every_frame():
     means = hat_means(jnp.linspace(-30.0, 400.0, 60), jnp.asarray(2.0))
     np.testing.assert_allclose(means.sum(1), 1.0, rtol=1e-9)

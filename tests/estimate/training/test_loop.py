@@ -35,6 +35,7 @@ def run(folder, **options):
     )  # fmt: skip
 
 
+@pytest.mark.x64
 def test_it_finds_the_minimum_and_keeps_a_log(tmp_path):
     weights = run(tmp_path)
     np.testing.assert_allclose(weights["kernel"], TRUE, atol=0.02)
