@@ -41,10 +41,13 @@ def largest_errors(frame, tissue, **options):
     return np.max([np.abs(np.asarray(getattr(fit.tissue, n)) / getattr(tissue, n) - 1) for n in names], axis=0)
 
 
-@pytest.mark.parametrize("frame", [2.0, 6.0])
+EVERY = [pytest.param(frame, 3000, marks=pytest.mark.slow) for frame in (2.0, 3.0, 4.5, 6.0)]
+
+
+@pytest.mark.parametrize(("frame", "count"), [(2.0, 300), (6.0, 300), *EVERY])
 @pytest.mark.parametrize("delay", [False, True])
-def test_averaged_curves_give_their_tissue_back(frame, delay):
-    error = largest_errors(frame, tissues(300, delay=delay), fit_delay=delay)
+def test_averaged_curves_give_their_tissue_back(frame, count, delay):
+    error = largest_errors(frame, tissues(count, delay=delay), fit_delay=delay)
     assert np.quantile(error, 0.99) < 5e-3
 
 
