@@ -2,24 +2,12 @@
 
 import gc
 import os
-import shutil
-import tempfile
 from pathlib import Path
 
+import jax
 import pytest
 
 os.environ.setdefault("MPLBACKEND", "Agg")
-if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-    # Most of the tests' time is compilation: what one process has compiled, no other worker or command compiles again.
-    COMPILED: str | None = tempfile.mkdtemp(prefix="tracerflow-compiled-")
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = COMPILED
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # XLA has a page to say of each program that it reads back
-else:
-    COMPILED = None  # set by the user, or inherited by a worker
-
-import jax  # it reads these variables
-
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -64,11 +52,6 @@ def _few_mappings():
     if maps.exists() and maps.read_bytes().count(b"\n") > MAPPINGS:
         jax.clear_caches()
         gc.collect()
-
-
-def pytest_unconfigure():
-    if COMPILED is not None:
-        shutil.rmtree(COMPILED, ignore_errors=True)
 
 
 def _x64(node):

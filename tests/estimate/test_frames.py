@@ -13,8 +13,8 @@ from simulate.base.types import Tissue
 from simulate.kinetics import tissue_concentration
 from simulate.kinetics.convolution import interpolate
 
-KNOTS = np.arange(0.0, 300.0, 0.05)
-AIF = np.asarray(parker_aif(KNOTS, haematocrit=0.42, onset=20.0), float)
+KNOTS, FINE = np.arange(0.0, 300.0, 0.25), np.arange(0.0, 300.0, 0.05)
+AIF, FINE_AIF = (np.asarray(parker_aif(knots, haematocrit=0.42, onset=20.0), float) for knots in (KNOTS, FINE))
 
 
 def tissues(count, seed=0, delay=False):
@@ -32,22 +32,27 @@ def frame_means(centres, frame):
     return np.asarray(interpolate(jnp.asarray(AIF), jnp.asarray(KNOTS), jnp.asarray(centres), frame))
 
 
-def largest_errors(frame, tissue, **options):
+def largest_errors(frame, tissue, aif, knots, **options):
     """Largest relative error of the four parameters in each voxel, without noise."""
     times = np.arange(frame / 2, 299.0 - frame / 2, frame)
-    curves = tissue_concentration(tissue, AIF, times, aif_times=KNOTS, frame_duration=frame)
-    fit = fit_kinetics(np.asarray(curves), times, AIF, aif_times=KNOTS, frame_duration=frame, **options)
+    curves = tissue_concentration(tissue, aif, times, aif_times=knots, frame_duration=frame)
+    fit = fit_kinetics(np.asarray(curves), times, aif, aif_times=knots, frame_duration=frame, **options)
     names = ("Fp", "PS", "vp", "ve")
     return np.max([np.abs(np.asarray(getattr(fit.tissue, n)) / getattr(tissue, n) - 1) for n in names], axis=0)
 
 
-EVERY = [pytest.param(frame, 3000, marks=pytest.mark.slow) for frame in (2.0, 3.0, 4.5, 6.0)]
-
-
-@pytest.mark.parametrize(("frame", "count"), [(2.0, 300), (6.0, 300), *EVERY])
+@pytest.mark.parametrize("frame", [2.0, 6.0])
 @pytest.mark.parametrize("delay", [False, True])
-def test_averaged_curves_give_their_tissue_back(frame, count, delay):
-    error = largest_errors(frame, tissues(count, delay=delay), fit_delay=delay)
+def test_averaged_curves_give_their_tissue_back(frame, delay):
+    error = largest_errors(frame, tissues(300, delay=delay), AIF, KNOTS, fit_delay=delay)
+    assert np.quantile(error, 0.99) < 5e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("frame", [2.0, 3.0, 4.5, 6.0])
+@pytest.mark.parametrize("delay", [False, True])
+def test_so_do_three_thousand_of_a_finer_input(frame, delay):
+    error = largest_errors(frame, tissues(3000, delay=delay), FINE_AIF, FINE, fit_delay=delay)
     assert np.quantile(error, 0.99) < 5e-3
 
 
@@ -73,7 +78,7 @@ def test_every_frame_may_have_its_own_length():
 @pytest.mark.parametrize("model", ["dp", "aath"])
 def test_capillary_fits_average_too(model):
     tissue = tissues(3)
-    times, knots, aif = np.arange(2.0, 297.0, 4.0), KNOTS[::20], AIF[::20]  # every knot costs a capillary time
+    times, knots, aif = np.arange(2.0, 297.0, 4.0), KNOTS[::4], AIF[::4]  # every knot costs a capillary time
     curves = np.asarray(tissue_concentration(tissue, aif, times, model=model, aif_times=knots, frame_duration=4.0))
     fit = fit_kinetics(curves, times, aif, aif_times=knots, frame_duration=4.0, model=model)
     np.testing.assert_allclose(fit.tissue.Fp, tissue.Fp, rtol=5e-3)
@@ -129,5 +134,5 @@ def test_an_input_measured_in_frames_has_its_averages_undone():
 
 
 def test_samples_are_no_averages():
-    given = ArterialInput(jnp.asarray(KNOTS[::40]), jnp.asarray(AIF[::40]), "drawn")
+    given = ArterialInput(jnp.asarray(KNOTS[::8]), jnp.asarray(AIF[::8]), "drawn")
     assert without_averages(given, 0.0) is given

@@ -159,7 +159,9 @@ def test_standard_errors_are_the_scatter_of_repeated_measurements():
 
 
 @pytest.mark.x64
-@pytest.mark.parametrize("options", [{}, {"fit_delay": True}, {"arterial_volume": True}])
+@pytest.mark.parametrize(
+    "options", [{}, {"fit_delay": True}, pytest.param({"arterial_volume": True}, marks=pytest.mark.slow)]
+)
 def test_derivatives_of_the_fit_against_refitting(options):
     """Forward and reverse derivatives at interior optima, against fits of perturbed curves and inputs."""
     tissue = tissues(count=5, seed=4)
