@@ -34,6 +34,7 @@ def config(tmp_path):
     return path
 
 
+@pytest.mark.x64
 def test_one_examination_as_hdf5_with_pictures(config, tmp_path):
     out = tmp_path / "x.h5"
     assert run(["simulate", "dce", str(config), "--out", str(out)]) == 0
@@ -47,7 +48,7 @@ def test_one_examination_as_hdf5_with_pictures(config, tmp_path):
     assert tree["truth_units"]["Fp"] == "mL/100 mL/min"
     ledger = tree["ledger"]
     held = sum(ledger[name] for name in ("arteries", "feed", "units", "veins", "outflow"))
-    np.testing.assert_allclose(held, ledger["inflow"], rtol=1e-4, atol=1e-4)  # float32; to ten digits in test_dce
+    np.testing.assert_allclose(held, ledger["inflow"], rtol=1e-9, atol=1e-9)
     pictures = {p.name for p in tmp_path.glob("*.png")}
     assert pictures == {f"x-{n}.png" for n in ("vessels", "truth", "frames", "curves", "ledger")}
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")], "no temporary file is left"
