@@ -14,6 +14,7 @@ from typing import Any
 
 from simulate.base.errors import InputError
 from simulate.base.files import AnyPath, prepare_output_folder, remove_leftovers, write_atomically
+from simulate.base.runtime import drop_programs_if_many
 from simulate.base.sources import code_digest
 
 MANIFEST = "manifest.json"
@@ -52,6 +53,7 @@ def run_pieces(
         if not path.exists():
             remove_leftovers(path)
             work(done, path)
+            drop_programs_if_many()
     if progress is not None:
         progress(len(paths), len(paths))
     return paths

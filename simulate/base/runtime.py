@@ -1,9 +1,11 @@
 """Settings of the numerical runtime that must stand before JAX compiles anything."""
 
 import ctypes
+import gc
 import os
 import platform
 from collections.abc import Mapping, MutableMapping
+from pathlib import Path
 
 _SCHEDULER = "xla_cpu_enable_concurrency_optimized_scheduler"
 
@@ -53,6 +55,27 @@ def prepare() -> None:
 
     avoid_known_hang(__version__, os.environ)
     compute_with_all_digits()
+
+
+MAPPINGS = 35_000
+"""Memory mappings of a process beyond which compiled programs are dropped: each program holds several, and Linux gives
+a process 65,530 (vm.max_map_count); the next program after them ends it with a segmentation fault."""
+
+
+def drop_programs_if_many(mappings: int = MAPPINGS) -> bool:
+    """Let go of JAX's compiled programs where they fill this process's table of memory mappings; whether that was so.
+
+    What is needed again is compiled again. For work that goes on for hours over inputs of many shapes, between its
+    pieces.
+    """
+    maps = Path("/proc/self/maps")
+    if not maps.exists() or maps.read_bytes().count(b"\n") <= mappings:
+        return False
+    import jax
+
+    jax.clear_caches()
+    gc.collect()
+    return True
 
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -2, -4, -8
