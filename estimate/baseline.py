@@ -16,39 +16,59 @@ def detect_baseline(signal: Num[np.ndarray, "*s t"]) -> int:
 
     The voxels that jump most between two frames, counted in their own noise, are where the bolus passes.
     Of these the earliest are averaged, and the frames before their jump are kept as far as they do not yet
-    stand out from those before them. At least one frame; `InputError` where nothing in the images jumps.
+    stand out from those before them. Where noise hides every voxel's jump the mean of all voxels is looked at
+    instead: it has little noise, and where tissue enhances it rises with the first contrast. At least one frame;
+    `InputError` where nothing in the images jumps.
     """
-    curve, jump = _earliest_curve(signal)
-    return _frames_at_rest(curve, jump + 1)
+    return _at_rest(*_rising_curve(signal))
 
 
 def estimate_onset(signal: Num[np.ndarray, "*s t"], times: Num[np.ndarray, " t"]) -> float:
     """Time [s] at which contrast first appears: where the steepest rise, drawn back, leaves the baseline."""
-    curve, jump = _earliest_curve(signal)
-    count = _frames_at_rest(curve, jump + 1)
+    curve, jump, noise = _rising_curve(signal)
+    count = _at_rest(curve, jump, noise)
     rest = np.mean(curve[:count])
     slope = (curve[jump + 1] - curve[jump]) / (times[jump + 1] - times[jump])
     return float(np.clip(times[jump] - (curve[jump] - rest) / slope, times[count - 1], times[count]))
 
 
-def _earliest_curve(signal: np.ndarray) -> tuple[np.ndarray, int]:
-    """Mean curve, in units of one voxel's noise, of the earliest voxels, and the frame before it jumps."""
+def _rising_curve(signal: np.ndarray) -> tuple[np.ndarray, int, float]:
+    """A curve that shows contrast arriving, in units of one voxel's noise, the frame before it jumps, and its noise."""
     voxels = np.reshape(signal, (-1, signal.shape[-1]))
     blocks = np.array_split(voxels, max(1, len(voxels) // _BLOCK))
     jump, frame = (np.concatenate(part) for part in zip(*map(_largest_jump, blocks), strict=True))
     candidates = np.flatnonzero(jump >= max(_RISE, np.max(jump, initial=0.0) / 4))
     if candidates.size == 0:
+        return _mean_curve(blocks)
+    order = candidates[np.lexsort((-jump[candidates], frame[candidates]))]
+    earliest = order[:_EARLIEST]
+    chosen = voxels[earliest].astype(float)
+    curve = np.mean((chosen - chosen[:, :1]) / curve_noise(chosen)[:, None], axis=0)
+    return curve, int(np.median(frame[earliest])), float(1 / np.sqrt(_EARLIEST))
+
+
+def _mean_curve(blocks: list[np.ndarray]) -> tuple[np.ndarray, int, float]:
+    """`_rising_curve` of all voxels together. Tissue rises for many frames: its jump is where it leaves its rest."""
+    total, count = np.zeros(blocks[0].shape[-1]), 0
+    for block in blocks:
+        curves = block[np.all(np.isfinite(block), axis=-1)].astype(float)
+        scale = curve_noise(curves)
+        moving = scale > 0
+        total += np.sum((curves[moving] - curves[moving, :1]) / scale[moving, None], axis=0)
+        count += int(np.sum(moving))
+    curve = total / max(count, 1)
+    # of second differences: those of a slow rise are small, its first differences are not
+    noise = float(np.median(np.abs(np.diff(curve, 2))) / (0.6745 * np.sqrt(6)))
+    rise = np.diff(curve)
+    if noise == 0 or rise.max() < _RISE * noise:
         raise InputError(
             "series",
             "BaselineVolumes",
             "no voxel shows contrast arriving",
             "give the number of frames before contrast (--set BaselineVolumes=N)",
         )
-    order = candidates[np.lexsort((-jump[candidates], frame[candidates]))]
-    earliest = order[:_EARLIEST]
-    chosen = voxels[earliest].astype(float)
-    curve = np.mean((chosen - chosen[:, :1]) / curve_noise(chosen)[:, None], axis=0)
-    return curve, int(np.median(frame[earliest]))
+    left = next(k for k in range(2, len(curve)) if _stands_out(curve, k, noise) or k > np.argmax(rise))
+    return curve, left - 1, noise
 
 
 def curve_noise(curves: np.ndarray) -> np.ndarray:
@@ -69,12 +89,14 @@ def _largest_jump(curves: np.ndarray) -> tuple[np.ndarray, Int[np.ndarray, " v"]
     return np.where(noise > 0, largest / np.where(noise > 0, noise, 1.0), 0.0), frame
 
 
-def _frames_at_rest(curve: np.ndarray, count: int) -> int:
-    """Shorten the first `count` frames while the last of them stands out from those before it."""
-    while count > 2:
-        before = curve[: count - 1]
-        spread = max(np.std(before, ddof=1), 1 / np.sqrt(_EARLIEST))
-        if curve[count - 1] - np.mean(before) <= _STILL_BASELINE * spread:
-            break
+def _at_rest(curve: np.ndarray, jump: int, noise: float) -> int:
+    """Frames up to the jump, fewer while the last of them stands out from those before it."""
+    count = jump + 1
+    while count > 2 and _stands_out(curve, count - 1, noise):
         count -= 1
     return count
+
+
+def _stands_out(curve: np.ndarray, frame: int, noise: float) -> bool:
+    before = curve[:frame]
+    return bool(curve[frame] - np.mean(before) > _STILL_BASELINE * max(np.std(before, ddof=1), noise))

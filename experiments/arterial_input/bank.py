@@ -14,7 +14,7 @@ from simulate.base.hdf5 import read_hdf5, write_hdf5
 from simulate.base.pieces import run_pieces
 from simulate.base.types import DCEProtocol
 
-SPLITS = {"train": 0, "test": 10_000}
+SPLITS = {"train": 0, "test": 20_000}
 """Number of the first patient."""
 
 _PROTOCOL = ("times", "repetition_time", "flip_angle", "baseline", "frame_duration")

@@ -7,13 +7,14 @@ import numpy as np
 
 from estimate.arterial.evidence import CandidateT1, Evidence, KnownT1, weigh
 from estimate.arterial.quality import T1_KINDS
-from estimate.arterial.search import find_vessel
+from estimate.arterial.search import LOWEST_PEAK, find_vessel
 from estimate.relaxometry import block_concentration
 from experiments.arterial_input.scenes import HAEMATOCRIT, KINDS, LOWEST, Scene, area_from
 from simulate.base.errors import InputError
 from simulate.relaxation import blood_t1
 
 VOXELS = 50
+assert LOWEST <= LOWEST_PEAK, "scenes lack voxels that the finder looks at"
 
 
 class Look(NamedTuple):

@@ -73,7 +73,7 @@ STILL_T10 = 1.2
 
 SNR = (10.0, 100.0)
 KNOT_STEP = 0.25
-LOWEST = 0.5
+LOWEST = 0.25
 """mmol/L that a voxel must reach to be kept: the finder looks at nothing below."""
 
 

@@ -175,6 +175,18 @@ def test_baseline_is_found_in_noise(snr, onset):
     assert abs(estimate_onset(data, np.asarray(PROTOCOL.times)) - onset) < 4.0
 
 
+@pytest.mark.parametrize("snr", [5.0, 10.0, 20.0])
+@pytest.mark.parametrize("onset", [8.0, 31.0, 61.0])
+def test_tissue_that_rises_slowly_tells_its_baseline_too(snr, onset):
+    """No voxel jumps above its noise; all together leave their rest a frame or two later, by less than that rises."""
+    protocol = replace(PROTOCOL, baseline=1)
+    rise = 0.3 * (1 - jnp.exp(-jnp.maximum(protocol.times - onset, 0.0) / 40.0))
+    clean = spgr_signal(jnp.broadcast_to(rise, (2000, 60)), protocol, t10=1.4, s0=1000.0)
+    data = np.asarray(rician(jax.random.key(3), clean, clean[0, 0] / snr))
+    exact = int(np.sum(protocol.times < onset))
+    assert exact <= detect_baseline(data) <= exact + 2
+
+
 def test_a_series_without_contrast_has_no_baseline():
     noise = np.asarray(rician(jax.random.key(5), jnp.full((500, 60), 100.0), 5.0))
     with pytest.raises(InputError, match="BaselineVolumes"):
