@@ -78,7 +78,7 @@ def test_figures_come_from_results_alone_and_stay_where_there_are_none(readme, r
     found = readme.written(text, results)
     for words in (
         "12 % in Fp", "0.88 and 0.88 in PS", "88 % of Fp", "57 are marked, and 39 of 990", "5 % of familiar scans",
-        "SNR 10 (Fp off by 20 and 20 % instead of 10 and 10", "25 and 25 % of the voxels are marked",
+        "| SNR: 10 | Fp 20, 20 | 10, 10 | 30, 30 | Fp 70, 70 | 25, 25 |",
         "QTMnet stands SNR 50:", "| Fp, tumour rim (9 phantoms) | 87 |",
     ):  # fmt: skip
         assert words in found, words
