@@ -10,11 +10,12 @@ import numpy as np
 from estimate.asl.quantify import ASLEstimate, ASLOptions, Calibration, quantify
 from estimate.voxels import Progress
 from experiments.figures.asl import differences_figure
-from experiments.inputs import read_map, read_mask, sidecar_of
+from experiments.inputs import as_series, read_map, read_mask, sidecar_of
 from experiments.outputs import REPORTS, median, write_maps
 from experiments.report import Report, Section, summary_rows, write_report
 from simulate.base.bids import (
     ASL_FIELDS,
+    M0_FIELDS,
     ASLSidecar,
     context_path,
     parse_set,
@@ -85,11 +86,12 @@ def estimate_asl(asked: ASLFiles, progress: Progress | None = None) -> ASLEstima
 
 
 def _read(asked: ASLFiles) -> _Examination:
-    image = read_image(asked.series, dimensions=4)
+    image = as_series(read_image(asked.series, dimensions=(3, 4)))
+    overrides = parse_set(asked.set, known=(*ASL_FIELDS, *M0_FIELDS))
     context = context_path(asked.series) if asked.context is None else asked.context
     sidecar = read_asl_sidecar(
         asked.series, volumes=image.data.shape[3], slices=image.data.shape[2], context=context,
-        overrides=parse_set(asked.set, known=ASL_FIELDS),
+        overrides=overrides,
     )  # fmt: skip
     files = [asked.series, *sidecar_of(asked.series), context]
     grey, white = (
@@ -97,22 +99,27 @@ def _read(asked: ASLFiles) -> _Examination:
         for name, path in (("grey", asked.grey), ("white", asked.white))
     )
     how = ASLOptions(**{**vars(asked.how), "grey": grey, "white": white})
-    calibration = _read_m0(asked, sidecar, image, files)
+    calibration = _read_m0(asked, sidecar, image, files, overrides)
     return _Examination(image, sidecar, calibration, read_mask(asked.mask, image, files), how, files)
 
 
-def _read_m0(asked: ASLFiles, sidecar: ASLSidecar, image: Image, files: list[Path]) -> Calibration | None:
-    """A separate M0 image with its TR; by default the one that BIDS puts beside the series."""
+def _read_m0(
+    asked: ASLFiles, sidecar: ASLSidecar, image: Image, files: list[Path], overrides: dict[str, object]
+) -> Calibration | None:
+    """Separate M0 images, each with its TR; by default the one that BIDS puts beside the series."""
+    unused = sorted(set(overrides) & set(M0_FIELDS))
     if sidecar.m0_type != "Separate":
         if asked.m0 is not None:
             raise InputError("--m0", str(asked.m0), f"is given, and M0Type is {sidecar.m0_type}", "leave out one")
+        if unused:
+            raise InputError("--set", unused[0], f"is given, and M0Type is {sidecar.m0_type}", "leave it out")
         return None
     path = _m0_beside(asked.series) if asked.m0 is None else asked.m0
-    own = read_image(path, dimensions=(3, 4))
-    data = own.data if own.data.ndim == 3 else own.data.mean(-1)
-    check_same_grid(Image(data, own.affine, own.path), image, "M0 image")
+    own = as_series(read_image(path, dimensions=(3, 4)))
+    check_same_grid(own, image, "M0 image")
     files += [path, *sidecar_of(path)]
-    return Calibration(data, read_m0_repetition_time(path))
+    times = read_m0_repetition_time(path, volumes=own.data.shape[3], overrides=overrides)
+    return Calibration(own.data, times)
 
 
 def _m0_beside(series: Path) -> Path:

@@ -25,7 +25,7 @@ from experiments.inputs import read_map, read_mask, read_region, sidecar_of
 from experiments.outputs import REPORTS, median, number, write_maps
 from experiments.report import Report, summary_rows, write_report
 from experiments.typical import typical_voxels
-from simulate.base.bids import DCE_FIELDS, DCESidecar, parse_set, read_dce_sidecar, read_vfa_sidecar
+from simulate.base.bids import DCE_FIELDS, VFA_FIELDS, DCESidecar, parse_set, read_dce_sidecar, read_vfa_sidecar
 from simulate.base.errors import InputError
 from simulate.base.files import prepare_output_folder, write_atomically
 from simulate.base.nifti import Image, check_same_grid, read_image
@@ -127,7 +127,7 @@ def _read(options: DCEOptions) -> _Examination:
             "leave the option out, or use --method 2cxm",
         )  # fmt: skip
     image = read_image(options.series, dimensions=4)
-    overrides = parse_set(options.set, known=DCE_FIELDS)
+    overrides = parse_set(options.set, known=(*DCE_FIELDS, *VFA_FIELDS))
     if options.relaxivity is not None:
         overrides["LongitudinalRelaxivity"] = options.relaxivity
     sidecar = read_dce_sidecar(
@@ -147,7 +147,7 @@ def _read(options: DCEOptions) -> _Examination:
         read_facts(options.weights)
     files = [options.series, *sidecar_of(options.series)]
     mask = read_mask(options.mask, image, files)
-    t10 = _read_t10(options, image, files) if options.quantity == "signal" else None
+    t10 = _read_t10(options, image, files, overrides) if options.quantity == "signal" else None
     b1 = 1.0 if options.b1 is None else _read_b1(options.b1, image, files)
     haematocrit = _haematocrit(options, sidecar)
     aif = _read_aif(options, image, sidecar, haematocrit, files) if _needs_aif(options) else "auto"
@@ -214,7 +214,9 @@ def _of_plausible_size(values: np.ndarray, largest: float, path: Path, what: str
     return values
 
 
-def _read_t10(options: DCEOptions, image: Image, files: list[Path]) -> float | np.ndarray | VFA:
+def _read_t10(
+    options: DCEOptions, image: Image, files: list[Path], overrides: dict[str, object]
+) -> float | np.ndarray | VFA:
     if (options.vfa is None) == (options.t10 is None):
         problem = "is not known" if options.vfa is None else "is given by both --vfa and --t10"
         raise InputError(options.series, "T10", problem, "give either --vfa or --t10 (seconds or a map)")
@@ -222,7 +224,7 @@ def _read_t10(options: DCEOptions, image: Image, files: list[Path]) -> float | n
         vfa = read_image(options.vfa, dimensions=4)
         check_same_grid(vfa, image, "VFA images")
         files += [options.vfa, *sidecar_of(options.vfa)]
-        angles, repetition_time = read_vfa_sidecar(options.vfa, volumes=vfa.data.shape[3])
+        angles, repetition_time = read_vfa_sidecar(options.vfa, volumes=vfa.data.shape[3], overrides=overrides)
         return VFA(vfa.data, angles, repetition_time)
     text = str(options.t10)
     try:

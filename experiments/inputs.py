@@ -1,5 +1,6 @@
 """Images on the grid of a series, read and noted for the provenance: maps, masks, regions."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,11 @@ def read_map(path: Path, image: Image, what: str, files: list[Path]) -> np.ndarr
     check_same_grid(own, image, what)
     files.append(path)
     return own.data
+
+
+def as_series(image: Image) -> Image:
+    """One volume is stored in three dimensions by many programs: a series of one."""
+    return image if image.data.ndim == 4 else replace(image, data=image.data[..., None])
 
 
 def sidecar_of(path: Path) -> list[Path]:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Num
 
+from simulate.base.schemes import schemes_of
 from simulate.base.types import ASLProtocol
 
 
@@ -29,16 +30,13 @@ def differences(data: Num[np.ndarray, "*space n"], protocol: ASLProtocol) -> Dif
 
     The k-th control is taken with the k-th label of the same duration and delay, whichever of them came first; deltam
     volumes are differences already.
+
+    Raises InputError where there are not as many controls as labels at each duration and delay.
     """
-    kinds = np.asarray(protocol.volume_types)
-    schemes = np.stack([np.asarray(protocol.label_duration), np.asarray(protocol.post_label_delay)], axis=1)
-    labelled = np.isin(kinds, ("control", "label", "deltam"))
-    unique, which = np.unique(schemes[labelled], axis=0, return_inverse=True)
-    group = np.full(len(kinds), -1)
-    group[labelled] = which.ravel()
+    kinds, schemes = np.asarray(protocol.volume_types), schemes_of(protocol)
     value, variance, repeats = [], [], []
-    for number in range(len(unique)):
-        here = group == number
+    for number in range(len(schemes.post_label_delay)):
+        here = schemes.group == number
         single = _pairs(data, here & (kinds == "control"), here & (kinds == "label"), here & (kinds == "deltam"))
         count = single.shape[-1]
         value.append(single.mean(-1))
@@ -46,7 +44,8 @@ def differences(data: Num[np.ndarray, "*space n"], protocol: ASLProtocol) -> Dif
         variance.append(spread)
         repeats.append(count)
     return Differences(
-        np.stack(value, -1), np.stack(variance, -1), np.array(repeats), unique[:, 0], unique[:, 1]
+        np.stack(value, -1), np.stack(variance, -1), np.array(repeats), schemes.label_duration,
+        schemes.post_label_delay,
     )  # fmt: skip
 
 

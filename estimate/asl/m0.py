@@ -1,10 +1,16 @@
 r"""The equilibrium magnetisation that turns a difference into a flow.
 
 Formulas take M0 of TISSUE and its partition coefficient; M0 of blood, which an estimate gives, is M0b = M0/\lambda.
-Measured with a repetition time below `LONG`, it has not fully recovered:
+Measured with a repetition time below `LONG`, it has not fully recovered: each image shows the share
 
-    M_0 = S / (1 - e^{-TR/T_1})        (Alsop et al., MRM 2015 73:102; T1 of grey matter)
+    r_i = 1 - e^{-TR_i/T_1}        (Alsop et al., MRM 2015 73:102; T1 of grey matter)
+
+of it, 1 from `LONG` on. Several images, of one TR or of several, give by least squares
+
+    M_0 = \sum_i r_i S_i / \sum_i r_i^2
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -15,21 +21,21 @@ LONG = 5.0
 """TR [s] from which on M0 has recovered."""
 
 
-def included_m0(data: np.ndarray, protocol: ASLProtocol) -> tuple[np.ndarray, float]:
-    """(mean M0 image, its TR [s]) from the m0scan volumes of a series."""
-    return _mean_of(data, protocol, "m0scan")
+class M0Images(NamedTuple):
+    """data : (*space, m) images of M0.      repetition_time : (m,) of each [s]."""
+
+    data: Float[np.ndarray, "*space m"]
+    repetition_time: Float[np.ndarray, " m"]
 
 
-def control_as_m0(data: np.ndarray, protocol: ASLProtocol) -> tuple[np.ndarray, float]:
-    """(mean control image, its TR [s]), which stands in where M0 was not measured and nothing suppressed."""
-    return _mean_of(data, protocol, "control")
-
-
-def _mean_of(data: np.ndarray, protocol: ASLProtocol, kind: str) -> tuple[np.ndarray, float]:
+def images_in_series(data: np.ndarray, protocol: ASLProtocol, kind: str) -> M0Images:
+    """The m0scan volumes of a series; or the controls, which stand in where M0 was not measured, nothing suppressed."""
     chosen = np.asarray(protocol.volume_types) == kind
-    return data[..., chosen].mean(-1, dtype=float), float(np.asarray(protocol.repetition_time)[chosen].mean())
+    return M0Images(data[..., chosen], np.asarray(protocol.repetition_time, float)[chosen])
 
 
-def recovered(m0: Float[np.ndarray, "..."], repetition_time: float, t1: float) -> Float[np.ndarray, "..."]:
-    """M0 that was measured before it had recovered; unchanged from a TR of `LONG` on."""
-    return m0 if repetition_time >= LONG else m0 / -np.expm1(-repetition_time / t1)
+def equilibrium(images: M0Images, t1: float, *, correct: bool = True) -> Float[np.ndarray, "*space"]:
+    """M0 (*space) of tissue of T1 [s]; not `correct`: the mean of the images as they are."""
+    times = images.repetition_time
+    share = np.where(times < LONG, -np.expm1(-times / t1), 1.0) if correct else np.ones(len(times))
+    return np.sum(np.asarray(images.data, float) * share, axis=-1) / np.sum(share**2)

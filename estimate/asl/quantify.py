@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from estimate.asl.differences import Differences, differences
-from estimate.asl.m0 import LONG, control_as_m0, included_m0, recovered
+from estimate.asl.m0 import LONG, M0Images, equilibrium, images_in_series
 from estimate.asl.multi_delay import LARGEST_CBF, fit_asl
 from estimate.asl.network import check_request, load, network_maps
 from estimate.asl.partial_volume import partial_volume_corrected
@@ -34,6 +34,9 @@ METHODS = ("white_paper", "multi_delay", "qtmnet")
 MASK_SHARE = 0.25
 """Of the 99th percentile of M0: voxels below it are taken for air where no mask is given."""
 
+SAME_EFFICIENCY = 0.02
+"""Share by which an efficiency may differ from one that holds suppression's loss, to be taken for it."""
+
 SWAPPED = 0.5
 """Share of negative voxels from which on control and label are evidently swapped."""
 
@@ -49,10 +52,13 @@ class Constant(NamedTuple):
 
 @dataclass(frozen=True)
 class Calibration:
-    """M0: image (*space) or one number, its TR [s] (None for an estimate), and whether it is of blood."""
+    """M0: one image (*space) of one TR [s], several (*space, m) of as many, or one number without (an estimate).
+
+    of_blood : whether it is M0 of blood.
+    """
 
     image: Any
-    repetition_time: float | None
+    repetition_time: float | np.ndarray | None
     of_blood: bool = False
 
 
@@ -118,7 +124,7 @@ def quantify(
     mask = _default_mask(m0) if mask is None else mask
     late = np.asarray(protocol.slice_times) if np.size(protocol.slice_times) else np.zeros(data.shape[2])
     lam = _value(constants, "λ")
-    warnings = list(sidecar.warnings)
+    warnings = list(sidecar.warnings) + _efficiency_doubts(sidecar)
     if method == "qtmnet":
         arrays, doubts = _by_network(found, mask, m0, protocol, late, options, lam, progress)
         warnings += doubts
@@ -167,28 +173,40 @@ def _m0(
 ) -> tuple[np.ndarray, list[Constant]]:
     """M0 of tissue (*space), and the constants that went into it."""
     lam = PARTITION_COEFFICIENT if options.partition_coefficient is None else options.partition_coefficient
-    if sidecar.m0_type == "Included":
-        image, tr = included_m0(data, sidecar.protocol)
-        calibration = Calibration(image, tr)
-    elif sidecar.m0_type == "Absent":
-        image, tr = control_as_m0(data, sidecar.protocol)
-        calibration = Calibration(image, tr)
-    elif sidecar.m0_type == "Estimate" and calibration is None:
-        calibration = Calibration(sidecar.m0_estimate, None, of_blood=True)
-    if calibration is None:
+    in_series = {"Included": "m0scan", "Absent": "control"}.get(sidecar.m0_type)
+    if in_series is not None:
+        images = images_in_series(data, sidecar.protocol, in_series)
+    elif calibration is not None and calibration.repetition_time is not None:
+        images = _separate(calibration, data.shape[:3])
+    elif calibration is None and sidecar.m0_type != "Estimate":
         raise InputError("M0", "", "is Separate, and no image of it was given", "give --m0 m0scan.nii.gz")
-    m0 = np.broadcast_to(np.asarray(calibration.image, float), data.shape[:3])
-    m0 = lam * m0 if calibration.of_blood else m0
-    tr = calibration.repetition_time
+    else:
+        images = None
     constants = []
-    if tr is not None and tr < LONG and options.correct_m0:
-        m0 = recovered(m0, tr, T1_TISSUE)
-        constants = [
-            Constant("TR of M0", tr, "s", sidecar.m0_type), Constant("T1 in M0", T1_TISSUE, "s", "default"),
-        ]  # fmt: skip
+    if images is None:
+        given = Calibration(sidecar.m0_estimate, None, of_blood=True) if calibration is None else calibration
+        m0 = np.broadcast_to(np.asarray(given.image, float), data.shape[:3])
+        m0 = lam * m0 if given.of_blood else m0
+    else:
+        t1, origin = (T1_TISSUE, "default") if options.t1_tissue is None else (options.t1_tissue, "option")
+        m0 = equilibrium(images, t1, correct=options.correct_m0)
+        short = np.unique(images.repetition_time[images.repetition_time < LONG])
+        if short.size and options.correct_m0:
+            constants = [Constant("TR of M0", float(tr), "s", sidecar.m0_type) for tr in short]
+            constants.append(Constant("T1 in M0", t1, "s", origin))
     if not (np.isfinite(m0) & (m0 > 0)).any():
         raise InputError("M0", "", "is nowhere above zero", "give an M0 image of this series")
     return m0, constants
+
+
+def _separate(calibration: Calibration, shape: tuple[int, ...]) -> M0Images:
+    """Images of M0 that are no part of the series, each with its TR."""
+    image, times = np.asarray(calibration.image, float), np.atleast_1d(np.asarray(calibration.repetition_time, float))
+    image = image if image.ndim == len(shape) + 1 else image[..., None]
+    if image.shape[:-1] not in (shape, ()) or times.size not in (1, image.shape[-1]):
+        problem = f"of shape {image.shape} with {times.size} repetition times does not go with a series of {shape}"
+        raise InputError("M0", "image", problem, "give images on the grid of the series, and one TR or one for each")
+    return M0Images(np.broadcast_to(image, (*shape, image.shape[-1])), np.broadcast_to(times, image.shape[-1:]))
 
 
 def _delays(found: Differences, sidecar: ASLSidecar) -> list[Constant]:
@@ -228,6 +246,19 @@ def _constants(sidecar: ASLSidecar, method: str, options: ASLOptions) -> tuple[A
         t1t, t1t_origin = chosen(options.t1_tissue, T1_TISSUE)
         constants.append(Constant("T1t", t1t, "s", t1t_origin))
     return replace(own, label_efficiency=alpha, t1_blood=t1b), constants
+
+
+def _efficiency_doubts(sidecar: ASLSidecar) -> list[str]:
+    """LabelingEfficiency is of the inversion alone; one that equals the usual less the pulses' loss may hold it."""
+    given, pulses = float(sidecar.protocol.label_efficiency), sidecar.pulses or 0
+    both = LABEL_EFFICIENCY[sidecar.protocol.labelling] * label_left(pulses)
+    if not pulses or not abs(given / both - 1) < SAME_EFFICIENCY:
+        return []
+    return [
+        f"LabelingEfficiency is {given:g}, what usual labelling leaves after {pulses} pulses of background "
+        "suppression: if their loss is in it already, CBF is too high; then give --set "
+        "BackgroundSuppressionNumberPulses=0."
+    ]
 
 
 def _value(constants: list[Constant], name: str) -> float:

@@ -88,7 +88,7 @@ def dce(
     weights
         Of qtmnet, as train qtmnet writes them; those that ship by default.
     set_
-        Field=value, over the sidecar's; may be repeated, and is recorded.
+        Field=value, over the sidecar's; vfa.Field=value over that of --vfa. May be repeated, and is recorded.
     """
     options = DCEOptions(
         series, out, method, quantity, aif, aif_is, aif_t1, haematocrit, fit_delay, arterial_volume, vfa, t10, b1,
@@ -157,7 +157,7 @@ def asl(
     weights
         Of qtmnet: a file of `tracerflow train qtmnet-asl`; by default the network that ships.
     set_
-        Field=value, over the sidecar's; may be repeated, and is recorded.
+        Field=value, over the sidecar's; m0scan.Field=value over that of M0. May be repeated, and is recorded.
     """
     how = ASLOptions(
         method, model, arterial, correct_m0, t1_blood, t1_tissue, partition_coefficient, weights=weights

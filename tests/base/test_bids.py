@@ -265,7 +265,7 @@ def test_flip_angles_and_tr_of_a_vfa_series(image):
     np.testing.assert_array_equal(angles, [2, 5, 10.5])
     assert repetition_time == 0.0045
     angles, repetition_time = read_vfa_sidecar(
-        image, volumes=2, overrides={"FlipAngle": [3, 15], "RepetitionTimeExcitation": 0.005}
+        image, volumes=2, overrides={"vfa.FlipAngle": [3, 15], "vfa.RepetitionTimeExcitation": 0.005}
     )
     np.testing.assert_array_equal(angles, [3, 15])
     assert repetition_time == 0.005
@@ -285,7 +285,7 @@ def test_flip_angles_and_tr_of_a_vfa_series(image):
 )
 def test_a_wrong_vfa_sidecar_is_refused(image, fields, field, problem):
     write(image, fields)
-    with pytest.raises(InputError, match=rf"dce\.json: {field}: .*{problem}.*--set {field}=value"):
+    with pytest.raises(InputError, match=rf"dce\.json: {field}: .*{problem}.*--set vfa\.{field}=value"):
         read_vfa_sidecar(image, volumes=3)
 
 

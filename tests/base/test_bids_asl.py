@@ -1,9 +1,12 @@
 """Sidecars and contexts of ASL: what BIDS asks for is read, what it forbids is refused with file, field and cure."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from simulate.base.bids import context_path, read_asl_sidecar
+from simulate.base.bids import M0_FIELDS, asl, context_path, parse_set, read_asl_sidecar, read_m0_repetition_time
+from simulate.base.bids.asl_fields import FIELDS, Use
 from simulate.base.errors import InputError
 from tests.asl_examination import SHAPE, series, write
 
@@ -134,6 +137,100 @@ def test_what_contradicts_itself_harmlessly_is_said(read):
     assert "TotalAcquiredPairs is 100" in read(TotalAcquiredPairs=100).warnings[0]
     assert "NumberPulses" in read(BackgroundSuppression=True).warnings[0]
     assert read(BackgroundSuppression=True, BackgroundSuppressionNumberPulses=2).warnings == []
+
+
+# -- fields that change what another means ----------------------------------------------------------------
+
+
+def test_slices_are_counted_from_the_other_end_where_the_sidecar_says_so(read):
+    """BIDS: with a minus the last entry of SliceTiming is of slice 0."""
+    times = {"MRAcquisitionType": "2D", "SliceTiming": [0.2, 0.3, 0.4, 0.5]}
+    np.testing.assert_allclose(read(**times, SliceEncodingDirection="k").protocol.slice_times, [0, 0.1, 0.2, 0.3])
+    np.testing.assert_allclose(read(**times, SliceEncodingDirection="k-").protocol.slice_times, [0.3, 0.2, 0.1, 0])
+    for direction in ("i", "j-", "z", 3):
+        with pytest.raises(InputError, match="SliceEncodingDirection"):
+            read(**times, SliceEncodingDirection=direction)
+    assert read(SliceEncodingDirection="i").protocol.slice_times.size == 0  # of no meaning in 3-D
+
+
+@pytest.mark.parametrize(
+    ("others", "suppressed", "pulses", "words"),
+    [
+        ({"BackgroundSuppression": False, "BackgroundSuppressionNumberPulses": 4}, False, 0, "no label was taken"),
+        ({"BackgroundSuppression": False, "BackgroundSuppressionPulseTime": [1.0, 2.0]}, False, 0, "no label was"),
+        ({"BackgroundSuppression": None, "BackgroundSuppressionNumberPulses": 4}, True, 4, "taken to be true"),
+        ({"BackgroundSuppression": True, "BackgroundSuppressionPulseTime": [1.0, 2.0]}, True, 2, None),
+        ({"BackgroundSuppression": True}, True, None, "CBF is low"),
+        ({"BackgroundSuppression": False}, False, None, None),
+    ],
+)
+def test_pulses_and_the_flag_of_suppression_are_read_together(read, others, suppressed, pulses, words):
+    found = read(**others)
+    assert (found.suppressed, found.pulses) == (suppressed, pulses)
+    assert (found.warnings == []) if words is None else (words in found.warnings[0])
+
+
+def test_two_numbers_of_pulses_are_refused(read):
+    with pytest.raises(InputError, match="is 3, and BackgroundSuppressionPulseTime lists 2"):
+        read(BackgroundSuppression=True, BackgroundSuppressionNumberPulses=3, BackgroundSuppressionPulseTime=[1.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("delays", "words"),
+    [
+        ([0, *[1.0] * 4, *[2.0] * 4], None),
+        ([0, 1.0, 1.0, 1.0, float(np.float32(1.0004)), *[2.0] * 4], None),  # rounded in the file
+        ([0, *[1.0] * 5, *[2.0] * 3], "3 control and 2 label volumes at a delay of 1 s"),
+        ([0, *[0, 1.8] * 4], "4 control and 0 label volumes at a delay of 0 s"),
+    ],
+)
+def test_controls_and_labels_match_within_each_delay(read, delays, words):
+    """Their totals match in all of these."""
+    if words is None:
+        read(PostLabelingDelay=delays)
+        return
+    with pytest.raises(InputError, match=words) as caught:
+        read(PostLabelingDelay=delays)
+    assert "sub-1_aslcontext.tsv" in str(caught.value)
+
+
+def test_m0_may_have_a_repetition_time_for_each_volume(tmp_path):
+    image = tmp_path / "sub-1_m0scan.nii.gz"
+    image.with_name("sub-1_m0scan.json").write_text('{"RepetitionTimePreparation": [2.0, 10.0]}')
+    np.testing.assert_allclose(read_m0_repetition_time(image, volumes=2), [2.0, 10.0])
+    with pytest.raises(InputError, match=r"length 2, and the image has 3 volumes; .*--set m0scan\.Repetition"):
+        read_m0_repetition_time(image, volumes=3)
+    overrides = parse_set(["m0scan.RepetitionTimePreparation=8"], known=M0_FIELDS)
+    np.testing.assert_allclose(read_m0_repetition_time(image, volumes=3, overrides=overrides), 8.0)
+    image.with_name("sub-1_m0scan.json").unlink()
+    with pytest.raises(InputError, match=r"give --set m0scan\.RepetitionTimePreparation=value"):
+        read_m0_repetition_time(image)
+
+
+SCHEMA = """
+MagneticFieldStrength MRAcquisitionType EchoTime RepetitionTimePreparation SliceTiming FlipAngle
+ArterialSpinLabelingType PostLabelingDelay BackgroundSuppression M0Type TotalAcquiredPairs VascularCrushing
+AcquisitionVoxelSize LabelingOrientation LabelingDistance LabelingLocationDescription LookLocker LabelingEfficiency
+M0Estimate BackgroundSuppressionNumberPulses BackgroundSuppressionPulseTime VascularCrushingVENC LabelingDuration
+LabelingPulseAverageGradient LabelingPulseMaximumGradient LabelingPulseAverageB1 LabelingPulseDuration
+LabelingPulseFlipAngle LabelingPulseInterval PCASLType CASLType BolusCutOffFlag PASLType LabelingSlabThickness
+BolusCutOffDelayTime BolusCutOffTechnique IntendedFor
+"""
+"""Fields of the groups MRIASL* in rules/sidecars/asl.yaml of the BIDS schema (1.10)."""
+
+
+def test_the_table_of_fields_is_complete():
+    assert set(SCHEMA.split()) | {"SliceEncodingDirection"} == set(FIELDS)
+
+
+def test_no_field_that_is_used_goes_unread(read):
+    """Each is looked for by its name in the code that reads sidecars, and none that is of no consequence is."""
+    code = "".join(
+        path.read_text() for path in Path(asl.__file__).parents[3].rglob("*asl*.py") if "fields" not in path.name
+    )
+    for name, field in FIELDS.items():
+        if name != "IntendedFor":
+            assert (f'"{name}"' in code) == (field.use is not Use.NOTED), name
 
 
 def test_public_sidecars_parse(shared_data):

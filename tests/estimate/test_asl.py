@@ -91,6 +91,66 @@ def test_every_way_to_m0_gives_the_same_flow():
         ask(data, protocol, Calibration(np.zeros(SHAPE), 8.0), m0_type="Separate")
 
 
+@pytest.mark.parametrize("times", [[2.0, 10.0], [0.3, 1.3, 2.3], [4.999, 5.0], [1.0]])
+@pytest.mark.parametrize("inside", [True, False])
+def test_images_of_m0_recover_each_with_its_own_repetition_time(times, inside):
+    """The mean of what they show, recovered by the mean of their times, is another number."""
+    data, protocol = white_paper(m0_repetition_time=None, repetition_time=30.0)
+    t1 = 1.1
+    shown = [M0 * (1 - np.exp(-tr / t1)) if tr < 5 else M0 for tr in times]
+    images = np.broadcast_to(shown, (*SHAPE, len(times)))
+    options = ASLOptions(t1_tissue=t1)
+    if inside:
+        more = len(times)
+        longer = {n: np.append(getattr(protocol, n), np.zeros(more)) for n in ("label_duration", "post_label_delay")}
+        whole = replace(
+            protocol, volume_types=(*protocol.volume_types, *["m0scan"] * more), **longer,
+            repetition_time=np.append(protocol.repetition_time, times),
+        )  # fmt: skip
+        found = ask(np.concatenate([data, images], -1), whole, options=options)
+    else:
+        found = ask(data, protocol, Calibration(images, np.array(times)), m0_type="Separate", options=options)
+    np.testing.assert_allclose(found.maps["CBF"], CBF, rtol=1e-4)
+
+
+def test_images_and_times_of_m0_that_do_not_match_are_refused():
+    data, protocol = white_paper()
+    with pytest.raises(InputError, match="2 repetition times"):
+        ask(data, protocol, Calibration(np.full((*SHAPE, 3), M0), np.array([2.0, 3.0])), m0_type="Separate")
+    with pytest.raises(InputError, match="grid of the series"):
+        ask(data, protocol, Calibration(np.full((2, 2, 2), M0), 8.0), m0_type="Separate")
+
+
+def test_delays_that_files_have_rounded_are_one():
+    data, protocol = white_paper()
+    delay = np.array(protocol.post_label_delay, float)
+    delay[3:] = np.float32(delay[3:])
+    found = ask(data, replace(protocol, post_label_delay=delay))
+    assert found.method == "white_paper"
+    np.testing.assert_allclose(found.maps["CBF"], CBF, rtol=3e-5)
+    delay[3:] += 0.01  # no rounding
+    assert ask(data, replace(protocol, post_label_delay=delay)).method == "multi_delay"
+
+
+def test_pairs_that_are_none_are_refused_in_python_too():
+    data, protocol = series((1.0, 2.0), pairs=2)
+    delay = np.array(protocol.post_label_delay)
+    delay[5] = 1.0
+    with pytest.raises(InputError, match="3 control and 2 label volumes at a delay of 1 s"):
+        differences(data, replace(protocol, post_label_delay=delay))
+
+
+def test_an_efficiency_that_holds_suppressions_loss_already_is_warned_of():
+    data, protocol = white_paper()
+    usual = ask(data, protocol, pulses=4, suppressed=True)
+    assert usual.warnings == []
+    less = ask(data, replace(protocol, label_efficiency=0.85 * 0.95**4), pulses=4, suppressed=True)
+    assert "--set BackgroundSuppressionNumberPulses=0" in less.warnings[0]
+    cured = ask(data, replace(protocol, label_efficiency=0.85 * 0.95**4), pulses=0, suppressed=True)
+    assert cured.warnings == []
+    np.testing.assert_allclose(cured.maps["CBF"], usual.maps["CBF"], rtol=1e-6)
+
+
 def test_suppression_pulses_cost_label():
     data, protocol = white_paper()
     found = ask(data, protocol, pulses=2, suppressed=True)

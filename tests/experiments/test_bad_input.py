@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from experiments.cli import run
+from experiments.estimate_dce import DCEOptions, _read
 from simulate.base.nifti import read_image, write_image
 from tests.phantom import AFFINE, CLOCK, SHAPE, TIMES
 
@@ -222,6 +223,18 @@ def test_a_wrong_sidecar_of_the_vfa_images(folder, refused, fields, words):
     content = {"FlipAngle": None, "RepetitionTimeExcitation": 0.005} | fields
     (folder / "vfa.json").write_text(json.dumps(content))
     assert_says(refused("--vfa", "vfa.nii.gz"), "vfa.json", *words)
+
+
+def test_the_cure_for_vfa_images_without_angles_cures_to_the_letter(folder, refused):
+    (folder / "vfa.json").write_text('{"RepetitionTimeExcitation": 0.005}')
+    cure = refused("--vfa", "vfa.nii.gz").split("or give ")[1].strip()
+    assert cure == "--set vfa.FlipAngle=value"
+    assert_says(refused("--vfa", "vfa.nii.gz", "--set", "vfa.FlipAngle=[5]"), "--set", "vfa.json", "length 1")
+    rounded = refused("--vfa", "vfa.nii.gz", "--set", "vfa.FlipAngle=[3,3.0001,3]")
+    assert_says(rounded, "fewer than 2 distinct angles")
+    told = cure.removeprefix("--set ").replace("value", "[3,10,20]")
+    asked = DCEOptions(folder / "dce.nii.gz", folder / "out", vfa=folder / "vfa.nii.gz", set=[told])
+    assert _read(asked).t10.flip_angles.tolist() == [3, 10, 20]
 
 
 # -- the arterial input -----------------------------------------------------------------------------------

@@ -89,6 +89,51 @@ def test_m0_beside_the_series_is_found_with_its_own_tr(tmp_path, without_picture
     np.testing.assert_allclose(read(tmp_path / "out", "CBF"), CBF, rtol=1e-4)
 
 
+def test_the_cure_for_an_m0_without_its_tr_cures_to_the_letter(tmp_path, capsys, without_pictures):
+    data, protocol = series((1.8,), pairs=2, model="recommended", m0_repetition_time=None)
+    path = write(tmp_path, data, protocol, M0Type="Separate")
+    shown = [M0 * (1 - np.exp(-tr / 1.3)) for tr in (2.0, 4.0)]
+    write_image(tmp_path / "sub-1_m0scan.nii.gz", np.full((*SHAPE, 2), shown), AFFINE)
+    (tmp_path / "sub-1_m0scan.json").write_text('{"RepetitionTime": 3.0}')
+    asked = ["estimate", "asl", str(path), "--out", str(tmp_path / "out")]
+    assert run(asked) == 2
+    cure = capsys.readouterr().err.split("or give ")[1].strip()
+    assert cure == "--set m0scan.RepetitionTimePreparation=value"
+    assert run([*asked, *cure.replace("value", "[2,4]").split()]) == 0
+    np.testing.assert_allclose(read(tmp_path / "out", "CBF"), CBF, rtol=1e-4)
+    capsys.readouterr()
+    sidecar = tmp_path / "sub-1_asl.json"
+    sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | {"M0Type": "Estimate", "M0Estimate": M0}))
+    assert run([*asked, "--set", "m0scan.RepetitionTimePreparation=3"]) == 2
+    assert "M0Type is Estimate" in capsys.readouterr().err
+
+
+def test_one_difference_stored_in_three_dimensions_is_a_series_of_one(tmp_path, without_pictures):
+    data, protocol = series((1.8,), pairs=1, model="recommended", m0_repetition_time=None)
+    difference = data[..., 0] - data[..., 1]
+    told = json.dumps({"RepetitionTimePreparation": 8.0})
+    found = []
+    for name, image in (("flat", difference), ("deep", difference[..., None])):
+        folder = tmp_path / name
+        folder.mkdir()
+        path = write(
+            folder,
+            image,
+            protocol,
+            ["deltam"],
+            M0Type="Separate",
+            TotalAcquiredPairs=None,
+            **dict.fromkeys(("PostLabelingDelay", "LabelingDuration"), 1.8),
+            RepetitionTimePreparation=4.0,
+        )
+        write_image(folder / "sub-1_m0scan.nii.gz", np.full(SHAPE, M0), AFFINE)
+        (folder / "sub-1_m0scan.json").write_text(told)
+        assert run(["estimate", "asl", str(path), "--out", str(folder / "out")]) == 0
+        found.append(read(folder / "out", "CBF"))
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_allclose(found[0], CBF, rtol=3e-4)
+
+
 def test_grey_and_white_matter_are_separated(tmp_path, without_pictures):
     data, protocol = series((1.8,), pairs=2, m0_repetition_time=30.0)
     path = write(tmp_path, data, protocol)

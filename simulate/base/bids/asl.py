@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from simulate.base.bids.asl_fields import FIELDS, Use
 from simulate.base.bids.fields import Fields, Rule, read_fields
 from simulate.base.errors import InputError
 from simulate.base.files import AnyPath, write_atomically
 from simulate.base.nifti import sidecar_path
+from simulate.base.schemes import schemes_of
 from simulate.base.types import ASLProtocol
 
 LONGEST = 10.0
@@ -28,19 +30,23 @@ _DURATION = Rule(lambda v: 0 < v < LONGEST, "seconds above 0 and below 10", LONG
 _ANY_DURATION = Rule(lambda v: 0 <= v < LONGEST, "seconds from 0 to below 10", LONGEST)
 _TR = Rule(lambda v: 0 < v < LONGEST_TR, "seconds above 0 and below 60", LONGEST_TR)
 
+_PULSES = "BackgroundSuppressionNumberPulses"
+
 RULES = {
     "LabelingEfficiency": Rule(lambda v: 0 < v <= 1, "a fraction above 0 and up to 1"),
     "MagneticFieldStrength": Rule(lambda v: 0 < v <= 30, "tesla above 0 and up to 30"),
     "M0Estimate": Rule(lambda v: v > 0, "signal above 0"),
-    "BackgroundSuppressionNumberPulses": Rule(lambda v: v >= 0 and v == int(v), "whole numbers from 0"),
+    _PULSES: Rule(lambda v: v >= 0 and v == int(v), "whole numbers from 0"),
 }
 
-ASL_FIELDS = (
-    *RULES, "RepetitionTimePreparation", "ArterialSpinLabelingType", "PostLabelingDelay", "LabelingDuration",
-    "BackgroundSuppression", "M0Type", "BolusCutOffFlag", "BolusCutOffDelayTime", "BolusCutOffTechnique",
-    "MRAcquisitionType", "SliceTiming", "TotalAcquiredPairs", "LookLocker",
-)  # fmt: skip
+ASL_FIELDS = tuple(name for name, field in FIELDS.items() if field.use is not Use.NOTED)
 """Every field that --set knows for ASL."""
+
+
+M0_PREFIX = "m0scan."
+"""What --set writes before a field of a separate M0 image."""
+
+M0_FIELDS = (f"{M0_PREFIX}RepetitionTimePreparation",)
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,8 @@ def read_asl_sidecar(
     InputError for what is missing, of the wrong length, in milliseconds or contradicts itself.
     """
     fields = read_fields(image_path, overrides, RULES)
-    kinds = read_context(context_path(image_path) if context is None else context, volumes)
+    table = context_path(image_path) if context is None else context
+    kinds = read_context(table, volumes)
     fields.require("ArterialSpinLabelingType", "RepetitionTimePreparation", "PostLabelingDelay", "M0Type")
     labelling = LABELLING[_choice(fields, "ArterialSpinLabelingType", tuple(LABELLING))]
     if _flag(fields, "LookLocker", False):
@@ -90,13 +97,12 @@ def read_asl_sidecar(
     labelled = np.isin(kinds, ("control", "label", "deltam"))
     durations = _bolus(fields, volumes) if labelling == "pasl" else _durations(fields, volumes, labelled)
     m0_type = _choice(fields, "M0Type", M0_TYPES)
-    suppressed = _suppressed(fields, m0_type)
-    _check_m0(fields, m0_type, kinds, suppressed)
     numbers = {name: fields.number(name, None) for name in RULES}
+    suppressed, pulses, doubts = _suppression(fields, m0_type, numbers[_PULSES][0])
+    _check_m0(fields, m0_type, kinds, suppressed)
     if m0_type == "Estimate" and numbers["M0Estimate"][0] is None:
         raise fields.error("M0Estimate", "is missing, and M0Type is Estimate")
     efficiency = numbers["LabelingEfficiency"][0]
-    pulses = numbers["BackgroundSuppressionNumberPulses"][0]
     protocol = ASLProtocol(
         volume_types=tuple(kinds),
         labelling=labelling,
@@ -107,19 +113,24 @@ def read_asl_sidecar(
         t1_blood=float("nan"),
         slice_times=_slice_times(fields, slices),
     )
+    schemes_of(protocol, table)
     return ASLSidecar(
-        protocol, suppressed, None if pulses is None else int(pulses), m0_type, numbers["M0Estimate"][0],
+        protocol, suppressed, pulses, m0_type, numbers["M0Estimate"][0],
         numbers["MagneticFieldStrength"][0], {name: fields.find(name)[2] for name in ASL_FIELDS},
-        _doubts(fields, kinds, suppressed, pulses),
+        doubts + _doubts(fields, kinds),
     )  # fmt: skip
 
 
-def read_m0_repetition_time(image_path: AnyPath, overrides: dict[str, object] | None = None) -> float:
-    """RepetitionTimePreparation [s] of a separate M0 image."""
-    fields = read_fields(image_path, overrides, RULES)
+def read_m0_repetition_time(
+    image_path: AnyPath, *, volumes: int = 1, overrides: dict[str, object] | None = None
+) -> np.ndarray:
+    """RepetitionTimePreparation (volumes,) [s] of a separate M0 image: one number, or one for each of its volumes.
+
+    overrides : of them those that are for this file, `m0scan.RepetitionTimePreparation`.
+    """
+    fields = read_fields(image_path, overrides, RULES, prefix=M0_PREFIX)
     fields.require("RepetitionTimePreparation")
-    name, value, _ = fields.find("RepetitionTimePreparation")
-    return fields.checked(name, value, _TR)
+    return _per_volume(fields, "RepetitionTimePreparation", volumes, _TR)
 
 
 def context_path(image_path: AnyPath) -> Path:
@@ -211,10 +222,26 @@ def _bolus(fields: Fields, volumes: int) -> np.ndarray:
     return np.full(volumes, fields.checked("BolusCutOffDelayTime", first, _DURATION))
 
 
-def _suppressed(fields: Fields, m0_type: str) -> bool:
+def _suppression(fields: Fields, m0_type: str, told: float | None) -> tuple[bool, int | None, list[str]]:
+    """Whether static tissue was suppressed, by how many pulses (None where nobody says), and what is odd about it."""
+    flag, times = "BackgroundSuppression", "BackgroundSuppressionPulseTime"
     if m0_type == "Absent":
-        fields.require("BackgroundSuppression")
-    return _flag(fields, "BackgroundSuppression", False)
+        fields.require(flag)
+    suppressed = _flag(fields, flag, False)
+    said = fields.find(flag)[2] != "absent"
+    listed = fields.find(times)[1]
+    counted = len(fields.numbers(times, len(listed), "pulses", _DELAY)) if isinstance(listed, list | tuple) else None
+    if told is not None and counted is not None and told != counted:
+        raise fields.error(_PULSES, f"is {told:g}, and {times} lists {counted}")
+    pulses = counted if told is None else int(told)
+    if pulses and said and not suppressed:
+        return False, 0, [f"{_PULSES} is {pulses}, and {flag} is false: no label was taken to be lost to pulses."]
+    if pulses and not said:
+        return True, pulses, [f"{flag} is not given: it was taken to be true, since there are {pulses} pulses."]
+    if suppressed and pulses is None:
+        doubt = f"{_PULSES} is not given: label lost to its pulses is not corrected for, CBF is low."
+        return True, None, [doubt]
+    return suppressed, pulses, []
 
 
 def _check_m0(fields: Fields, m0_type: str, kinds: list[str], suppressed: bool) -> None:
@@ -231,24 +258,23 @@ def _check_m0(fields: Fields, m0_type: str, kinds: list[str], suppressed: bool) 
 
 
 def _slice_times(fields: Fields, slices: int) -> np.ndarray:
-    """(slices,) [s] after the first readout; empty unless the acquisition is 2-D."""
+    """(slices,) [s] after the first readout, by the image's third index; empty unless the acquisition is 2-D."""
     if fields.find("MRAcquisitionType")[1] != "2D":
         return np.zeros(0)
     fields.require("SliceTiming")
     times = fields.numbers("SliceTiming", slices, "slices", _DELAY)
-    return times - times.min()
+    name, direction, origin = fields.find("SliceEncodingDirection")
+    if origin != "absent" and direction not in ("k", "k-"):
+        raise fields.error(name, f"is {direction!r}: slices are quantified along the third axis alone, k or k-")
+    return (times[::-1] if direction == "k-" else times) - times.min()
 
 
-def _doubts(fields: Fields, kinds: list[str], suppressed: bool, pulses: float | None) -> list[str]:
+def _doubts(fields: Fields, kinds: list[str]) -> list[str]:
     """What contradicts itself without hindering the work."""
     sentences = []
     told, pairs = fields.find("TotalAcquiredPairs")[1], kinds.count("control")
     if isinstance(told, int) and pairs and told != pairs:
         sentences.append(f"TotalAcquiredPairs is {told}, and the series holds {pairs} pairs.")
-    if suppressed and pulses is None:
-        sentences.append(
-            "BackgroundSuppressionNumberPulses is not given: label lost to its pulses is not corrected for, CBF is low."
-        )
     return sentences
 
 

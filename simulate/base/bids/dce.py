@@ -50,6 +50,15 @@ DCE_FIELDS = (*RULES, "RepetitionTime", "VolumeTiming", "BaselineVolumes")
 """Every field that --set knows for DCE."""
 
 
+VFA_PREFIX = "vfa."
+"""What --set writes before a field of the images of variable flip angles."""
+
+VFA_FIELDS = tuple(VFA_PREFIX + name for name in ("FlipAngle", "RepetitionTimeExcitation", "RepetitionTime"))
+
+SAME_ANGLE = 0.01
+"""Degrees within which flip angles are one, but for rounding."""
+
+
 @dataclass(frozen=True)
 class DCESidecar:
     """What is known about a DCE series, and from where.
@@ -98,11 +107,14 @@ def read_dce_sidecar(
 def read_vfa_sidecar(
     image_path: AnyPath, *, volumes: int, overrides: dict[str, object] | None = None
 ) -> tuple[Float[np.ndarray, " volumes"], float]:
-    """Read the flip angles (volumes,) [degrees] and TR [s] of a variable-flip-angle series."""
-    fields = read_fields(image_path, overrides, RULES, SYNONYMS)
+    """Read the flip angles (volumes,) [degrees] and TR [s] of a variable-flip-angle series.
+
+    overrides : of them those that are for this file, as `vfa.FlipAngle`.
+    """
+    fields = read_fields(image_path, overrides, RULES, SYNONYMS, prefix=VFA_PREFIX)
     fields.require("RepetitionTimeExcitation", "FlipAngle")
     angles = fields.numbers("FlipAngle", volumes, "volumes", RULES["FlipAngle"])
-    if np.unique(angles).size < 2:
+    if np.ptp(angles) < SAME_ANGLE:
         raise fields.error("FlipAngle", "holds fewer than 2 distinct angles, which determine no T1")
     name, repetition_time, _ = fields.find("RepetitionTimeExcitation")
     return angles, fields.checked(name, repetition_time, RULES["RepetitionTimeExcitation"])

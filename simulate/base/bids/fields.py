@@ -32,6 +32,7 @@ class Fields:
     """The raw fields of one sidecar, and those that the user set over them.
 
     rules : of those that hold one number.      synonyms : other names under which a field may be given.
+    prefix : what --set writes before a field of this file, "" for the series itself.
     """
 
     path: Path
@@ -39,6 +40,7 @@ class Fields:
     overrides: dict[str, Any]
     rules: Mapping[str, Rule]
     synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    prefix: str = ""
 
     def find(self, field: str) -> tuple[str, Any, str]:
         """The name by which the field is given, its value and its origin ("absent" where it is not)."""
@@ -53,14 +55,14 @@ class Fields:
         missing = [field for field in fields if self.find(field)[2] == "absent"]
         if missing:
             problem = "missing" if self.path.is_file() else "missing, there is no such file"
-            options = " ".join(f"--set {field}=value" for field in missing)
+            options = " ".join(f"--set {self.prefix}{field}=value" for field in missing)
             raise InputError(self.path, ", ".join(missing), problem, f"write it there or give {options}")
 
     def error(self, name: str, problem: str) -> InputError:
         """The error for a wrong value; it points to where the user wrote it."""
         if name in self.overrides:
-            return InputError(f"--set for {self.path.name}", name, problem, f"give --set {name}=value")
-        return InputError(self.path, name, problem, f"correct it there or give --set {name}=value")
+            return InputError(f"--set for {self.path.name}", name, problem, f"give --set {self.prefix}{name}=value")
+        return InputError(self.path, name, problem, f"correct it there or give --set {self.prefix}{name}=value")
 
     def number(self, field: str, default: float | None) -> tuple[float | None, str]:
         """The checked number and its origin."""
@@ -91,9 +93,12 @@ class Fields:
 
 def read_fields(
     image_path: AnyPath, overrides: dict[str, object] | None, rules: Mapping[str, Rule],
-    synonyms: Mapping[str, tuple[str, ...]] | None = None,
+    synonyms: Mapping[str, tuple[str, ...]] | None = None, prefix: str = "",
 ) -> Fields:  # fmt: skip
-    """The sidecar's fields; none where there is no such file. JSON's null is a field that is not given."""
+    """The sidecar's fields; none where there is no such file. JSON's null is a field that is not given.
+
+    overrides : as from `parse_set`; of them those with this `prefix` ("m0scan.") count.
+    """
     path = sidecar_path(image_path)
     cure = "mend it, or remove it and give each --set Field=value"
     try:
@@ -107,7 +112,8 @@ def read_fields(
     if not isinstance(content, dict):
         raise InputError(path, "", "is not a JSON object of fields", cure)
     given = {name: value for name, value in content.items() if value is not None}
-    return Fields(path, given, overrides or {}, rules, synonyms or {})
+    own = {name.removeprefix(prefix): value for name, value in (overrides or {}).items() if name.startswith(prefix)}
+    return Fields(path, given, own, rules, synonyms or {}, prefix)
 
 
 def parse_set(assignments: Iterable[str], *, known: Iterable[str]) -> dict[str, object]:
