@@ -20,6 +20,7 @@ from estimate.arterial import (
     population_aif,
 )
 from estimate.arterial.averages import without_averages
+from estimate.arterial.given import check_haematocrit
 from estimate.baseline import estimate_onset
 from estimate.error_budget import error_budget, warnings_of
 from estimate.input_scale import CBFMap
@@ -43,7 +44,7 @@ def estimate_maps(
     method: str = "2cxm",
     aif: ArterialInput | np.ndarray | Literal["auto", "parker", "georgiou"] = "auto",
     aif_t1: float | Literal["measured", "blood"] = "measured",
-    haematocrit: float,
+    haematocrit: float | None = None,
     t10: float | np.ndarray | VFA | None = None,
     b1: float | np.ndarray = 1.0,
     mask: np.ndarray | None = None,
@@ -65,7 +66,8 @@ def estimate_maps(
         "parker" or "georgiou", the population's, arriving when contrast first appears.
     aif_t1 : T1 before contrast of the voxels that the input is measured in: as `t10` has it, that of blood
         (`simulate.relaxation.blood_t1`), or a number [s].
-    haematocrit : of the vessels in which the input is measured, turns blood into plasma.
+    haematocrit : of the vessels in which the input is measured, turns blood into plasma; None where nothing needs
+        it (an `ArterialInput` holds plasma).
     t10 : T1 before contrast [s] (a number or a map), or the images to find it from; a series of
         concentrations needs none.
     b1 : transmit field relative to nominal (a number or a map).
@@ -89,7 +91,7 @@ def estimate_maps(
     def arterial_input() -> ArterialInput:
         if isinstance(aif, ArterialInput):
             return aif
-        return _arterial_input(voxels, aif, aif_t1, times, haematocrit, report)
+        return _arterial_input(voxels, aif, aif_t1, times, _known(haematocrit), report)
 
     if method in WITHOUT_INPUT:
         shape, baseline = series.data.shape, voxels.protocol.baseline
@@ -99,8 +101,17 @@ def estimate_maps(
             x, y, z = (float(edge) for edge in np.linalg.norm(np.asarray(series.affine)[:3, :3], axis=0))
             return _warned(estimate_by_qtm(voxels, scale, found, (x, y, z), report))
         flow = CBFMap(cbf) if isinstance(cbf, np.ndarray) else cbf
-        return _warned(estimate_by_qtmnet(voxels, scale, found, flow, haematocrit, weights or SHIPPED, report))
+        share = _known(haematocrit) if scale == "asl" else 0.0  # the other scales have no use for it
+        return _warned(estimate_by_qtmnet(voxels, scale, found, flow, share, weights or SHIPPED, report))
     return _warned(_fit(voxels, method, arterial_input(), times, fit_delay, arterial_volume, bounds, report))
+
+
+def _known(haematocrit: float | None) -> float:
+    if haematocrit is None:
+        problem = "is needed to turn blood into plasma"
+        raise InputError("haematocrit", "", problem, "give it as a fraction, e.g. 0.42")
+    check_haematocrit(haematocrit)
+    return haematocrit
 
 
 def _warned(estimate: Estimate) -> Estimate:

@@ -114,10 +114,15 @@ class Voxels:
             return "unknown: two flip angles leave no residual to tell the noise from"
         return f"in the standard errors, from {len(np.ravel(self.t10.flip_angles))} flip angles"
 
+    @property
+    def _precision(self) -> type[np.floating]:
+        """Of all that is computed: double where the series is, else single. Many images are stored as whole numbers."""
+        return np.float64 if np.asarray(self.series.data).dtype == np.float64 else np.float32
+
     def _curves(self, where: tuple) -> tuple[np.ndarray, int]:
         """Measured curves of the voxels at these indices, padded to one of few sizes so that little is compiled."""
         curves = np.stack([frame[where] for frame in np.moveaxis(self.series.data, -1, 0)], axis=-1)
-        padded = np.zeros((-len(curves) % 1024 + len(curves), curves.shape[1]), curves.dtype)
+        padded = np.zeros((-len(curves) % 1024 + len(curves), curves.shape[1]), self._precision)
         padded[: len(curves)] = curves
         return padded, len(curves)
 
@@ -130,7 +135,7 @@ class Voxels:
 
     def _here(self, value: Any, where: tuple, size: int) -> np.ndarray:
         """A number or a map at the block's voxels, padded with ones."""
-        value = np.asarray(value, np.result_type(np.asarray(self.series.data).dtype, np.float32))
+        value = np.asarray(value, self._precision)
         here = np.ones(size, value.dtype)
         here[: len(where[0])] = value[where] if value.ndim else value
         return here

@@ -76,7 +76,7 @@ class _Examination:
 
     series: Series
     sidecar: DCESidecar
-    haematocrit: float
+    haematocrit: float | None
     t10: float | np.ndarray | VFA | None
     b1: float | np.ndarray
     mask: np.ndarray | None
@@ -155,7 +155,7 @@ def _read(options: DCEOptions) -> _Examination:
         raise InputError(options.series, "Haematocrit", "is needed to turn CBF into plasma flow", _GIVE_HAEMATOCRIT)
     cbf = None if options.cbf is None else _read_cbf(options.cbf, image, files)
     files += [] if options.weights is None else [options.weights]
-    return _Examination(series, sidecar, haematocrit or 0.0, t10, b1, mask, aif, _read_aif_t1(options, aif), cbf, files)
+    return _Examination(series, sidecar, haematocrit, t10, b1, mask, aif, _read_aif_t1(options, aif), cbf, files)
 
 
 def _read_cbf(path: Path, image: Image, files: list[Path]) -> CBFMap:

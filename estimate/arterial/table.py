@@ -26,7 +26,17 @@ from simulate.base.files import write_atomically
 
 Kind = Literal["blood", "plasma"]
 
-_SECONDS = ("s", "sec", "second", "seconds")
+_SECONDS = ("s", "sec", "secs", "second", "seconds")
+_OTHER_TIMES = {
+    "minutes": {"min", "mins", "minute", "minutes"},
+    "milliseconds": {"ms", "msec", "msecs", "millisecond", "milliseconds"},
+    "hours": {"h", "hour", "hours"},
+}
+_OTHER_AMOUNTS = {"micromoles": {"um", "umol", "µm", "µmol", "μm", "μmol", "micromol"}, "moles": {"mol", "molar"}}
+"""Words of a heading that say another unit than s and mmol/L."""
+
+_FAR_LONGER = 100.0
+"""Times as long as the series, a curve is in milliseconds: in seconds nobody would give it."""
 _ROUNDING = 1e-3  # s; a table of times printed with three decimals still covers its series
 
 
@@ -84,9 +94,7 @@ def _columns(path: str | os.PathLike, rows: list[tuple[int, list[str]]]) -> tupl
     """Times and values; the first line may be a heading."""
     cure = "give two columns: time in s, concentration in mmol/L"
     if rows and _numbers(rows[0][1]) is None:
-        heading = " ".join(rows[0][1])
-        if "min" in heading.lower():
-            raise InputError(path, "time", f"heading {heading!r} says minutes", "give seconds")
+        _check_heading(path, rows[0][1])
         rows = rows[1:]
     for line, cells in rows:
         if _numbers(cells) is None:
@@ -100,6 +108,19 @@ def _columns(path: str | os.PathLike, rows: list[tuple[int, list[str]]]) -> tupl
         problem = f"time {times[backwards[0] + 1]:g} s does not come after {times[backwards[0]]:g} s"
         raise InputError(path, f"line {line}", problem, "sort the times, each once")
     return times, values
+
+
+def _check_heading(path: str | os.PathLike, cells: list[str]) -> None:
+    """Whole words only: conc_minus_baseline says nothing of minutes. Where spaces parted the words, all are of both."""
+    columns = cells if len(cells) == 2 else [" ".join(cells)] * 2
+    for cell, column, known, cure in (
+        (columns[0], "time", _OTHER_TIMES, "give seconds"),
+        (columns[1], "concentration", _OTHER_AMOUNTS, "give mmol/L"),
+    ):
+        words = set(re.findall(r"[^\W\d_]+", cell.lower()))
+        for unit, names in known.items():
+            if words & names:
+                raise InputError(path, column, f"heading {' '.join(cells)!r} says {unit}", cure)
 
 
 def _numbers(cells: list[str]) -> list[float] | None:
@@ -122,6 +143,9 @@ def _check_range(path: str | os.PathLike, times: np.ndarray, series_times: np.nd
     # float32 holds the clock of a scanner, seconds since midnight, to 4 ms
     slack = max(_ROUNDING, float(np.spacing(np.float32(max(abs(first), abs(last))))))
     if times[0] <= first + slack and times[-1] >= last - slack:
+        if times[-1] - times[0] > _FAR_LONGER * max(last - first, 1.0):
+            problem = f"covers {times[0]:g} to {times[-1]:g} s, and the series {first:g} to {last:g} s alone"
+            raise InputError(path, "time", problem, "these look like milliseconds: give seconds")
         return
     problem = f"covers {times[0]:g} to {times[-1]:g} s, the series {first:g} to {last:g} s"
     in_minutes = last > first and 0.8 < 60 * (times[-1] - times[0]) / (last - first) < 1.25

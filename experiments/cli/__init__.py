@@ -12,7 +12,7 @@ from experiments.cli.experiment import experiment
 from experiments.cli.simulate import simulate_app
 from experiments.cli.train import train_app
 from simulate.base.errors import InputError
-from simulate.base.runtime import keep_freed_memory
+from simulate.base.runtime import keep_freed_memory, platform_problem
 from simulate.base.selfcheck import environment
 
 app = App(
@@ -32,6 +32,9 @@ app.command(check, name="check")
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code: 0 well, 1 failed check or file system, 2 wrong input, 130 interrupted."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not {"--help", "-h", "--version"} & set(given) and (problem := platform_problem()):
+        return _say(problem, 2)
     try:
         result = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except InputError as error:

@@ -57,6 +57,19 @@ def prepare() -> None:
     compute_with_all_digits()
 
 
+def platform_problem(environment: Mapping[str, str] = os.environ) -> str | None:
+    """Why JAX has nothing of what the user asked for to compute on, in a line with the cure; None where it has."""
+    if not (named := environment.get("JAX_PLATFORMS")):
+        return None  # JAX takes what there is
+    import jax
+
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError):  # jaxlib 0.10.1 says it with an assertion without words
+        return f"JAX_PLATFORMS: {named}: is no platform that JAX finds here; unset it, or set it to cpu"
+    return None
+
+
 MAPPINGS = 35_000
 """Memory mappings of a process beyond which compiled programs are dropped: each program holds several, and Linux gives
 a process 65,530 (vm.max_map_count); the next program after them ends it with a segmentation fault."""

@@ -253,6 +253,14 @@ def test_slow_breast_protocols_are_no_milliseconds(image):
     assert read(image).protocol.times[-1] == 480
 
 
+def test_times_in_minutes_are_refused(image):
+    """Sixty frames of three seconds would last three; four frames may be as short as they like."""
+    fields = SOUND | {"VolumeTiming": (np.arange(60) / 20).tolist()}
+    write(image, {k: v for k, v in fields.items() if k != "BaselineVolumes"})
+    with pytest.raises(InputError, match=r"VolumeTiming: has 60 frames within 2\.95 s.*look like minutes"):
+        read_dce_sidecar(image, frames=60)
+
+
 def test_one_frame_is_no_series(image):
     write(image, SOUND)
     with pytest.raises(InputError, match=r"dce\.nii\.gz: shape: has 1 frame; give the whole series"):

@@ -364,6 +364,13 @@ def test_a_table_keeps_its_own_times_whatever_separates_its_columns(tmp_path):
         ("0,1\n20,2\n", "covers 0 to 20 s, the series 0 to 45 s; give a curve that covers"),
         ("0,1\n0.75,2\n", "look like minutes"),
         ("time_min,c\n0,1\n60,2\n", "says minutes"),
+        ("Time [min] c\n0,1\n60,2\n", "says minutes"),
+        ("time_ms,conc_mM\n0,1\n30000,1\n60000,2\n", "says milliseconds; give seconds"),
+        ("time_s,conc_umol_per_L\n0,1\n30,1\n60,2\n", "concentration.*says micromoles; give mmol/L"),
+        (
+            "0,1\n30000,1\n60000,2\n",
+            "covers 0 to 60000 s, and the series 0 to 45 s alone; these look like milliseconds",
+        ),
         ("# time unit: min\n0,1\n60,2\n", "time unit.*min.*seconds"),
         ("# kind: serum\n0,1\n60,2\n", "serum"),
         ("time_s,c\n", "0 rows"),
@@ -373,6 +380,16 @@ def test_a_faulty_table_is_named_with_its_line_and_cure(tmp_path, text, sentence
     kind = None if "kind" in text else "plasma"
     with pytest.raises(InputError, match=sentence):
         read(write(tmp_path / "a.csv", text), kind=kind)
+
+
+@pytest.mark.parametrize(
+    "heading",
+    ["time_s,conc_minus_baseline", "t,c", "seconds,mmol/L", "time (s);c (mM)", "time s conc", "t_peak_aligned,Cp"],
+)
+def test_a_heading_that_says_nothing_else_is_passed_over(tmp_path, heading):
+    """A word inside a word is none."""
+    rows = heading + "\n" + "".join(f"{t},{t / 10}\n" for t in TIMES)
+    np.testing.assert_allclose(read(write(tmp_path / "a.csv", rows), kind="plasma").curve, TIMES / 10)
 
 
 @pytest.mark.parametrize("kind", ["blood", "plasma"])

@@ -139,6 +139,31 @@ def test_a_t10_map_flip_angles_and_a_number_agree(phantom, fixed_aif, clean):
     assert_same_maps(number, clean, where=(slice(None), -1))
 
 
+@pytest.mark.parametrize("stored", ["int16", "uint16", "int32", "float64"])
+def test_the_type_that_a_series_is_stored_in_is_of_no_consequence(phantom, fixed_aif, stored):
+    """Maps beside a series of whole numbers keep their decimals: T10 of 1.4 s is not 1 s, a B1 of .95 is not 0."""
+    series = phantom.signal(b1=0.95)
+    whole = np.round(series.data * (30000 / series.data.max()))
+    given = {"aif": fixed_aif, "b1": 0.95}
+    as_floats, as_stored = (
+        estimate_maps(replace(series, data=whole.astype(kind)), t10=1.4, **given) for kind in ("float32", stored)
+    )
+    for name in ("Fp", "PS", "T10", "peak"):
+        np.testing.assert_allclose(as_stored.maps[name], as_floats.maps[name], rtol=1e-3, err_msg=name)
+    np.testing.assert_allclose(as_stored.maps["T10"], 1.4, rtol=1e-6)
+
+
+def test_haematocrit_is_asked_for_where_blood_becomes_plasma(phantom, fixed_aif):
+    """A curve of plasma needs none, and none is made up."""
+    series = phantom.signal()
+    assert estimate_maps(series, aif=fixed_aif, t10=phantom.t10).aif is fixed_aif
+    for aif in ("auto", "parker", phantom.artery):
+        with pytest.raises(InputError, match="haematocrit: is needed to turn blood into plasma"):
+            estimate_maps(series, aif=aif, t10=phantom.t10)
+    with pytest.raises(InputError, match=r"0\.42 for 42 %"):
+        estimate_maps(series, aif="auto", t10=phantom.t10, haematocrit=42.0)
+
+
 def test_the_baseline_is_detected_where_it_is_not_given(phantom, fixed_aif, clean):
     series = replace(phantom.signal(), protocol=replace(phantom.protocol, baseline=0))
     series = replace(series, data=series.data * (1 + 1e-6 * np.sin(np.arange(TIMES.size))))  # noise to count in

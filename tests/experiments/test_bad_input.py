@@ -5,6 +5,7 @@ The line names what is wrong (a file or an option), the field, and the cure.
 
 import gzip
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -338,3 +339,19 @@ def test_the_process_prints_the_line_and_nothing_else(folder, tmp_path):
     assert ended.stderr.count("\n") == 1
     assert_says(ended.stderr, "tracerflow: ", "T10", "give either --vfa")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("platform", ["cuda", "nonsense", "tpu"])
+@pytest.mark.parametrize("command", [("check",), ("estimate", "dce", "dce.nii.gz", "--out", "out", *T10)])
+def test_an_accelerator_that_is_not_there_is_one_line(folder, platform, command):
+    """Left over in a shell's profile; elsewhere a traceback of thirty lines that ends in a bare AssertionError."""
+    code = "import sys; from experiments.cli import main; sys.argv[0] = 'tracerflow'; main()"
+    clean = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"} | {"JAX_PLATFORMS": platform}
+    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, cwd=folder, env=clean)
+    assert done.returncode == 2
+    said = [line for line in done.stderr.splitlines() if line.startswith("tracerflow: ")]
+    assert said == [
+        f"tracerflow: JAX_PLATFORMS: {platform}: is no platform that JAX finds here; unset it, or set it to cpu"
+    ]
+    assert "Traceback" not in done.stderr
+    assert not (folder / "out").exists()

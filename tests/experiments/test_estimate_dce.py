@@ -1,6 +1,7 @@
 """`tracerflow estimate dce` from files to files, in the precision that users have."""
 
 import json
+import shutil
 from hashlib import sha256
 
 import nibabel as nib
@@ -112,6 +113,16 @@ def test_the_written_input_reproduces_the_maps(done, examination, tmp_path):
     again = estimate(examination, tmp_path, *options)
     np.testing.assert_array_equal(values(again, "Fp"), values(done, "Fp"))
     assert (again / "aif.csv").read_text().splitlines()[3:] == (done / "aif.csv").read_text().splitlines()[3:]
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_haematocrit_that_nobody_gave_is_not_written(done, examination, tmp_path):
+    """The input is plasma already; 0 would be a statement."""
+    sidecar = shutil.copytree(examination, tmp_path / "in") / "dce.json"
+    sidecar.write_text(json.dumps({k: v for k, v in json.loads(sidecar.read_text()).items() if k != "Haematocrit"}))
+    options = ("--t10", examination / "t10.nii.gz", "--aif", done / "aif.csv")
+    found = estimate(tmp_path / "in", tmp_path, *options)
+    assert facts(found)["aif"]["haematocrit"] is None
 
 
 # -- what the user sets -----------------------------------------------------------------------------------

@@ -30,6 +30,9 @@ _DURATION = Rule(lambda v: 0 < v < LONGEST, "seconds above 0 and below 10", LONG
 _ANY_DURATION = Rule(lambda v: 0 <= v < LONGEST, "seconds from 0 to below 10", LONGEST)
 _TR = Rule(lambda v: 0 < v < LONGEST_TR, "seconds above 0 and below 60", LONGEST_TR)
 
+_NO_CUT_OFF = ("QUIPSS", "QUIPSSI")
+"""Of `BolusCutOffTechnique`, without spaces: Wong et al., MRM 1998 39:702 saturate the slices in the first version."""
+
 _PULSES = "BackgroundSuppressionNumberPulses"
 
 RULES = {
@@ -216,6 +219,9 @@ def _bolus(fields: Fields, volumes: int) -> np.ndarray:
     name = "BolusCutOffFlag"
     if not _flag(fields, name, False):
         raise fields.error(name, "is not true, so the duration of the bolus, and with it CBF, is unknown")
+    technique, named, _ = fields.find("BolusCutOffTechnique")
+    if isinstance(named, str) and named.upper().replace(" ", "") in _NO_CUT_OFF:
+        raise fields.error(technique, f"is {named}, which does not end the bolus, so that its duration is unknown")
     fields.require("BolusCutOffDelayTime")
     value = fields.find("BolusCutOffDelayTime")[1]
     first = value[0] if isinstance(value, list | tuple) and value else value  # Q2TIPS gives first and last

@@ -50,7 +50,7 @@ FIELDS: dict[str, Field] = {
     "TotalAcquiredPairs": _used("held against the number of pairs"),
     "BolusCutOffFlag": Field(Use.REFUSED, "PASL without a cut-off has a bolus of unknown duration"),
     "BolusCutOffDelayTime": _used("duration of PASL's bolus"),
-    "BolusCutOffTechnique": _used("Q2TIPS gives the first and the last of its pulses"),
+    "BolusCutOffTechnique": Field(Use.REFUSED, "QUIPSS saturates the slices and does not end the bolus"),
     "LookLocker": Field(Use.REFUSED, "several readouts after one label are not quantified"),
     "FlipAngle": _noted("of the readout: common to control, label and M0; Look-Locker, where it matters, is refused"),
     "EchoTime": _noted("common to control, label and M0, so T2* cancels"),
@@ -70,5 +70,5 @@ FIELDS: dict[str, Field] = {
     "LabelingPulseDuration": _noted(_EFFICIENCY),
     "LabelingPulseFlipAngle": _noted(_EFFICIENCY),
     "LabelingPulseInterval": _noted(_EFFICIENCY),
-    "IntendedFor": _used("of an M0 image: the series it belongs to"),
+    "IntendedFor": _noted("of an M0 image, which is found by its name or given as --m0"),
 }

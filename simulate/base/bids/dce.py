@@ -21,6 +21,9 @@ LONGEST_FRAME = 300.0
 """Seconds from frame to frame that no DCE series exceeds (slow breast protocols take two minutes)."""
 
 
+SHORTEST_SERIES, FEWEST_FRAMES = 15.0, 10
+"""Seconds that so many frames of a DCE series last at least: less, and they are minutes."""
+
 RULES = {
     "RepetitionTimeExcitation": Rule(lambda v: 0 < v < LONGEST_TR, "seconds between 0 and 1", LONGEST_TR),
     "FlipAngle": Rule(lambda v: 0 < v <= 90, "degrees above 0 and up to 90"),
@@ -132,6 +135,9 @@ def _frame_times(fields: Fields, frames: int) -> np.ndarray:
         )
     if np.median(spacing) > LONGEST_FRAME:
         problem = f"has frames {np.median(spacing):g} s apart, so that the times look like milliseconds"
+        raise fields.error("VolumeTiming", problem)
+    if times[-1] - times[0] < SHORTEST_SERIES and frames >= FEWEST_FRAMES:
+        problem = f"has {frames} frames within {times[-1] - times[0]:g} s, so that the times look like minutes"
         raise fields.error("VolumeTiming", problem)
     return times
 
