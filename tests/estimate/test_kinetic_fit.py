@@ -160,7 +160,8 @@ def test_standard_errors_are_the_scatter_of_repeated_measurements():
 
 @pytest.mark.x64
 @pytest.mark.parametrize(
-    "options", [{}, {"fit_delay": True}, pytest.param({"arterial_volume": True}, marks=pytest.mark.slow)]
+    "options",
+    [{"fit_delay": True}, *(pytest.param(o, marks=pytest.mark.slow) for o in ({}, {"arterial_volume": True}))],
 )
 def test_derivatives_of_the_fit_against_refitting(options):
     """Forward and reverse derivatives at interior optima, against fits of perturbed curves and inputs."""

@@ -167,7 +167,9 @@ def scalar(model):
 
 
 @pytest.mark.x64
-@pytest.mark.parametrize("model", ["dp", "tanks-3", "aath"])
+@pytest.mark.parametrize(
+    "model", ["dp", *(pytest.param(model, marks=pytest.mark.slow) for model in ("tanks-3", "aath"))]
+)
 def test_derivatives_of_frames_against_finite_differences(model):
     """In parameters, input and its times; and a Hessian-vector product (dp has a derivative rule of its own)."""
     value = scalar(model)
