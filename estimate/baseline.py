@@ -67,7 +67,8 @@ def _mean_curve(blocks: list[np.ndarray]) -> tuple[np.ndarray, int, float]:
             "no voxel shows contrast arriving",
             "give the number of frames before contrast (--set BaselineVolumes=N)",
         )
-    left = next(k for k in range(2, len(curve)) if _stands_out(curve, k, noise) or k > np.argmax(rise))
+    steepest = int(np.argmax(rise))  # may be the first rise of all: then there is one frame before it
+    left = next((k for k in range(2, steepest + 1) if _stands_out(curve, k, noise)), steepest + 1)
     return curve, left - 1, noise
 
 

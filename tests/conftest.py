@@ -10,9 +10,9 @@ from jaxlib.version import __version__ as jaxlib_version
 os.environ.setdefault("MPLBACKEND", "Agg")
 if jaxlib_version.startswith(("0.10.1", "0.12.")):  # a flag that a version does not know ends the process
     # Nearly all of the tests' time is compilation, of programs that run for milliseconds. With little optimisation and
-    # with the compiler's other way to make kernels it is less than half of that; XLA_FLAGS= pytest does as users do.
-    # That what is optimised computes the same is a test (base/test_runtime.py). No optimisation at all (level 0)
-    # together with that other way gives wrong derivatives (jaxlib 0.10.1): four tests of the kinetics say so.
+    # with the compiler's other way to make kernels a fit compiles in less than half of it; XLA_FLAGS= pytest does as
+    # users do. That what is optimised computes the same is a test (base/test_runtime.py). No optimisation at all (level
+    # 0) together with that other way gives wrong derivatives (jaxlib 0.10.1): four tests of the kinetics say so.
     os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -176,7 +176,7 @@ def test_baseline_is_found_in_noise(snr, onset):
 
 
 @pytest.mark.parametrize("snr", [5.0, 10.0, 20.0])
-@pytest.mark.parametrize("onset", [8.0, 31.0, 61.0])
+@pytest.mark.parametrize("onset", [1.0, 8.0, 31.0, 61.0])
 def test_tissue_that_rises_slowly_tells_its_baseline_too(snr, onset):
     """No voxel jumps above its noise; all together leave their rest a frame or two later, by less than that rises."""
     protocol = replace(PROTOCOL, baseline=1)
