@@ -9,6 +9,8 @@ _EARLIEST = 50  # voxels averaged: enough to quench noise, few enough to fit in 
 _BLOCK = 100_000  # voxels looked at together: bounded memory for a scan of any size
 _RISE = 10.0  # a jump of ten standard deviations of the noise is contrast, not chance, among 1e7 voxels
 _STILL_BASELINE = 3.0  # standard deviations
+_ARITHMETIC = 1e-5  # share of a signal below which it is rounding of single precision, in noise-free images
+_SAMPLED = 10_000  # voxels whose numbers tell how far apart those of the image are
 
 
 def detect_baseline(signal: Num[np.ndarray, "*s t"]) -> int:
@@ -36,14 +38,18 @@ def _rising_curve(signal: np.ndarray) -> tuple[np.ndarray, int, float]:
     """A curve that shows contrast arriving, in units of one voxel's noise, the frame before it jumps, and its noise."""
     voxels = np.reshape(signal, (-1, signal.shape[-1]))
     blocks = np.array_split(voxels, max(1, len(voxels) // _BLOCK))
-    jump, frame = (np.concatenate(part) for part in zip(*map(_largest_jump, blocks), strict=True))
-    candidates = np.flatnonzero(jump >= max(_RISE, np.max(jump, initial=0.0) / 4))
-    if candidates.size == 0:
+    for step in (None, _smallest_step(blocks)):
+        found = [_largest_jump(block, step) for block in blocks]
+        jump, frame = (np.concatenate(part) for part in zip(*found, strict=True))
+        candidates = np.flatnonzero(jump >= max(_RISE, np.max(jump, initial=0.0) / 4))
+        if candidates.size:
+            break
+    else:
         return _mean_curve(blocks)
     order = candidates[np.lexsort((-jump[candidates], frame[candidates]))]
     earliest = order[:_EARLIEST]
     chosen = voxels[earliest].astype(float)
-    curve = np.mean((chosen - chosen[:, :1]) / curve_noise(chosen)[:, None], axis=0)
+    curve = np.mean((chosen - chosen[:, :1]) / _noise(chosen, step)[:, None], axis=0)
     return curve, int(np.median(frame[earliest])), float(1 / np.sqrt(_EARLIEST))
 
 
@@ -77,7 +83,31 @@ def curve_noise(curves: np.ndarray) -> np.ndarray:
     return np.median(np.abs(np.diff(curves, axis=-1)), axis=-1) / (0.6745 * np.sqrt(2))
 
 
-def _largest_jump(curves: np.ndarray) -> tuple[np.ndarray, Int[np.ndarray, " v"]]:
+def _noise(curves: np.ndarray, step: float | None) -> np.ndarray:
+    """Noise (v,) of curves; where `step` is given at least that of rounding: of numbers that far apart, of arithmetic.
+
+    Quantised or noise-free curves stand still more than half the time, and have no noise of their own; so have curves
+    of air and of a masked image, which is why they count only where no other curve jumps. Infinite without any noise.
+    """
+    if step is None:
+        own = curve_noise(curves)
+        return np.where(own > 0, own, np.inf)
+    rounding = max(step / np.sqrt(12), float(np.finfo(np.float32).tiny))
+    return np.maximum(curve_noise(curves), np.maximum(rounding, _ARITHMETIC * np.max(np.abs(curves), axis=-1)))
+
+
+def _smallest_step(blocks: list[np.ndarray]) -> float:
+    """Distance of neighbouring numbers of an image that holds whole multiples of one; 0 of any other."""
+    values = np.unique(blocks[len(blocks) // 2][:_SAMPLED])
+    values = values[np.isfinite(values)].astype(float)
+    if values.size < 3:
+        return 0.0
+    steps = np.diff(values)
+    multiples = steps / steps.min()
+    return float(steps.min()) if np.allclose(multiples, np.round(multiples), rtol=1e-3) else 0.0
+
+
+def _largest_jump(curves: np.ndarray, step: float | None) -> tuple[np.ndarray, Int[np.ndarray, " v"]]:
     """Largest rise between successive frames in units of noise, and the frame before it."""
     curves = curves.astype(np.float32)
     usable = np.all(np.isfinite(curves), axis=-1)
@@ -85,9 +115,7 @@ def _largest_jump(curves: np.ndarray) -> tuple[np.ndarray, Int[np.ndarray, " v"]
     rise = np.diff(curves, axis=-1)
     frame = np.argmax(rise, axis=-1)
     largest = np.take_along_axis(rise, frame[:, None], axis=-1)[:, 0]
-    noise = curve_noise(curves)
-    # a curve that stands still more than half the time has no noise to count in (air, a masked image)
-    return np.where(noise > 0, largest / np.where(noise > 0, noise, 1.0), 0.0), frame
+    return np.where(largest > 0, largest, 0.0) / _noise(curves, step), frame
 
 
 def _at_rest(curve: np.ndarray, jump: int, noise: float) -> int:

@@ -21,7 +21,7 @@ from estimate.compressed_model import (
 from estimate.exponential_table import ExponentialTable, exponential_table
 from estimate.levenberg_marquardt import Solution, bounded_least_squares
 from estimate.standard_errors import CurveErrors, Linear, Uncertainty, standard_error, uncertainty
-from simulate.base.status import Status
+from simulate.base.status import Status, at_bound
 
 
 class BlockFit(NamedTuple):
@@ -119,13 +119,14 @@ def block_result(
 ) -> BlockFit:  # fmt: skip
     """Parameters, standard errors and status from a solution, `rss` that of the whole curve, `energy` its square."""
     values = to_physical(model.parameters, tuple(solution.u))
-    at_bound = jnp.any(near_bound(solution.u, lower, upper), axis=0)
+    pinned = near_bound(solution.u, lower, upper)
     status = (
         jnp.where(finite, 0, int(Status.NOT_FINITE))
         | jnp.where(finite & ~(signal & (energy > 0)), int(Status.NO_SIGNAL), 0)
         | jnp.where(solution.converged, 0, int(Status.NOT_CONVERGED))
-        | jnp.where(at_bound, int(Status.AT_BOUND), 0)
     )
+    for name, here in zip(model.parameters, pinned, strict=True):
+        status = status | jnp.where(here, at_bound(name), 0)
     return BlockFit(
         values=jnp.stack([values[name] for name in model.parameters]),
         stderr=physical_errors(model, solution.u, spread.factor),

@@ -20,22 +20,25 @@ from estimate.arterial import (
     population_aif,
 )
 from estimate.arterial.averages import without_averages
-from estimate.arterial.given import check_haematocrit
+from estimate.arterial.sound import check_bolus
 from estimate.baseline import estimate_onset
 from estimate.error_budget import error_budget, warnings_of
+from estimate.examination import DCEExamination, examine
+from estimate.examination.input import needed
 from estimate.input_scale import CBFMap
-from estimate.kinetic_fit import FIT_MODELS, fit_kinetics
+from estimate.kinetic_fit import fit_kinetics
 from estimate.qtmnet.weights import SHIPPED
 from estimate.t10 import VFA
-from estimate.voxels import Estimate, Progress, Voxels, plain_maps, scatter, whole_mask
+from estimate.voxels import Estimate, Progress, Voxels, plain_maps, scatter
 from estimate.without_input import METHODS as WITHOUT_INPUT
-from estimate.without_input import check_request, estimate_by_qtm, estimate_by_qtmnet
+from estimate.without_input import estimate_by_qtm, estimate_by_qtmnet
 from simulate.base.errors import InputError
-from simulate.base.status import Status
+from simulate.base.status import NO_ESTIMATE, Status, status_bit_share
 from simulate.base.types import Maps, Series
 from simulate.relaxation import blood_t1
 
-METHODS = (*FIT_MODELS, *WITHOUT_INPUT)
+MANY = 0.05
+"""Share of voxels with a bit from which on the reader is told in words."""
 
 
 def estimate_maps(
@@ -47,7 +50,8 @@ def estimate_maps(
     haematocrit: float | None = None,
     t10: float | np.ndarray | VFA | None = None,
     b1: float | np.ndarray = 1.0,
-    mask: np.ndarray | None = None,
+    r2star: float = 0.0,
+    mask: np.ndarray | Literal["auto", "none"] | None = "auto",
     fit_delay: bool = False,
     arterial_volume: bool = False,
     bounds: dict[str, tuple[float, float]] | None = None,
@@ -71,7 +75,10 @@ def estimate_maps(
     t10 : T1 before contrast [s] (a number or a map), or the images to find it from; a series of
         concentrations needs none.
     b1 : transmit field relative to nominal (a number or a map).
-    mask : (*space) voxels to estimate; all by default. The input is looked for in the whole image.
+    r2star : transverse relaxivity r2* [1/(s mmol/L)] of the agent, to correct for T2* at the protocol's echo time
+        (`simulate.spgr_concentration`); 0 leaves T2* out.
+    mask : (*space) voxels to estimate; "auto", tissue as `estimate.tissue_mask` finds it; "none" or None, all. The
+        input is looked for in the whole image.
     fit_delay, arterial_volume, bounds : see `fit_kinetics`.
     scale : of methods without input, where absolute values come from (`estimate.input_scale`): "population";
         "vessels", the area of `aif`; "asl", a map `cbf` (*space) [mL/100 g/min] from spin labelling, with
@@ -80,101 +87,115 @@ def estimate_maps(
 
     Raises
     ------
-    InputError where something the user gave cannot be used.
+    InputError where something the user gave cannot be used; nearly all before any long work (`examine`).
     """
-    if method not in METHODS:
-        raise InputError("method", method, "is no method", f"choose one of {', '.join(METHODS)}")
-    voxels = Voxels(series, t10, b1, whole_mask(mask, series.data.shape[:-1], "mask"))
+    exam = examine(
+        series, method=method, aif=aif, aif_t1=aif_t1, haematocrit=haematocrit, t10=t10, b1=b1, r2star=r2star,
+        mask=mask, fit_delay=fit_delay, arterial_volume=arterial_volume, bounds=bounds, scale=scale, cbf=cbf,
+        weights=weights,
+    )  # fmt: skip
+    return estimate_examination(exam, progress)
+
+
+def estimate_examination(exam: DCEExamination, progress: Progress | None = None) -> Estimate:
+    """Perfusion maps of an examination that was found sound."""
     report = progress or (lambda *_: None)
-    times = np.asarray(voxels.protocol.frame_centres, dtype=float)
-
-    def arterial_input() -> ArterialInput:
-        if isinstance(aif, ArterialInput):
-            return aif
-        return _arterial_input(voxels, aif, aif_t1, times, _known(haematocrit), report)
-
-    if method in WITHOUT_INPUT:
-        shape, baseline = series.data.shape, voxels.protocol.baseline
-        check_request(method, scale, with_cbf=cbf is not None, shape=shape, baseline=baseline)
-        found = arterial_input() if scale == "vessels" else None
-        if method == "qtm":
-            x, y, z = (float(edge) for edge in np.linalg.norm(np.asarray(series.affine)[:3, :3], axis=0))
-            return _warned(estimate_by_qtm(voxels, scale, found, (x, y, z), report))
-        flow = CBFMap(cbf) if isinstance(cbf, np.ndarray) else cbf
-        share = _known(haematocrit) if scale == "asl" else 0.0  # the other scales have no use for it
-        return _warned(estimate_by_qtmnet(voxels, scale, found, flow, share, weights or SHIPPED, report))
-    return _warned(_fit(voxels, method, arterial_input(), times, fit_delay, arterial_volume, bounds, report))
+    voxels = voxels_of(exam)
+    if exam.method not in WITHOUT_INPUT:
+        return _warned(exam, _fit(exam, voxels, _arterial_input(exam, voxels, report), report))
+    found = _arterial_input(exam, voxels, report) if exam.scale == "vessels" else None
+    if exam.method == "qtm":
+        x, y, z = (float(edge) for edge in np.linalg.norm(np.asarray(exam.series.affine)[:3, :3], axis=0))
+        return _warned(exam, estimate_by_qtm(voxels, exam.scale, found, (x, y, z), report))
+    share = exam.haematocrit or 0.0  # no other scale than asl has a use for it, and `examine` asked for it there
+    weights = exam.weights or SHIPPED
+    return _warned(exam, estimate_by_qtmnet(voxels, exam.scale, found, exam.cbf, share, weights, report))
 
 
-def _known(haematocrit: float | None) -> float:
-    if haematocrit is None:
-        problem = "is needed to turn blood into plasma"
-        raise InputError("haematocrit", "", problem, "give it as a fraction, e.g. 0.42")
-    check_haematocrit(haematocrit)
-    return haematocrit
+def voxels_of(exam: DCEExamination) -> Voxels:
+    """The examination's curves of concentration, block by block."""
+    return Voxels(exam.series, exam.t10, exam.b1, exam.mask, r2star=exam.r2star, ceiling=exam.ceiling)
 
 
-def _warned(estimate: Estimate) -> Estimate:
-    """What is likely wrong with the input is wrong with the maps."""
-    about_input = [] if estimate.aif is None else list(estimate.aif.warnings)
-    return replace(estimate, warnings=about_input + estimate.warnings)
+def _warned(exam: DCEExamination, estimate: Estimate) -> Estimate:
+    """What is likely wrong with the images or the input is wrong with the maps."""
+    about = [] if estimate.aif is None else list(estimate.aif.warnings)
+    if np.isfinite(exam.ceiling):
+        share = status_bit_share(estimate.status, Status.SATURATED)
+        about.append(
+            f"The images were cut off at a signal of {exam.ceiling:g}: {100 * share:.1f} % of the voxels estimated "
+            "reach it (status: saturated), and so may an artery."
+        )
+    if status_bit_share(estimate.status, Status.T10_AT_BOUND) > MANY:
+        share = status_bit_share(estimate.status, Status.T10_AT_BOUND)
+        about.append(
+            f"T1 before contrast ended on its bound in {100 * share:.0f} % of the voxels (status: at bound, T10): flip "
+            "angles, TR or B1 may be wrong."
+        )
+    return replace(estimate, warnings=about + estimate.warnings)
 
 
-def _fit(
-    voxels: Voxels, method: str, aif: ArterialInput, times: np.ndarray, fit_delay: bool, arterial_volume: bool,
-    bounds: dict[str, tuple[float, float]] | None, report: Progress,
-) -> Estimate:  # fmt: skip
+def _fit(exam: DCEExamination, voxels: Voxels, aif: ArterialInput, report: Progress) -> Estimate:
     arrays: dict[str, np.ndarray] = {}
     correlation = []
     total, done = int(voxels.mask.sum()), 0
-    report(f"fitting {method}", done, total)
+    report(f"fitting {exam.method}", done, total)
     for where, concentration, before, t10_here in voxels.blocks():
         fit = fit_kinetics(
-            concentration, times, aif.curve, aif_times=aif.times, frame_duration=voxels.protocol.frame_duration,
-            errors=voxels.errors(where), model=method, fit_delay=fit_delay, arterial_volume=arterial_volume,
-            bounds=bounds,
+            concentration, exam.times, aif.curve, aif_times=aif.times, frame_duration=voxels.protocol.frame_duration,
+            errors=voxels.errors(where), model=exam.method, fit_delay=exam.fit_delay,
+            arterial_volume=exam.arterial_volume, bounds=exam.bounds,
         )  # fmt: skip
         # a frame without concentration is why the curve is not finite: say the cause
-        status = np.where(before != 0, before, np.asarray(fit.status))
+        status = np.where(before & int(NO_ESTIMATE), before, before | np.asarray(fit.status))
         correlation.append(np.asarray(fit.correlation))
-        found = _named_maps(fit, fit_delay, arterial_volume)
-        found |= plain_maps(concentration, times, voxels.protocol, t10_here)
+        found = _named_maps(fit, exam.fit_delay, exam.arterial_volume)
+        found |= plain_maps(concentration, exam.times, voxels.protocol, t10_here)
         scatter(arrays, voxels.mask.shape, where, found, status)
         done += len(where[0])
-        report(f"fitting {method}", done, total)
+        report(f"fitting {exam.method}", done, total)
     status = arrays.pop("status").astype(np.int32)
     baseline = int(voxels.protocol.baseline) if voxels.series.quantity == "signal" else None
     budget = error_budget(aif, t10=voxels.t10_error, baseline=baseline, correlation=np.concatenate(correlation))
     return Estimate(
-        Maps(arrays, voxels.series.affine), status, aif, voxels.protocol, method, {"errors": budget},
+        Maps(arrays, voxels.series.affine), status, aif, voxels.protocol, exam.method, {"errors": budget},
         warnings_of(budget),
     )  # fmt: skip
 
 
-def _arterial_input(
-    voxels: Voxels, aif: str | np.ndarray, aif_t1: float | str, times: np.ndarray, haematocrit: float, report: Progress
-) -> ArterialInput:
-    """Measure the input in the image, or place the population's where contrast first appears."""
+def _arterial_input(exam: DCEExamination, voxels: Voxels, report: Progress) -> ArterialInput:
+    """As given, measured in the image, or the population's placed where contrast first appears."""
+    aif = exam.aif
+    if isinstance(aif, ArterialInput):
+        return aif
     report("arterial input", 0, 1)
-    seen = voxels if aif_t1 == "measured" else _in_blood(voxels, _blood_t1(voxels, aif_t1, haematocrit))
-    if isinstance(aif, np.ndarray):
-        region = whole_mask(aif, voxels.mask.shape, "arterial region")
-        curves = np.concatenate([block[1] for block in seen.blocks(region)])
-        found = aif_from_roi(curves, times, np.ones(len(curves), bool), haematocrit=haematocrit)
-        return replace(without_averages(found, voxels.protocol.frame_duration), mask=region)
-    if aif == "auto":
-        where, curves, t10 = _artery_candidates(seen, np.ones(voxels.mask.shape, bool))
-        t1 = _candidate_t1(voxels, t10, haematocrit) if aif_t1 == "measured" else "blood"
-        baseline = frames_before_contrast(np.asarray(voxels.series.data))
-        found = find_aif_among(curves, where, times, baseline=baseline, haematocrit=haematocrit, t1=t1)
-        return without_averages(found, voxels.protocol.frame_duration)
-    onset = estimate_onset(np.asarray(voxels.series.data), times)
-    name = "parker" if aif == "parker" else "georgiou"
-    return population_aif(name, times, haematocrit=haematocrit, onset=onset)
+    haematocrit = needed(exam.haematocrit, "haematocrit")
+    if isinstance(aif, str) and aif != "auto":
+        onset = estimate_onset(np.asarray(voxels.series.data), exam.times)
+        return population_aif(aif, exam.times, haematocrit=haematocrit, onset=onset)
+    found = _measured_input(exam, voxels, haematocrit)
+    check_bolus(exam.names.get("aif", "arterial input"), np.asarray(found.times), np.asarray(found.curve))
+    return found
+
+
+def _measured_input(exam: DCEExamination, voxels: Voxels, haematocrit: float) -> ArterialInput:
+    measured = exam.aif_t1 == "measured"
+    seen = voxels if measured else _in_blood(exam, _blood_t1(voxels, exam.aif_t1, haematocrit))
+    if isinstance(exam.aif, np.ndarray):
+        curves = np.concatenate([block[1] for block in seen.blocks(exam.aif)])
+        found = aif_from_roi(curves, exam.times, np.ones(len(curves), bool), haematocrit=haematocrit)
+        return replace(without_averages(found, voxels.protocol.frame_duration), mask=exam.aif)
+    where, curves, t10 = _artery_candidates(seen, np.ones(voxels.mask.shape, bool))
+    t1 = _candidate_t1(voxels, t10, haematocrit) if measured else "blood"
+    baseline = frames_before_contrast(np.asarray(voxels.series.data))
+    found = find_aif_among(curves, where, exam.times, baseline=baseline, haematocrit=haematocrit, t1=t1)
+    return without_averages(found, voxels.protocol.frame_duration)
 
 
 def _candidate_t1(voxels: Voxels, t10: np.ndarray, haematocrit: float) -> CandidateT1 | None:
     """T1 of the candidates; None for a series of concentrations, or where that of blood is not known."""
+    if voxels.series.quantity != "signal":
+        return None
     try:
         return CandidateT1(t10, _blood_t1(voxels, "blood", haematocrit))
     except InputError:
@@ -182,19 +203,12 @@ def _candidate_t1(voxels: Voxels, t10: np.ndarray, haematocrit: float) -> Candid
 
 
 def _blood_t1(voxels: Voxels, aif_t1: float | str, haematocrit: float) -> float:
-    if voxels.series.quantity != "signal":
-        cure = "leave it out"
-        raise InputError("--aif-t1", "", "has no use for a series of concentrations", cure)
-    if isinstance(aif_t1, str):
-        return blood_t1(float(voxels.protocol.field_strength), haematocrit)
-    if not 0.1 < aif_t1 < 10:
-        raise InputError("--aif-t1", "", f"{aif_t1:g} s is no T1 of blood", "give seconds, e.g. 1.65")
-    return float(aif_t1)
+    return blood_t1(float(voxels.protocol.field_strength), haematocrit) if isinstance(aif_t1, str) else aif_t1
 
 
-def _in_blood(voxels: Voxels, t1: float) -> Voxels:
+def _in_blood(exam: DCEExamination, t1: float) -> Voxels:
     """The same voxels, were they all blood."""
-    return Voxels(replace(voxels.series, protocol=voxels.protocol), t1, voxels.b1, voxels.mask)
+    return voxels_of(replace(exam, t10=t1))
 
 
 def _artery_candidates(voxels: Voxels, everywhere: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

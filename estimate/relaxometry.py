@@ -17,7 +17,7 @@ from scipy.stats import chi2
 
 from estimate.baseline import detect_baseline
 from simulate.base.errors import InputError
-from simulate.base.status import Status
+from simulate.base.status import Status, at_bound
 from simulate.base.types import DCEProtocol, Series
 from simulate.signal import baseline_scale, spgr_concentration, spgr_saturation
 
@@ -85,15 +85,15 @@ def _vfa(signal: Array, flip_angles: Array, tr: Array, b1: Array, method: str) -
     if method == "nonlinear":
         t1, s0, converged = _nonlinear(signal, angle, tr, t1)
     low, high = T1_BOUNDS
-    at_bound = (t1 <= low * (1 + 1e-6)) | (t1 >= high * (1 - 1e-6))
+    pinned = (t1 <= low * (1 + 1e-6)) | (t1 >= high * (1 - 1e-6))
     status = (
         jnp.where(finite, 0, int(Status.NOT_FINITE))
         | jnp.where(finite & ~positive, int(Status.NO_SIGNAL), 0)
-        | jnp.where(sound & at_bound, int(Status.AT_BOUND), 0)
+        | jnp.where(sound & pinned, at_bound("T10"), 0)
         | jnp.where(sound & ~converged, int(Status.NOT_CONVERGED), 0)
     )
     left, sure = _how_sure(jnp.log(t1), signal, angle, tr)
-    sure, left = (jnp.where(sound & ~at_bound, each, jnp.nan) for each in (t1 * sure, left))
+    sure, left = (jnp.where(sound & ~pinned, each, jnp.nan) for each in (t1 * sure, left))
     return VFAResult(jnp.where(sound, t1, jnp.nan), jnp.where(sound, s0, jnp.nan), status, sure, left)
 
 
@@ -200,6 +200,7 @@ def concentration_from_signal(
     t10: Float[ArrayLike, "..."],
     s0: Float[ArrayLike, "..."] | None = None,
     b1: Float[ArrayLike, "..."] = 1.0,
+    r2star: float = 0.0,
 ) -> tuple[Series, Int[Array, "..."]]:
     """Concentration [mmol/L] of every frame, with `Status` bits per voxel.
 
@@ -213,11 +214,11 @@ def concentration_from_signal(
     protocol = series.protocol
     if protocol.baseline == 0:
         protocol = replace(protocol, baseline=detect_baseline(np.asarray(series.data)))
-    concentration, status = block_concentration(series.data, protocol, t10=t10, s0=s0, b1=b1)
+    concentration, status = block_concentration(series.data, protocol, t10=t10, s0=s0, b1=b1, r2star=r2star)
     return replace(series, data=concentration, protocol=protocol, quantity="concentration"), status
 
 
-@jax.jit
+@partial(jax.jit, static_argnames="r2star")
 def block_concentration(
     signal: Float[ArrayLike, "*s t"],
     protocol: DCEProtocol,
@@ -225,8 +226,9 @@ def block_concentration(
     t10: Real[ArrayLike, "*#s"],
     s0: Real[ArrayLike, "*#s"] | None = None,
     b1: Real[ArrayLike, "*#s"] = 1.0,
+    r2star: float = 0.0,
 ) -> tuple[Float[Array, "*s t"], Int[Array, "*s"]]:
-    """Concentration of any set of voxels, and their `Status`.
+    """Concentration of any set of voxels, and their `Status`. r2star : transverse relaxivity [1/(s mmol/L)].
 
     A frame whose signal no concentration could have made is NaN and marks its voxel SATURATED. Zero, negative
     or constant voxels are NO_SIGNAL, as are those whose T10 or b1 is not a positive number; a NaN or infinity
@@ -243,7 +245,7 @@ def block_concentration(
     t10, b1 = jnp.where(known, t10, 1.0), jnp.where(known, b1, 1.0)
     if s0 is None:
         s0 = baseline_scale(signal, protocol, t10=t10, b1=b1)
-    concentration = spgr_concentration(signal, protocol, t10=t10, s0=s0, b1=b1)
+    concentration = spgr_concentration(signal, protocol, t10=t10, s0=s0, b1=b1, r2star=r2star)
     concentration = jnp.where(sound[..., None], concentration, jnp.nan)
     impossible = jnp.any(jnp.isnan(concentration), axis=-1)
     status = (

@@ -9,6 +9,7 @@ derivatives, by differentiation of the conversion itself; `estimate.standard_err
 """
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -18,7 +19,7 @@ from jaxtyping import ArrayLike, Float, Real
 
 from estimate.relaxometry import block_concentration
 from simulate.base.types import DCEProtocol
-from simulate.signal import baseline_scale, spgr_concentration
+from simulate.signal import baseline_scale, check_known_baseline, spgr_concentration
 
 
 @jax.tree_util.register_dataclass
@@ -37,7 +38,7 @@ class SignalErrors:
     frames: int = field(metadata={"static": True})
 
 
-@jax.jit
+@partial(jax.jit, static_argnames="r2star")
 def signal_errors(
     signal: Float[ArrayLike, "*s t"],
     protocol: DCEProtocol,
@@ -45,12 +46,16 @@ def signal_errors(
     t10: Real[ArrayLike, "*#s"],
     t10_stderr: Real[ArrayLike, "*#s"] = 0.0,
     b1: Real[ArrayLike, "*#s"] = 1.0,
+    r2star: float = 0.0,
 ) -> SignalErrors:
     """Of the concentrations that `concentration_from_signal` makes of a spoiled gradient echo.
 
     t10, t10_stderr : T1 before contrast and its standard error [s]; 0 leaves it out.      b1 : relative flip angle.
-    Zero where there is no concentration.
+    r2star : transverse relaxivity [1/(s mmol/L)].      Zero where there is no concentration.
+
+    Raises InputError where the number of frames before contrast is not known.
     """
+    check_known_baseline(protocol)
     signal, t10, b1 = (jnp.asarray(each, float) for each in (signal, t10, b1))
 
     one_frame = replace(protocol, baseline=1)  # the mean that is handed in
@@ -59,7 +64,7 @@ def signal_errors(
         known = jnp.isfinite(t10) & (t10 > 0) & (b1 > 0)
         t1 = jnp.where(known, t10, 1.0)
         s0 = baseline_scale(before[..., None], one_frame, t10=t1, b1=b1)
-        return spgr_concentration(signal, protocol, t10=t1, s0=s0, b1=b1)
+        return spgr_concentration(signal, protocol, t10=t1, s0=s0, b1=b1, r2star=r2star)
 
     before = jnp.mean(signal[..., : protocol.baseline], axis=-1)
     before = jnp.where(before > 0, before, 1.0)
@@ -68,7 +73,11 @@ def signal_errors(
     baseline = jax.jvp(with_scale, (signal, before), (still[0], jnp.ones_like(before)))[1]
     at = jnp.broadcast_to(t10, before.shape)
     step = jnp.broadcast_to(jnp.asarray(t10_stderr, float), before.shape)
-    by_t10 = jax.jvp(lambda t: block_concentration(signal, protocol, t10=t, b1=b1)[0], (at,), (step,))[1]
+
+    def with_t10(t: Array) -> Array:
+        return block_concentration(signal, protocol, t10=t, b1=b1, r2star=r2star)[0]
+
+    by_t10 = jax.jvp(with_t10, (at,), (step,))[1]
 
     def known(sensitivity: Array) -> Array:
         return jnp.where(jnp.isfinite(sensitivity), sensitivity, 0.0)

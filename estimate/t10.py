@@ -5,7 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from estimate.ceiling import ceiling_of
 from estimate.relaxometry import vfa_noise, vfa_t1
+from simulate.base.status import Status
 
 CHUNK = 131072
 """Voxels converted and fitted at a time: 50 MB of concentration at 100 frames."""
@@ -24,10 +26,11 @@ class VFA:
 
 
 class T10(NamedTuple):
-    """T1 [s] and its standard error, numbers or (*space)."""
+    """T1 [s], its standard error, and `Status` bits of its measurement: numbers or (*space)."""
 
     t1: Any
     stderr: Any
+    status: Any = 0
 
 
 def measure_t10(vfa: VFA, b1: Any, mask: np.ndarray) -> T10:
@@ -44,10 +47,12 @@ def measure_t10(vfa: VFA, b1: Any, mask: np.ndarray) -> T10:
             np.pad(part, ((0, pad), (0, 0))), vfa.flip_angles, vfa.repetition_time,
             b1=np.pad(field[start : start + CHUNK], (0, pad), constant_values=1.0),
         )  # fmt: skip
-        parts.append([np.asarray(each)[:count] for each in (found.t1, found.stderr, found.residual)])
-    t1, stderr, residual = (np.concatenate(each) for each in zip(*parts, strict=True))
+        parts.append([np.asarray(each)[:count] for each in (found.t1, found.stderr, found.residual, found.status)])
+    t1, stderr, residual, status = (np.concatenate(each) for each in zip(*parts, strict=True))
     level = flat.mean(axis=-1)
     bright = mask.ravel() & (level > _BRIGHT * np.nanpercentile(level, 99))
     noise = vfa_noise(residual[bright], signal.shape[-1])
     stderr = np.nan_to_num(stderr * noise) if np.isfinite(noise) else np.zeros_like(stderr)
-    return T10(t1.reshape(mask.shape), stderr.reshape(mask.shape))
+    cut = (flat >= ceiling_of(signal, repeated=True)).any(axis=-1)
+    status = status | np.where(cut, int(Status.SATURATED), 0).astype(status.dtype)
+    return T10(t1.reshape(mask.shape), stderr.reshape(mask.shape), status.reshape(mask.shape))

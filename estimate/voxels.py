@@ -10,18 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from estimate.arterial import ArterialInput
-from estimate.baseline import detect_baseline
-from estimate.relaxometry import block_concentration
+from estimate.relaxometry import T1_BOUNDS, block_concentration
 from estimate.semiquantitative import semiquantitative
 from estimate.signal_errors import SignalErrors, signal_errors
 from estimate.t10 import CHUNK, T10, VFA, measure_t10
-from simulate.base.errors import InputError
-from simulate.base.status import NO_ESTIMATE, Status
+from simulate.base.status import NO_ESTIMATE, Status, at_bound
 from simulate.base.types import DCEProtocol, Maps, Series
 from simulate.base.units import to_clinical
-
-FEWEST_BEFORE = 2
-"""Frames before contrast of a series of signals, at least."""
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is going on, voxels done, voxels in all)."""
@@ -44,38 +39,16 @@ class Estimate:
     warnings: list[str] = field(default_factory=list)
 
 
-def whole_mask(mask: np.ndarray | None, shape: tuple[int, ...], what: str) -> np.ndarray:
-    if mask is None:
-        return np.ones(shape, bool)
-    inside = np.asarray(np.asarray(mask) != 0)
-    if inside.shape != shape:
-        raise InputError(what, "shape", f"{inside.shape}, the series {shape}", "give one on the series' grid")
-    if not inside.any():
-        raise InputError(what, "", "holds no voxel", "give one that covers the tissue of interest")
-    return inside
-
-
-def check_baseline(series: Series) -> None:
-    """Refuse a series of signals with too few frames before contrast, their number being known."""
-    before = series.protocol.baseline
-    if series.quantity == "signal" and before < FEWEST_BEFORE:
-        problem = f"shows contrast from its first frames on: {before} before it, S0 and its error need {FEWEST_BEFORE}"
-        cure = "measure more, or say how many there are if contrast comes later than it seems (--set BaselineVolumes=N)"
-        raise InputError("series", "BaselineVolumes", problem, cure)
-
-
 class Voxels:
     """The series, ready to be read as blocks of concentration curves."""
 
-    def __init__(self, series: Series, t10: Any, b1: Any, mask: np.ndarray):
+    def __init__(
+        self, series: Series, t10: Any, b1: Any, mask: np.ndarray, *, r2star: float = 0.0, ceiling: float = np.inf
+    ):
+        """As a `DCEExamination` has them: found sound, with the number of frames before contrast known."""
         self.series, self.t10, self.b1, self.mask = series, t10, b1, mask
-        protocol = series.protocol
-        if protocol.baseline == 0:
-            protocol = replace(protocol, baseline=detect_baseline(np.asarray(series.data)))
-        self.protocol = replace(protocol, times=jnp.asarray(protocol.times))
-        if series.quantity == "signal" and t10 is None:
-            raise InputError("t10", "", "T1 before contrast is not known", "give VFA images or seconds")
-        check_baseline(replace(series, protocol=self.protocol))
+        self.r2star, self.ceiling = r2star, ceiling
+        self.protocol = replace(series.protocol, times=jnp.asarray(series.protocol.times))
 
     def blocks(self, mask: np.ndarray | None = None) -> Iterator[tuple]:
         """(indices, concentration (v, t), status before any fit (v,), T10 (v,)) of the mask's voxels."""
@@ -90,8 +63,18 @@ class Voxels:
         if self.series.quantity == "concentration":
             return signal[:count], np.zeros(count, np.int32), np.full(count, np.nan)
         b1, t10 = (self._here(each, where, len(signal)) for each in (self.b1, self._t1.t1))
-        concentration, status = block_concentration(signal, self.protocol, t10=t10, b1=b1)
-        return np.array(concentration[:count]), np.asarray(status)[:count], np.asarray(t10)[:count]
+        found, status = block_concentration(signal, self.protocol, t10=t10, b1=b1, r2star=self.r2star)
+        concentration, status, t10 = np.array(found[:count]), np.array(status[:count]), np.asarray(t10)[:count]
+        cut = (signal[:count] >= self.ceiling).any(axis=-1) & ((status & int(NO_ESTIMATE)) == 0)
+        status |= np.where(cut, int(Status.SATURATED), 0).astype(status.dtype) | self._t10_status(where, t10)
+        concentration[(status & int(NO_ESTIMATE)) != 0] = np.nan
+        return concentration, status, t10
+
+    def _t10_status(self, where: tuple, t10: np.ndarray) -> np.ndarray:
+        """(v,) what is wrong with T10: its measurement's own bits, and values that nothing in the body has."""
+        measured = np.asarray(self._t1.status, np.int32)
+        own = measured[where] if measured.ndim else np.zeros(len(t10), np.int32)
+        return own | np.where(t10 > T1_BOUNDS[1], at_bound("T10"), 0).astype(np.int32)
 
     def errors(self, where: tuple) -> SignalErrors | None:
         """What noise of the signal and the error of a measured T10 do to the concentrations there; None where the
@@ -100,7 +83,7 @@ class Voxels:
             return None
         signal, count = self._curves(where)
         b1, t10, stderr = (self._here(each, where, len(signal)) for each in (self.b1, self._t1.t1, self._t1.stderr))
-        found = signal_errors(signal, self.protocol, t10=t10, t10_stderr=stderr, b1=b1)
+        found = signal_errors(signal, self.protocol, t10=t10, t10_stderr=stderr, b1=b1, r2star=self.r2star)
         return jax.tree.map(lambda a: np.asarray(a)[:count], found)
 
     @property
@@ -139,12 +122,6 @@ class Voxels:
         here = np.ones(size, value.dtype)
         here[: len(where[0])] = value[where] if value.ndim else value
         return here
-
-
-def concentration_at(series: Series, protocol: DCEProtocol, t10: Any, b1: Any, where: tuple) -> np.ndarray:
-    """Concentration (v, t) of single voxels, as it was fitted; `protocol` is that of the estimate."""
-    everywhere = np.ones(series.data.shape[:-1], bool)
-    return Voxels(replace(series, protocol=protocol), t10, b1, everywhere).concentration(where)[0]
 
 
 def plain_maps(concentration: np.ndarray, times: np.ndarray, protocol: DCEProtocol, t10: np.ndarray) -> dict[str, Any]:

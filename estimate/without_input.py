@@ -95,7 +95,7 @@ def estimate_by_qtmnet(
     else:
         chosen = population_scale()
     values = parameters(found, chosen, trained.widening)
-    scatter(arrays, voxels.mask.shape, where, values, status_of(found, values, np.zeros(len(where[0]), np.int32)))
+    scatter(arrays, voxels.mask.shape, where, values, status_of(found, values, arrays["status"][where]))
     status = arrays.pop("status").astype(np.int32)
     facts = {
         "scale": describe(chosen, SCALED),
@@ -152,7 +152,7 @@ def estimate_by_qtm(
     inner = sound[box]
     flat = {name: np.where(np.isfinite(v[inner]), v[inner], np.nan) for name, v in values.items()}
     status = np.where(unphysical(flat), int(Status.UNFAMILIAR), 0)
-    status |= 0 if second.converged else int(Status.NOT_CONVERGED)
+    status |= arrays["status"][where] | (0 if second.converged else int(Status.NOT_CONVERGED))
     scatter(arrays, voxels.mask.shape, where, flat, status.astype(np.int32))
     report("qtm", 2, 2)
     status = arrays.pop("status").astype(np.int32)

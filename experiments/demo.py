@@ -10,8 +10,9 @@ import numpy as np
 
 from estimate.arterial import ArterialInput, write_aif_csv
 from estimate.voxels import Estimate, Progress
-from experiments.estimate_dce import DCEOptions, estimate_dce
+from experiments.estimate_dce import estimate_dce
 from experiments.figures.scales import identified
+from experiments.read_dce import DCEOptions
 from simulate.aif import parker_aif
 from simulate.base.files import prepare_output_folder
 from simulate.base.status import Status

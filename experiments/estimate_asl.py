@@ -1,18 +1,18 @@
 """Files of an arterial spin labelling examination in, maps and a report out."""
 
-import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from estimate.asl.quantify import ASLEstimate, ASLOptions, Calibration, quantify
+from estimate.asl.examination import ASLExamination, ASLOptions, Calibration, examine_asl
+from estimate.asl.quantify import ASLEstimate, quantify
 from estimate.voxels import Progress
 from experiments.figures.asl import differences_figure
 from experiments.inputs import as_series, read_map, read_mask, sidecar_of
-from experiments.outputs import REPORTS, median, write_maps
-from experiments.report import Report, Section, summary_rows, write_report
+from experiments.outputs import claim, median
+from experiments.report import Report, Section, mask_section, summary_rows, write_report
 from simulate.base.bids import (
     ASL_FIELDS,
     M0_FIELDS,
@@ -23,15 +23,13 @@ from simulate.base.bids import (
     read_m0_repetition_time,
 )
 from simulate.base.errors import InputError
-from simulate.base.files import prepare_output_folder, write_atomically
-from simulate.base.nifti import Image, check_same_grid, read_image
-from simulate.base.provenance import provenance
-from simulate.base.status import Status, status_shares
+from simulate.base.nifti import Image, check_same_grid, read_image, write_image
+from simulate.base.provenance import InputFile, provenance
+from simulate.base.status import Status, sound, status_shares
 from simulate.base.types import Maps
 
-OPTIONAL_MAPS = tuple(
-    f"{name}{suffix}.nii.gz" for name in ("CBF", "ATT", "aBV", "aBAT", "CBF_GM", "CBF_WM") for suffix in ("", "_stderr")
-)
+COMMAND = "tracerflow estimate asl"
+MASK = "mask.nii.gz"
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class ASLFiles:
     out: Path
     how: ASLOptions = field(default_factory=ASLOptions)
     m0: Path | None = None
-    mask: Path | None = None
+    mask: str | Path = "auto"
     context: Path | None = None
     grey: Path | None = None
     white: Path | None = None
@@ -50,15 +48,11 @@ class ASLFiles:
 
 
 @dataclass(frozen=True)
-class _Examination:
-    """Everything read and found sound, before any long work."""
+class _Read:
+    """The examination, and every file with its checksum, taken before any is written."""
 
-    image: Image
-    sidecar: ASLSidecar
-    calibration: Calibration | None
-    mask: np.ndarray | None
-    how: ASLOptions
-    files: list[Path]
+    exam: ASLExamination
+    inputs: list[InputFile]
 
 
 def estimate_asl(asked: ASLFiles, progress: Progress | None = None) -> ASLEstimate:
@@ -66,26 +60,32 @@ def estimate_asl(asked: ASLFiles, progress: Progress | None = None) -> ASLEstima
 
     Raises InputError before any long work where the input cannot be used; only then is the folder made.
     """
-    exam = _read(asked)
-    found = quantify(
-        exam.image.data, exam.image.affine, exam.sidecar, exam.calibration, exam.mask, exam.how, progress
-    )  # fmt: skip
-    out = prepare_output_folder(asked.out)
-    for stale in (*REPORTS, *OPTIONAL_MAPS):
-        (out / stale).unlink(missing_ok=True)
+    read = _read(asked)
+    results = claim(asked.out, command=COMMAND, names=written_names(read.exam), inputs=read.inputs)
+    found = quantify(read.exam, progress)
     if progress is not None:
         progress("writing maps and report", 0, 1)
-    write_maps(out, found.maps, found.status, exam.image.affine)
-    facts = _facts(asked, exam, found)
-    write_atomically(out / "maps.json", json.dumps(facts, indent=2, allow_nan=False) + "\n")
-    write_report(out, _report(asked, exam, found, facts))
+    results.begin()
+    results.write_maps(found.maps, found.status)
+    write_image(results.path(MASK), read.exam.mask, found.maps.affine, unit_description="voxels quantified")
+    facts = _facts(asked, read, found)
+    write_report(results.folder, _report(asked, read, found, facts))
+    results.finish(facts)
     return found
+
+
+def written_names(exam: ASLExamination) -> set[str]:
+    """Files that the quantification of an examination may write, besides what describes them."""
+    maps = ["CBF"] if exam.method == "white_paper" else ["CBF", "ATT"]
+    maps += ["aBV", "aBAT"] if exam.options.arterial else []
+    maps += ["CBF_GM", "CBF_WM"] if exam.options.grey is not None else []
+    return {f"{name}{suffix}.nii.gz" for name in maps for suffix in ("", "_stderr")} | {"status.nii.gz", MASK}
 
 
 # -- reading --------------------------------------------------------------------------------------------
 
 
-def _read(asked: ASLFiles) -> _Examination:
+def _read(asked: ASLFiles) -> _Read:
     image = as_series(read_image(asked.series, dimensions=(3, 4)))
     overrides = parse_set(asked.set, known=(*ASL_FIELDS, *M0_FIELDS))
     context = context_path(asked.series) if asked.context is None else asked.context
@@ -100,7 +100,10 @@ def _read(asked: ASLFiles) -> _Examination:
     )
     how = ASLOptions(**{**vars(asked.how), "grey": grey, "white": white})
     calibration = _read_m0(asked, sidecar, image, files, overrides)
-    return _Examination(image, sidecar, calibration, read_mask(asked.mask, image, files), how, files)
+    mask, source = (asked.mask, None) if asked.mask in ("auto", "none") else read_mask(asked.mask, image, files)
+    exam = examine_asl(image.data, image.affine, sidecar, calibration, mask, how)  # pyright: ignore[reportArgumentType]
+    files += [] if how.weights is None else [how.weights]
+    return _Read(exam if source is None else replace(exam, mask_source=source), [InputFile.of(path) for path in files])
 
 
 def _read_m0(
@@ -130,9 +133,9 @@ def _m0_beside(series: Path) -> Path:
 # -- what is written ------------------------------------------------------------------------------------
 
 
-def _facts(asked: ASLFiles, exam: _Examination, found: ASLEstimate) -> dict[str, Any]:
+def _facts(asked: ASLFiles, read: _Read, found: ASLEstimate) -> dict[str, Any]:
     """All that is needed to know what the maps are and to make them again."""
-    inside = found.status != int(Status.OUTSIDE)
+    inside, good = found.status != int(Status.OUTSIDE), sound(found.status)
     scalars = {k: v for k, v in vars(asked.how).items() if k not in ("grey", "white", "weights")}
     scalars["weights"] = None if asked.how.weights is None else str(asked.how.weights)
     options = {k: str(v) if isinstance(v, Path) else v for k, v in vars(asked).items() if k != "how"} | scalars
@@ -144,18 +147,19 @@ def _facts(asked: ASLFiles, exam: _Examination, found: ASLEstimate) -> dict[str,
         "constants": {c.name: f"{c.value:g} {c.unit} ({c.origin})" for c in found.constants},
         "status_bits": {flag.name: int(flag) for flag in Status if flag},
         "status_shares": status_shares(found.status),
-        "means": {n: _mean(v[inside]) for n, v in found.maps.values.items()},
-        "medians": {n: median(v[inside]) for n, v in found.maps.values.items()},
+        "mask": {"source": read.exam.mask_source, "voxels": int(read.exam.mask.sum())},
+        "means over all voxels": {n: _mean(v[inside]) for n, v in found.maps.values.items()},
+        "medians over sound voxels": {n: median(v[good]) for n, v in found.maps.values.items()},
         "share_of_negative_voxels": found.negative,
         "warnings": found.warnings,
         "protocol": {
             "labelling": found.protocol.labelling,
             "label_durations_and_delays_s": [[float(a), float(b)] for a, b in schemes],
             "repeats": found.differences.repeats.tolist(),
-            "m0": exam.sidecar.m0_type,
-            "origin": exam.sidecar.origin,
+            "m0": read.exam.sidecar.m0_type,
+            "origin": read.exam.sidecar.origin,
         },
-        **provenance(command="tracerflow estimate asl", options=options, inputs=exam.files),
+        **provenance(command=COMMAND, options=options, inputs=read.inputs),
     }
 
 
@@ -164,8 +168,8 @@ def _mean(values: np.ndarray) -> float | None:
     return float(np.mean(finite)) if finite.size else None
 
 
-def _report(asked: ASLFiles, exam: _Examination, found: ASLEstimate, facts: dict[str, Any]) -> Report:
-    inside = found.status != int(Status.OUTSIDE)
+def _report(asked: ASLFiles, read: _Read, found: ASLEstimate, facts: dict[str, Any]) -> Report:
+    inside, exam = found.status != int(Status.OUTSIDE), read.exam
     section = Section.of(
         "differences", "Control minus label", differences_figure(found, inside),
         "Mean difference inside the mask over M0's own unit, at every delay, and its distribution over voxels.",
@@ -173,12 +177,12 @@ def _report(asked: ASLFiles, exam: _Examination, found: ASLEstimate, facts: dict
     )  # fmt: skip
     return Report(
         title=f"ASL perfusion: {asked.series.name}",
-        summary=summary_rows(found.maps, mask=inside),
+        summary=summary_rows(found.maps, mask=sound(found.status)),
         maps=Maps(found.maps.values, found.maps.affine),
         provenance=facts,
         status=found.status,
         shares=status_shares(found.status),
         warnings=found.warnings,
         mask=inside,
-        more=[section],
+        more=[mask_section(exam.anatomy, exam.mask, found.maps.affine, exam.mask_source), section],
     )

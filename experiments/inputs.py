@@ -1,12 +1,15 @@
 """Images on the grid of a series, read and noted for the provenance: maps, masks, regions."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from simulate.base.errors import InputError
+from estimate.region import region_of, region_words
 from simulate.base.nifti import Image, check_same_grid, read_image, sidecar_path
+
+_LABELLED = re.compile(r"(?P<path>.+\.(nii|nii\.gz|hdr|img|hdr\.gz|img\.gz)):(?P<labels>\d+(,\d+)*)")
 
 
 def read_map(path: Path, image: Image, what: str, files: list[Path]) -> np.ndarray:
@@ -26,15 +29,25 @@ def sidecar_of(path: Path) -> list[Path]:
     return [sidecar] if (sidecar := sidecar_path(path)).is_file() else []
 
 
-def read_mask(path: Path | None, image: Image, files: list[Path]) -> np.ndarray | None:
-    if path is None:
-        return None
-    mask = read_region(path, image, "mask", files)
-    if not mask.any():
-        raise InputError(path, "mask", "holds no voxel", "give one that covers the tissue of interest")
-    return mask
+def split_labels(text: str | Path) -> tuple[Path, tuple[int, ...] | None]:
+    """The file of a region, and the labels of it that are asked for: seg.nii.gz:1 or seg.nii.gz:1,2."""
+    found = _LABELLED.fullmatch(str(text))
+    if found is None or Path(text).is_file():
+        return Path(text), None
+    return Path(found["path"]), tuple(int(label) for label in found["labels"].split(","))
 
 
-def read_region(path: Path, image: Image, what: str, files: list[Path]) -> np.ndarray:
-    """Voxels that are not zero; NaN, which some programs write outside a region, is outside."""
-    return np.nan_to_num(read_map(path, image, what, files)) != 0
+def read_region(text: str | Path, image: Image, what: str, files: list[Path]) -> np.ndarray:
+    """The image of a region as it is stored, for who checks it; booleans where labels of it are asked for."""
+    path, labels = split_labels(text)
+    values = read_map(path, image, what, files)
+    return values if labels is None else region_of(values, path, what, labels=labels)
+
+
+def read_mask(text: str | Path, image: Image, files: list[Path]) -> tuple[np.ndarray, str]:
+    """Voxels of a mask, and what of the file makes them."""
+    path, labels = split_labels(text)
+    values = read_region(text, image, "mask", files)
+    if labels is not None:
+        return values, f"{path}, label {', '.join(map(str, labels))}"
+    return region_of(values, path, "mask"), region_words(values, path)

@@ -23,6 +23,7 @@ from experiments.figures.curves import (
     status_figure,
 )
 from experiments.figures.maps import maps_figure
+from experiments.figures.mask import mask_figure
 from experiments.figures.motion import suspect_frames
 from experiments.figures.scales import estimated_voxels, shown_names
 from simulate.base.files import write_atomically
@@ -93,8 +94,19 @@ class Report:
     more: list[Section] = field(default_factory=list)
 
 
+def mask_section(image: Any, mask: Any, affine: Any, source: str) -> Section:
+    """Which voxels were estimated, on the mean image (*space)."""
+    share = 100 * float(np.mean(mask))
+    return Section.of(
+        "mask", "Voxels estimated", mask_figure(image, mask, affine),
+        f"Outline of the voxels estimated on the mean image: {source}.",
+        f"Mask: {source}; {int(np.sum(mask)):,} voxels, {share:.0f} % of the image. It lies beside the maps as "
+        "mask.nii.gz; all voxels are estimated where --mask is none.",
+    )  # fmt: skip
+
+
 def summary_rows(maps: Maps, *, names: Sequence[str] | None = None, mask: Any = None) -> list[SummaryRow]:
-    """Median [interquartile range] of each map over the voxels of the mask that have an estimate."""
+    """Median [interquartile range] of each map over the voxels of the mask (those that are sound) that have a value."""
     return [_summary_row(maps, name, mask) for name in (names or shown_names(maps))]
 
 

@@ -19,7 +19,7 @@ from estimate.training.loop import CHECKPOINT, LOG, Rhythm, Stage, read_log, tra
 from experiments.figures.training import training_figure
 from simulate.base.errors import InputError
 from simulate.base.files import prepare_output_folder, temporary_sibling, write_atomically
-from simulate.base.provenance import provenance
+from simulate.base.provenance import InputFile, provenance
 from simulate.phantom_bank import Bank, BankConfig, read_bank, write_bank
 
 Progress = Callable[[str, int, int], None]
@@ -119,7 +119,8 @@ def _calibrated(
 
 def _provenance(tracer: str, config: dict[str, dict[str, Any]], inputs: list[Path]) -> dict[str, Any]:
     command = f"tracerflow train {COMMANDS[tracer]}"
-    return provenance(command=command, options=config, inputs=inputs, seed=config[""]["seed"])
+    read = [InputFile.of(path) for path in inputs]
+    return provenance(command=command, options=config, inputs=read, seed=config[""]["seed"])
 
 
 def _write(out: Path, trained: Trained) -> None:

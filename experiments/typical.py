@@ -1,15 +1,15 @@
 """Voxels worth looking at: the middle of the distribution, its ends, and the worst fit."""
 
-from typing import Any
-
 import jax
 import numpy as np
 
+from estimate.examination import DCEExamination
 from estimate.kinetic_fit import MODEL_CODES
-from estimate.voxels import Estimate, concentration_at
+from estimate.pipeline import voxels_of
+from estimate.voxels import Estimate
 from experiments.figures.curves import TypicalVoxel, significant
 from simulate.base.status import NO_ESTIMATE
-from simulate.base.types import Series, Tissue
+from simulate.base.types import Tissue
 from simulate.base.units import clinical_unit, from_clinical
 from simulate.kinetics import tissue_concentration
 
@@ -17,7 +17,7 @@ _curve = jax.jit(tissue_concentration, static_argnames="model")  # compiled once
 _LIMITS = {"Fp": np.inf, "PS": 0.0, "vp": 0.0, "ve": np.inf, "va": 0.0, "delay": 0.0}
 
 
-def typical_voxels(series: Series, estimate: Estimate, t10: Any, b1: Any) -> list[TypicalVoxel]:
+def typical_voxels(exam: DCEExamination, estimate: Estimate) -> list[TypicalVoxel]:
     """Measured and fitted curves at the 10th, 50th and 90th percentile of Ktrans, and the largest misfit.
 
     Of PS where there is no Ktrans; without a model there is no fitted curve and no misfit.
@@ -33,7 +33,7 @@ def typical_voxels(series: Series, estimate: Estimate, t10: Any, b1: Any) -> lis
         misfit = estimate.maps["rss"][sound] / np.maximum(estimate.maps["peak"][sound], 1e-6) ** 2
         chosen.append(("largest misfit", int(np.argmax(misfit))))
     indices = np.array([places[k] for _, k in chosen])
-    curves = concentration_at(series, estimate.protocol, t10, b1, tuple(indices.T))
+    curves = voxels_of(exam).concentration(tuple(indices.T))[0]
     names = {code: name for name, code in MODEL_CODES.items()}
     times = np.asarray(estimate.protocol.frame_centres)
     return [

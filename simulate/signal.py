@@ -90,16 +90,17 @@ def baseline_scale(
     b1: Real[ArrayLike, "*#s"] = 1.0,
 ) -> Float[Array, "*s"]:
     """S0 e^{-TE R20*} from the mean of the frames before contrast: R20* need not be known."""
-    if protocol.baseline < 1:
-        raise InputError(
-            "BaselineVolumes",
-            "",
-            "the number of frames before contrast is not known",
-            "give it, or let estimate.detect_baseline find it",
-        )
+    check_known_baseline(protocol)
     before = jnp.mean(jnp.asarray(signal)[..., : protocol.baseline], axis=-1)
     unit = spgr_signal(jnp.zeros_like(before)[..., None], protocol, t10=t10, b1=b1)
     return before / unit[..., 0]
+
+
+def check_known_baseline(protocol: DCEProtocol) -> None:
+    """Refuse a protocol whose number of frames before contrast is not known."""
+    if protocol.baseline < 1:
+        problem = "the number of frames before contrast is not known"
+        raise InputError("BaselineVolumes", "", problem, "give it, or let estimate.detect_baseline find it")
 
 
 def rician(key: Key[Array, ""], signal: Float[ArrayLike, "*s"], sigma: Real[ArrayLike, ""]) -> Float[Array, "*s"]:

@@ -86,8 +86,15 @@ def aif_from_roi(
     plasma = blood_to_plasma(jnp.asarray(inside[finite].mean(axis=0)), haematocrit)
     used = np.zeros(mask.shape, bool)
     used[mask] = finite
-    details = {"voxels": int(finite.sum()), "voxels left out": int((~finite).sum())}
-    return ArterialInput(jnp.asarray(times), plasma, "region of interest", used, details)
+    left = int((~finite).sum())
+    details = {"voxels": int(finite.sum()), "voxels left out": left}
+    cut = (
+        f"{left} of the {len(inside)} voxels of the arterial region are saturated in some frame and were left out: "
+        "those with the highest blood are the first to be, so its peak may be too low."
+    )
+    return ArterialInput(
+        jnp.asarray(times), plasma, "region of interest", used, details, warnings=(cut,) if left else ()
+    )  # fmt: skip
 
 
 def population_aif(
@@ -109,8 +116,8 @@ def population_aif(
     return ArterialInput(knots, plasma, f"population ({name})", details={"onset [s]": float(onset)})
 
 
-def check_haematocrit(haematocrit: float) -> None:
-    """A haematocrit is a fraction; 42 means 42 %."""
-    if not 0 <= haematocrit < 1:
-        problem = f"{haematocrit:g} is not a fraction"
-        raise InputError("Haematocrit", "", problem, "give it between 0 and 1, 0.42 for 42 %")
+def check_haematocrit(haematocrit: float, where: object = "Haematocrit") -> None:
+    """A haematocrit is a fraction, and no living person's is 0.7; 42 means 42 %."""
+    if not 0 <= haematocrit < 0.7:
+        problem = f"{haematocrit:g} is outside 0-0.7"
+        raise InputError(where, "", problem, "give a fraction, 0.42 for 42 %")

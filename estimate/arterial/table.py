@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import ArrayLike, Float
 
 from estimate.arterial.given import SPREAD, ArterialInput, check_haematocrit
+from estimate.arterial.sound import check_input
 from simulate.aif import blood_to_plasma
 from simulate.base.errors import InputError
 from simulate.base.files import write_atomically
@@ -34,10 +35,6 @@ _OTHER_TIMES = {
 }
 _OTHER_AMOUNTS = {"micromoles": {"um", "umol", "µm", "µmol", "μm", "μmol", "micromol"}, "moles": {"mol", "molar"}}
 """Words of a heading that say another unit than s and mmol/L."""
-
-_FAR_LONGER = 100.0
-"""Times as long as the series, a curve is in milliseconds: in seconds nobody would give it."""
-_ROUNDING = 1e-3  # s; a table of times printed with three decimals still covers its series
 
 
 def write_aif_csv(path: str | os.PathLike, aif: ArterialInput) -> None:
@@ -65,7 +62,6 @@ def read_aif_csv(
     said, rows = _parse(path)
     times, values = _columns(path, rows)
     _check_unit(path, said)
-    _check_range(path, times, np.asarray(series_times))
     plasma = jnp.asarray(values)
     if _kind(path, said.get("kind"), kind) == "blood":
         if haematocrit is None:
@@ -73,6 +69,7 @@ def read_aif_csv(
             raise InputError(path, "Haematocrit", "a blood curve needs one to become plasma", cure)
         check_haematocrit(haematocrit)
         plasma = blood_to_plasma(plasma, haematocrit)
+    check_input(path, times, np.asarray(plasma), np.asarray(series_times))
     return ArterialInput(jnp.asarray(times), plasma, f"file {Path(path).name}", spread=_spread(path, said.get(SPREAD)))
 
 
@@ -135,22 +132,6 @@ def _check_unit(path: str | os.PathLike, said: dict[str, str]) -> None:
     unit = said.get("time unit", "s")
     if unit not in _SECONDS:
         raise InputError(path, "time unit", f"{unit!r}", "give the times in seconds")
-
-
-def _check_range(path: str | os.PathLike, times: np.ndarray, series_times: np.ndarray) -> None:
-    """The curve is not continued beyond its ends: what is not measured is not known."""
-    first, last = float(series_times[0]), float(series_times[-1])
-    # float32 holds the clock of a scanner, seconds since midnight, to 4 ms
-    slack = max(_ROUNDING, float(np.spacing(np.float32(max(abs(first), abs(last))))))
-    if times[0] <= first + slack and times[-1] >= last - slack:
-        if times[-1] - times[0] > _FAR_LONGER * max(last - first, 1.0):
-            problem = f"covers {times[0]:g} to {times[-1]:g} s, and the series {first:g} to {last:g} s alone"
-            raise InputError(path, "time", problem, "these look like milliseconds: give seconds")
-        return
-    problem = f"covers {times[0]:g} to {times[-1]:g} s, the series {first:g} to {last:g} s"
-    in_minutes = last > first and 0.8 < 60 * (times[-1] - times[0]) / (last - first) < 1.25
-    cure = "these look like minutes: give seconds" if in_minutes else "give a curve that covers the series"
-    raise InputError(path, "time", problem, cure)
 
 
 def _spread(path: str | os.PathLike, said: str | None) -> float:

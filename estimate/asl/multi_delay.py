@@ -25,7 +25,7 @@ from estimate.standard_errors import for_few
 from simulate.asl.constants import LABEL_EFFICIENCY, PARTITION_COEFFICIENT, T1_BLOOD, T1_TISSUE
 from simulate.asl.difference import asl_difference
 from simulate.base.errors import InputError
-from simulate.base.status import Status
+from simulate.base.status import Status, at_bound
 
 GRID = 256
 """ATTs that are tried, from 0 to the last time."""
@@ -192,11 +192,13 @@ def _status(
     def bits(which: np.ndarray, *flags: Status) -> np.ndarray:
         return np.where(which, int(sum(flags)), 0)
 
-    at_bound = (values["CBF"] <= 0) | (values["CBF"] >= LARGEST_CBF)
-    at_bound |= (values["ATT"] <= 0) | (values["ATT"] >= longest)
+    largest = {"CBF": LARGEST_CBF, "ATT": longest, "aBV": LARGEST_ABV}
     vague = ~(stderr["CBF"] <= IDENTIFIABLE * values["CBF"])
     unsure = ~(stderr["ATT"] <= UNSURE)
-    status = bits(at_bound, Status.AT_BOUND) | bits(~converged, Status.NOT_CONVERGED)
+    status = bits(~converged, Status.NOT_CONVERGED)
+    for name in ("CBF", "ATT"):
+        status |= np.where((values[name] <= 0) | (values[name] >= largest[name]), at_bound(name), 0)
+    status |= np.where(values.get("aBV", np.zeros_like(values["CBF"])) >= largest["aBV"], at_bound("aBV"), 0)
     status |= bits(vague, Status.NOT_IDENTIFIABLE, Status.CBF_NOT_IDENTIFIABLE)
     return status | bits(unsure, Status.NOT_IDENTIFIABLE, Status.ATT_NOT_IDENTIFIABLE)
 

@@ -1,15 +1,14 @@
 """An ASL series to maps: M0, differences, CBF by one delay or CBF and ATT by several. Draws nothing, reads no file."""
 
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from estimate.asl.differences import Differences, differences
-from estimate.asl.m0 import LONG, M0Images, equilibrium, images_in_series
+from estimate.asl.differences import Differences
+from estimate.asl.examination import ASLExamination, ASLOptions, Constant
 from estimate.asl.multi_delay import LARGEST_CBF, fit_asl
-from estimate.asl.network import check_request, load, network_maps
+from estimate.asl.network import load, network_maps
 from estimate.asl.partial_volume import partial_volume_corrected
 from estimate.asl.white_paper import EQUATIONS, white_paper_cbf
 from estimate.kinetic_fit import IDENTIFIABLE
@@ -25,63 +24,15 @@ from simulate.asl.constants import (
 )
 from simulate.base.bids.asl import ASLSidecar
 from simulate.base.errors import InputError
-from simulate.base.status import Status
+from simulate.base.status import Status, at_bound
 from simulate.base.types import ASLProtocol, Maps
 from simulate.base.units import from_clinical
-
-METHODS = ("white_paper", "multi_delay", "qtmnet")
-
-MASK_SHARE = 0.25
-"""Of the 99th percentile of M0: voxels below it are taken for air where no mask is given."""
 
 SAME_EFFICIENCY = 0.02
 """Share by which an efficiency may differ from one that holds suppression's loss, to be taken for it."""
 
 SWAPPED = 0.5
 """Share of negative voxels from which on control and label are evidently swapped."""
-
-
-class Constant(NamedTuple):
-    """A number in the equation: what it is called there, its value, unit, and where it came from."""
-
-    name: str
-    value: float
-    unit: str
-    origin: str
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """M0: one image (*space) of one TR [s], several (*space, m) of as many, or one number without (an estimate).
-
-    of_blood : whether it is M0 of blood.
-    """
-
-    image: Any
-    repetition_time: float | np.ndarray | None
-    of_blood: bool = False
-
-
-@dataclass(frozen=True)
-class ASLOptions:
-    """How to quantify. None takes the sidecar's or the default constant.
-
-    method : of `METHODS`, or None: by whether there are several delays.      model, arterial : see `fit_asl`.
-    correct_m0 : divide an M0 of short TR by its recovery.
-    grey, white : (*space) shares of tissue, for partial volume correction.
-    weights : file of a QTMnet for labelled water, None for the one that ships.
-    """
-
-    method: str | None = None
-    model: str = "recommended"
-    arterial: bool = False
-    correct_m0: bool = True
-    t1_blood: float | None = None
-    t1_tissue: float | None = None
-    partition_coefficient: float | None = None
-    grey: Any = None
-    white: Any = None
-    weights: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -102,111 +53,39 @@ class ASLEstimate:
     warnings: list[str] = field(default_factory=list)
 
 
-def quantify(
-    data: np.ndarray, affine: np.ndarray, sidecar: ASLSidecar, calibration: Calibration | None, mask: np.ndarray | None,
-    options: ASLOptions = ASLOptions(), progress: Progress | None = None,
-) -> ASLEstimate:  # fmt: skip
-    """Maps of an ASL series.
-
-    data : (*space, n).      calibration : M0 where it is not in the series (M0Type Separate or Estimate).
-    mask : (*space); by default M0 above `MASK_SHARE` of its 99th percentile.
-
-    Raises
-    ------
-    InputError where the method does not go with the series, or M0 is nowhere positive.
-    """
-    found = differences(data, sidecar.protocol)
-    method = options.method or ("multi_delay" if len(found.repeats) > 1 else "white_paper")
-    _check(method, found, sidecar.protocol.labelling, options)
-    m0, constants = _m0(data, sidecar, calibration, options)
+def quantify(exam: ASLExamination, progress: Progress | None = None) -> ASLEstimate:
+    """Maps of an ASL examination that was found sound (`examine_asl`)."""
+    found, sidecar, method, options = exam.differences, exam.sidecar, exam.method, exam.options
     protocol, more = _constants(sidecar, method, options)
-    constants = _delays(found, sidecar) + more + constants
-    mask = _default_mask(m0) if mask is None else mask
-    late = np.asarray(protocol.slice_times) if np.size(protocol.slice_times) else np.zeros(data.shape[2])
+    constants = _delays(found, sidecar) + more + exam.constants
+    late = np.asarray(protocol.slice_times) if np.size(protocol.slice_times) else np.zeros(exam.mask.shape[2])
     lam = _value(constants, "λ")
     warnings = list(sidecar.warnings) + _efficiency_doubts(sidecar)
+    usable = replace(exam, m0=np.where(exam.saturated, np.nan, exam.m0))
     if method == "qtmnet":
-        arrays, doubts = _by_network(found, mask, m0, protocol, late, options, lam, progress)
+        arrays, doubts = _by_network(usable, protocol, late, lam, progress)
         warnings += doubts
     else:
-        arrays = _by_slices(found, mask, m0, protocol, late, method, options, lam, progress)
+        arrays = _by_slices(usable, protocol, late, lam, progress)
     if options.grey is not None:
-        arrays |= partial_volume_corrected(arrays["CBF"], options.grey, options.white, mask)
+        arrays |= partial_volume_corrected(arrays["CBF"], options.grey, options.white, exam.mask)
     status = arrays.pop("status").astype(np.int32)
-    below = np.where(np.isfinite(found.value[mask]).all(-1), found.value[mask].mean(-1), 0.0) < 0
+    cut = exam.saturated & exam.mask
+    status = np.where(cut, int(Status.SATURATED), status).astype(np.int32)
+    if cut.any():
+        share = 100 * cut.sum() / exam.mask.sum()
+        warnings.append(f"{share:.1f} % of the voxels are cut off at the largest number stored (status: saturated).")
+    value = found.value[exam.mask]
+    below = np.where(np.isfinite(value).all(-1), value.mean(-1), 0.0) < 0
     share = float(np.mean(below)) if below.size else 0.0
     if share > SWAPPED:
         warnings.append(
             f"{100 * share:.0f} % of the voxels have less signal in control than in label: the two seem to be swapped."
         )
     return ASLEstimate(
-        Maps(arrays, affine), status, protocol, method, _equation(method, protocol, options), constants, share, found,
-        warnings,
+        Maps(arrays, exam.affine), status, protocol, method, _equation(method, protocol, options), constants, share,
+        found, warnings,
     )  # fmt: skip
-
-
-def _check(method: str, found: Differences, labelling: str, options: ASLOptions) -> None:
-    if method not in METHODS:
-        raise InputError("--method", method, "is no method", f"choose one of {', '.join(METHODS)}")
-    if method == "white_paper" and len(found.repeats) > 1:
-        raise InputError(
-            "--method", method, f"takes one delay, and the series has {len(found.repeats)}", "use multi_delay"
-        )
-    if method == "qtmnet":
-        check_request(found, labelling, arterial=options.arterial)
-    elif options.weights is not None:
-        raise InputError("--weights", method, "is for --method qtmnet", "leave it out")
-    if method == "white_paper" and options.arterial:
-        raise InputError("--arterial", method, "needs several delays", "leave it out")
-    if (options.grey is None) != (options.white is None):
-        raise InputError("--grey, --white", "", "go together", "give both maps")
-    for name, value in (("--t1-blood", options.t1_blood), ("--t1-tissue", options.t1_tissue)):
-        if value is not None and not 0.1 < value < 10:
-            raise InputError(name, f"{value:g}", "is no T1 in seconds", "give one such as 1.65")
-    lam = options.partition_coefficient
-    if lam is not None and not 0.1 < lam < 2:
-        raise InputError("--partition-coefficient", f"{lam:g}", "is none in mL/g", "give one such as 0.9")
-
-
-def _m0(
-    data: np.ndarray, sidecar: ASLSidecar, calibration: Calibration | None, options: ASLOptions
-) -> tuple[np.ndarray, list[Constant]]:
-    """M0 of tissue (*space), and the constants that went into it."""
-    lam = PARTITION_COEFFICIENT if options.partition_coefficient is None else options.partition_coefficient
-    in_series = {"Included": "m0scan", "Absent": "control"}.get(sidecar.m0_type)
-    if in_series is not None:
-        images = images_in_series(data, sidecar.protocol, in_series)
-    elif calibration is not None and calibration.repetition_time is not None:
-        images = _separate(calibration, data.shape[:3])
-    elif calibration is None and sidecar.m0_type != "Estimate":
-        raise InputError("M0", "", "is Separate, and no image of it was given", "give --m0 m0scan.nii.gz")
-    else:
-        images = None
-    constants = []
-    if images is None:
-        given = Calibration(sidecar.m0_estimate, None, of_blood=True) if calibration is None else calibration
-        m0 = np.broadcast_to(np.asarray(given.image, float), data.shape[:3])
-        m0 = lam * m0 if given.of_blood else m0
-    else:
-        t1, origin = (T1_TISSUE, "default") if options.t1_tissue is None else (options.t1_tissue, "option")
-        m0 = equilibrium(images, t1, correct=options.correct_m0)
-        short = np.unique(images.repetition_time[images.repetition_time < LONG])
-        if short.size and options.correct_m0:
-            constants = [Constant("TR of M0", float(tr), "s", sidecar.m0_type) for tr in short]
-            constants.append(Constant("T1 in M0", t1, "s", origin))
-    if not (np.isfinite(m0) & (m0 > 0)).any():
-        raise InputError("M0", "", "is nowhere above zero", "give an M0 image of this series")
-    return m0, constants
-
-
-def _separate(calibration: Calibration, shape: tuple[int, ...]) -> M0Images:
-    """Images of M0 that are no part of the series, each with its TR."""
-    image, times = np.asarray(calibration.image, float), np.atleast_1d(np.asarray(calibration.repetition_time, float))
-    image = image if image.ndim == len(shape) + 1 else image[..., None]
-    if image.shape[:-1] not in (shape, ()) or times.size not in (1, image.shape[-1]):
-        problem = f"of shape {image.shape} with {times.size} repetition times does not go with a series of {shape}"
-        raise InputError("M0", "image", problem, "give images on the grid of the series, and one TR or one for each")
-    return M0Images(np.broadcast_to(image, (*shape, image.shape[-1])), np.broadcast_to(times, image.shape[-1:]))
 
 
 def _delays(found: Differences, sidecar: ASLSidecar) -> list[Constant]:
@@ -265,11 +144,6 @@ def _value(constants: list[Constant], name: str) -> float:
     return next(c.value for c in constants if c.name == name)
 
 
-def _default_mask(m0: np.ndarray) -> np.ndarray:
-    finite = m0[np.isfinite(m0)]
-    return np.isfinite(m0) & (m0 > MASK_SHARE * np.percentile(finite, 99))
-
-
 def _equation(method: str, protocol: ASLProtocol, options: ASLOptions) -> str:
     if method == "white_paper":
         return EQUATIONS[protocol.labelling]
@@ -280,28 +154,27 @@ def _equation(method: str, protocol: ASLProtocol, options: ASLOptions) -> str:
 
 
 def _by_slices(
-    found: Differences, mask: np.ndarray, m0: np.ndarray, protocol: ASLProtocol, late: np.ndarray, method: str,
-    options: ASLOptions, lam: float, progress: Progress | None,
-) -> dict[str, np.ndarray]:  # fmt: skip
+    exam: ASLExamination, protocol: ASLProtocol, late: np.ndarray, lam: float, progress: Progress | None
+) -> dict[str, np.ndarray]:
     """Maps and status by a formula or fit: all slices at once in 3-D, one by one in 2-D. late : (z,) of slices [s]."""
     arrays: dict[str, np.ndarray] = {}
-    done, inside = 0, int(mask.sum())
+    mask, done, inside = exam.mask, 0, int(exam.mask.sum())
     for seconds in np.unique(late):
         where = np.nonzero(mask & (late == seconds))
         if progress is not None:
             progress("quantifying", done, inside)
         done += len(where[0])
-        values, status = _voxels(found, where, m0[where], protocol, float(seconds), method, options, lam)
+        values, status = _voxels(exam, where, protocol, float(seconds), lam)
         scatter(arrays, mask.shape, where, values, status)
     return arrays
 
 
 def _by_network(
-    found: Differences, mask: np.ndarray, m0: np.ndarray, protocol: ASLProtocol, late: np.ndarray,
-    options: ASLOptions, lam: float, progress: Progress | None,
-) -> tuple[dict[str, np.ndarray], list[str]]:  # fmt: skip
+    exam: ASLExamination, protocol: ASLProtocol, late: np.ndarray, lam: float, progress: Progress | None
+) -> tuple[dict[str, np.ndarray], list[str]]:
     """The same by QTMnet, which sees all slices at once, and what it doubts."""
     arrays: dict[str, np.ndarray] = {}
+    mask, found, m0 = exam.mask, exam.differences, exam.m0
     where = np.nonzero(mask)
     status = _unusable(found.value[where], m0[where])
     nothing = np.full(len(status), np.nan)
@@ -311,7 +184,7 @@ def _by_network(
         return arrays, []
     maps = network_maps(
         found, m0[usable], usable, late=late[usable[2]], label_efficiency=float(protocol.label_efficiency),
-        partition_coefficient=lam, t1_blood=float(protocol.t1_blood), trained=load(options.weights),
+        partition_coefficient=lam, t1_blood=float(protocol.t1_blood), trained=load(exam.options.weights),
         progress=None if progress is None else lambda done, total: progress("qtmnet", done, total),
     )  # fmt: skip
     scatter(arrays, mask.shape, usable, maps.values, maps.status)
@@ -325,17 +198,17 @@ def _unusable(value: np.ndarray, m0: np.ndarray) -> np.ndarray:
 
 
 def _voxels(
-    found: Differences, where: tuple, m0: np.ndarray, protocol: ASLProtocol, late: float, method: str,
-    options: ASLOptions, lam: float,
-) -> tuple[dict[str, Any], np.ndarray]:  # fmt: skip
+    exam: ASLExamination, where: tuple, protocol: ASLProtocol, late: float, lam: float
+) -> tuple[dict[str, Any], np.ndarray]:
     """Maps and status of voxels read out `late` [s] after the first slice."""
+    found, m0, options = exam.differences, exam.m0[where], exam.options
     value, variance = found.value[where], found.variance[where]
     before = _unusable(value, m0)
     m0 = np.where(before & int(Status.NO_SIGNAL), 1.0, m0)
     delay = found.post_label_delay + late
     value = np.where((before & int(Status.NOT_FINITE))[:, None], 0.0, value)
     pair = np.sqrt(variance * found.repeats)  # of one pair, at every delay
-    if method == "white_paper":
+    if exam.method == "white_paper":
         cbf, error = (
             np.asarray(white_paper_cbf(
                 x[:, 0], m0, labelling=protocol.labelling, label_duration=found.label_duration[0],
@@ -345,7 +218,7 @@ def _voxels(
         )  # fmt: skip
         impossible = (cbf < 0) | (cbf > LARGEST_CBF)
         vague = ~(error <= IDENTIFIABLE * np.abs(cbf)) & np.isfinite(error)
-        status = before | np.where(impossible, int(Status.AT_BOUND), 0)
+        status = before | np.where(impossible, at_bound("CBF"), 0)
         status |= np.where(vague, int(Status.NOT_IDENTIFIABLE | Status.CBF_NOT_IDENTIFIABLE), 0)
         values = {"CBF": from_clinical("CBF", cbf), "CBF_stderr": from_clinical("CBF", error)}
         if found.repeats[0] == 1:  # nothing says how noisy a single pair is

@@ -8,13 +8,15 @@ from cyclopts import App, Parameter
 from rich.console import Console
 from rich.table import Table
 
-from estimate.asl.quantify import ASLEstimate, ASLOptions
+from estimate.asl.examination import ASLOptions
+from estimate.asl.quantify import ASLEstimate
 from estimate.voxels import Estimate
 from experiments.cli.progress import progress_bar
 from experiments.estimate_asl import ASLFiles, estimate_asl
-from experiments.estimate_dce import DCEOptions, estimate_dce, estimated_names
+from experiments.estimate_dce import estimate_dce, estimated_names
+from experiments.read_dce import DCEOptions
 from experiments.report import summary_rows
-from simulate.base.status import Status, status_shares
+from simulate.base.status import Status, sound, status_shares
 
 estimate_app = App(name="estimate", help="Perfusion maps from a measured series.", help_format="plaintext")
 
@@ -39,7 +41,8 @@ def dce(
     vfa: Path | None = None,
     t10: str | None = None,
     b1: Path | None = None,
-    mask: Path | None = None,
+    mask: str = "auto",
+    r2star: float = 0.0,
     relaxivity: float | None = None,
     scale: Literal["population", "vessels", "asl"] = "population",
     cbf: Path | None = None,
@@ -59,7 +62,8 @@ def dce(
     quantity
         What the series holds: signal, or concentration in mmol/L.
     aif
-        Arterial input: auto (found in the images), parker, georgiou, a curve.csv or a roi.nii.gz.
+        Arterial input: auto (found in the images), parker, georgiou, a curve.csv or a roi.nii.gz; seg.nii.gz:1 is
+        label 1 of a segmentation.
     aif_is
         Whether a curve.csv that does not say so holds blood or plasma.
     aif_t1
@@ -77,14 +81,17 @@ def dce(
     b1
         Map of the transmit field relative to nominal.
     mask
-        Voxels to estimate; for qtmnet all tissue, since it reads the input from it, and not a tumour alone.
+        Voxels to estimate: auto (tissue, found in the images), none (all), or an image, of which seg.nii.gz:2 takes
+        label 2; for qtmnet all tissue, since it reads the input from it, and not a tumour alone.
+    r2star
+        Transverse relaxivity [1/(s mmol/L)], to correct for T2* at the sidecar's EchoTime; 0 does not.
     relaxivity
         Longitudinal relaxivity [1/(s mmol/L)], over the sidecar's.
     scale
         Of qtmnet and qtm: where absolute values come from; vessels takes the area of --aif, asl that of --cbf.
     cbf
-        Map of CBF [mL/100 g/min] on the series' grid, for --scale asl; of a folder of `estimate asl` only voxels that
-        its status.nii.gz calls sound are used.
+        Map of CBF [mL/100 g/min] on the series' grid, for --scale asl; of results of `estimate asl` only voxels that
+        the status.nii.gz beside it calls sound are used.
     weights
         Of qtmnet, as train qtmnet writes them; those that ship by default.
     set_
@@ -92,7 +99,7 @@ def dce(
     """
     options = DCEOptions(
         series, out, method, quantity, aif, aif_is, aif_t1, haematocrit, fit_delay, arterial_volume, vfa, t10, b1,
-        mask, relaxivity, scale, cbf, weights, set_ or [],
+        r2star, mask, relaxivity, scale, cbf, weights, set_ or [],
     )  # fmt: skip
     with progress_bar() as progress:
         estimate = estimate_dce(options, progress)
@@ -110,7 +117,7 @@ def asl(
     model: Literal["recommended", "gkm", "two_compartment"] = "recommended",
     arterial: Annotated[bool, Flag] = False,
     m0: Path | None = None,
-    mask: Path | None = None,
+    mask: str = "auto",
     context: Path | None = None,
     grey: Path | None = None,
     white: Path | None = None,
@@ -139,7 +146,8 @@ def asl(
     m0
         Separate M0 image with its sidecar; by default the m0scan beside the series.
     mask
-        Voxels to quantify; by default M0 above a quarter of its 99th percentile.
+        Voxels to quantify: auto (M0 above a quarter of its 99th percentile), none (all), or an image, of which
+        seg.nii.gz:2 takes label 2.
     context
         Table of the volumes' types, where it is not beside the series.
     grey
@@ -171,6 +179,7 @@ def asl(
 def print_asl(found: ASLEstimate, out: Path) -> None:
     """The equation, every constant with its origin, medians, doubts, and where the report lies."""
     inside = found.status != int(Status.OUTSIDE)
+    good = sound(found.status)
     console = Console()
     console.print(found.equation, highlight=False)
     constants = Table(title="constants")
@@ -179,24 +188,23 @@ def print_asl(found: ASLEstimate, out: Path) -> None:
     for constant in found.constants:
         constants.add_row(constant.name, f"{constant.value:g}", constant.unit, constant.origin)
     console.print(constants)
-    table = Table(title=f"{found.method}, {int(inside.sum()):,} voxels, median [quartiles]")
+    table = Table(title=_title(found.method, found.status))
     for column in ("map", "value", "unit"):
         table.add_column(column)
-    for row in summary_rows(found.maps, mask=inside):
+    for row in summary_rows(found.maps, mask=good):
         table.add_row(*row)
     console.print(table)
-    console.print(f"CBF: mean {np.nanmean(found.maps['CBF'][inside]):.2f} mL/100 g/min")
+    console.print(f"CBF: mean {_mean(found.maps['CBF'][inside])} mL/100 g/min over all {int(inside.sum()):,} voxels")
     console.print(f"Negative: {100 * found.negative:.1f} % of the voxels")
     _print_end(console, found.warnings, found.status, out)
 
 
 def print_summary(estimate: Estimate, out: Path) -> None:
     """Medians with quartiles, the AIF, the share of voxels by status, and where the report lies."""
-    inside = estimate.status != int(Status.OUTSIDE)
-    table = Table(title=f"{estimate.method}, {int(inside.sum()):,} voxels, median [quartiles]")
+    table = Table(title=_title(estimate.method, estimate.status))
     for column in ("map", "value", "unit"):
         table.add_column(column)
-    for row in summary_rows(estimate.maps, names=estimated_names(estimate), mask=inside):
+    for row in summary_rows(estimate.maps, names=estimated_names(estimate), mask=sound(estimate.status)):
         table.add_row(*row)
     console = Console()
     console.print(table)
@@ -205,6 +213,17 @@ def print_summary(estimate: Estimate, out: Path) -> None:
     if "scale" in estimate.facts:
         console.print(f"Scale: {estimate.facts['scale']['source']}")
     _print_end(console, estimate.warnings, estimate.status, out)
+
+
+def _title(method: str, status: np.ndarray) -> str:
+    inside, good = int(np.sum(status != int(Status.OUTSIDE))), int(np.sum(sound(status)))
+    share = 100 * good / max(inside, 1)
+    return f"{method}: median [quartiles] of the {good:,} sound of {inside:,} voxels ({share:.0f} %)"
+
+
+def _mean(values: np.ndarray) -> str:
+    finite = values[np.isfinite(values)]
+    return f"{finite.mean():.2f}" if finite.size else "none"
 
 
 def _print_end(console: Console, warnings: list[str], status: np.ndarray, out: Path) -> None:

@@ -70,6 +70,9 @@ STATUS_COLOURS = {  # Okabe & Ito: told apart with any colour vision
     Status.NOT_IDENTIFIABLE: "#CC79A7",
 }
 
+MASK_COLOUR = "#E69F00"
+"""Outline of the voxels that were estimated."""
+
 NO_VALUE = "0.78"
 """Neutral grey of voxels without an estimate: in no colour map used here."""
 

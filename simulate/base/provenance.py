@@ -4,14 +4,27 @@ import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from simulate.base.files import AnyPath, sha256_of
 from simulate.base.selfcheck import environment
 
 
+class InputFile(NamedTuple):
+    """A file as it was when it was read: results may be written before the record of a run is."""
+
+    path: str
+    sha256: str
+    bytes: int
+
+    @classmethod
+    def of(cls, path: AnyPath) -> "InputFile":
+        """Raises InputError where the file cannot be read."""
+        return cls(str(path), sha256_of(path), Path(path).stat().st_size)
+
+
 def provenance(
-    *, command: str, options: dict[str, Any], inputs: Iterable[AnyPath], seed: int | None = None
+    *, command: str, options: dict[str, Any], inputs: Iterable[InputFile], seed: int | None = None
 ) -> dict[str, Any]:
     """Record of one run, ready for JSON.
 
@@ -24,9 +37,7 @@ def provenance(
         "seed": seed,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "environment": environment(),
-        "inputs": [
-            {"path": str(path), "sha256": sha256_of(path), "bytes": Path(path).stat().st_size} for path in inputs
-        ],
+        "inputs": [each._asdict() for each in inputs],
     }
 
 

@@ -16,7 +16,7 @@ class Status(IntFlag):
     NO_SIGNAL = 1 << 1  # zero, negative or constant signal, or no contrast: nothing to estimate from
     SATURATED = 1 << 2  # the signal has no concentration that could have made it
     NOT_CONVERGED = 1 << 3  # the fit stopped before its optimum
-    AT_BOUND = 1 << 4  # a parameter ended on its physical bound
+    AT_BOUND = 1 << 4  # a parameter ended on its physical bound; the bits below say which
     NOT_IDENTIFIABLE = 1 << 5  # the data do not determine at least one parameter; the bits below say which
     UNFAMILIAR = 1 << 6  # curve or scan unlike the network's training, or vp + ve above 1: do not trust the answer
     FP_NOT_IDENTIFIABLE = 1 << 8
@@ -31,7 +31,17 @@ class Status(IntFlag):
     NO_VP = 1 << 17
     NO_VE = 1 << 18
     MODEL_AMBIGUOUS = 1 << 19  # another model makes as good a curve of another Ktrans
+    FP_AT_BOUND = 1 << 20
+    PS_AT_BOUND = 1 << 21
+    VP_AT_BOUND = 1 << 22
+    VE_AT_BOUND = 1 << 23
     OUTSIDE = 1 << 24  # outside the mask: not estimated
+    VA_AT_BOUND = 1 << 25
+    DELAY_AT_BOUND = 1 << 26
+    CBF_AT_BOUND = 1 << 27
+    ATT_AT_BOUND = 1 << 28
+    ABV_AT_BOUND = 1 << 29
+    T10_AT_BOUND = 1 << 30  # T1 before contrast, from variable flip angles: every map that follows is off with it
 
 
 PRIMARY = (
@@ -58,6 +68,22 @@ def primary_status(status: np.ndarray) -> np.ndarray:
     for flag in reversed(PRIMARY):
         result = np.where(status & flag, int(flag), result)
     return result
+
+
+def at_bound(name: str) -> int:
+    """The bits of a parameter ("Fp", "CBF", "T10") that ended on its physical bound."""
+    return int(Status[f"{name.upper()}_AT_BOUND"] | Status.AT_BOUND)
+
+
+def sound(status: np.ndarray) -> np.ndarray:
+    """Voxels with an estimate to be believed, the same for every model: that a model lacks a parameter is no fault."""
+    return primary_status(status) == int(Status.OK)
+
+
+def status_bit_share(status: np.ndarray, bit: Status) -> float:
+    """Share of estimated voxels in which a bit is set, alone or among others; OUTSIDE is not counted."""
+    inside = np.asarray(status)[(np.asarray(status) & int(Status.OUTSIDE)) == 0]
+    return float(np.mean((inside & int(bit)) != 0)) if inside.size else 0.0
 
 
 def status_shares(status: np.ndarray) -> dict[str, float]:

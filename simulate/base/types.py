@@ -69,7 +69,7 @@ class DCEProtocol:
     times : (t,) start of each frame [s]; any spacing, any first value, strictly increasing.
     repetition_time : TR of the excitation [s].       flip_angle : [degrees].       echo_time : TE [s].
     relaxivity : longitudinal relaxivity r1 [1/(s mmol/L)].      field_strength : [T].
-    baseline : number of frames before contrast arrives; 0 means unknown, to be detected.
+    baseline : number of frames before contrast arrives; 0 (the default) means unknown, to be detected.
     frame_duration : time over which a frame is measured [s]; 0 samples the curve at `times`.
     """
 
@@ -79,7 +79,7 @@ class DCEProtocol:
     echo_time: Any = 0.0
     relaxivity: Any = 4.5
     field_strength: Any = 3.0
-    baseline: int = field(default=1, metadata={"static": True})
+    baseline: int = field(default=0, metadata={"static": True})
     frame_duration: Any = 0.0
 
     @property

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from simulate.base.errors import InputError
-from simulate.base.provenance import provenance
+from simulate.base.provenance import InputFile, provenance
 
 
 def test_the_record_is_json_and_complete(tmp_path):
@@ -25,7 +25,7 @@ def test_the_record_is_json_and_complete(tmp_path):
         "aif": jnp.arange(2),
         "nested": {"frames": (1, 2), "x": np.int64(3)},
     }
-    record = provenance(command="estimate dce dce.nii.gz", options=options, inputs=[image], seed=7)
+    record = provenance(command="estimate dce dce.nii.gz", options=options, inputs=[InputFile.of(image)], seed=7)
     assert json.loads(json.dumps(record)) == record
     assert record["options"] == {
         "out": "maps",
@@ -46,4 +46,4 @@ def test_the_record_is_json_and_complete(tmp_path):
 
 def test_an_input_that_is_gone_is_named(tmp_path):
     with pytest.raises(InputError, match=r"gone\.nii: cannot be read"):
-        provenance(command="", options={}, inputs=[tmp_path / "gone.nii"])
+        InputFile.of(tmp_path / "gone.nii")

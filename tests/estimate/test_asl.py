@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from estimate.asl.differences import differences
+from estimate.asl.examination import ASLOptions, Calibration, examine_asl
 from estimate.asl.multi_delay import fit_asl
 from estimate.asl.partial_volume import partial_volume_corrected
-from estimate.asl.quantify import ASLOptions, Calibration, quantify
+from estimate.asl.quantify import quantify
 from estimate.asl.spread import Curves, spread
 from simulate.asl.difference import asl_difference
 from simulate.base.bids import ASLSidecar
@@ -38,7 +39,8 @@ def sidecar(protocol, **others):
 
 
 def ask(data, protocol, calibration=None, mask=EVERYWHERE, options=None, **others):
-    return quantify(data, AFFINE, sidecar(protocol, **others), calibration, mask, options or ASLOptions())
+    known = sidecar(protocol, **others)
+    return quantify(examine_asl(data, AFFINE, known, calibration, mask, options or ASLOptions()))
 
 
 # -- differences and M0 ---------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from experiments.cli import run
-from experiments.estimate_dce import DCEOptions, _read
+from experiments.read_dce import DCEOptions, read_dce
 from simulate.base.nifti import read_image, write_image
 from tests.phantom import AFFINE, CLOCK, SHAPE, TIMES
 
@@ -33,7 +33,7 @@ def refused(folder, tmp_path, monkeypatch, capsys):
 
     def check(*options, series="dce.nii.gz", out=None):
         monkeypatch.chdir(folder)
-        monkeypatch.setattr("experiments.estimate_dce.estimate_maps", lambda *a, **k: pytest.fail("too late"))
+        monkeypatch.setattr("experiments.estimate_dce.estimate_examination", lambda *a, **k: pytest.fail("too late"))
         before = set(tmp_path.rglob("*"))
         code = run(["estimate", "dce", series, *([] if out == "" else ["--out", out or "../out"]), *options])
         printed = capsys.readouterr()
@@ -235,7 +235,7 @@ def test_the_cure_for_vfa_images_without_angles_cures_to_the_letter(folder, refu
     assert_says(rounded, "fewer than 2 distinct angles")
     told = cure.removeprefix("--set ").replace("value", "[3,10,20]")
     asked = DCEOptions(folder / "dce.nii.gz", folder / "out", vfa=folder / "vfa.nii.gz", set=[told])
-    assert _read(asked).t10.flip_angles.tolist() == [3, 10, 20]
+    assert read_dce(asked).exam.t10.flip_angles.tolist() == [3, 10, 20]
 
 
 # -- the arterial input -----------------------------------------------------------------------------------

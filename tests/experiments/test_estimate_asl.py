@@ -28,7 +28,7 @@ def test_a_series_of_several_delays_becomes_maps_and_a_report(tmp_path, capsys):
     assert run(["estimate", "asl", str(path), "--out", str(tmp_path / "out"), "--model", "gkm"]) == 0
     names = {"CBF", "CBF_stderr", "ATT", "ATT_stderr", "status"}
     files = {f.name for f in (tmp_path / "out").iterdir()}
-    assert files == {f"{n}.nii.gz" for n in names} | {"maps.json", "maps.png", "report.html"}
+    assert files == {f"{n}.nii.gz" for n in names} | {"mask.nii.gz", "maps.json", "maps.png", "report.html"}
     assert np.nanmedian(np.abs(read(tmp_path / "out", "CBF") / CBF - 1)) < 0.05
     facts = json.loads((tmp_path / "out" / "maps.json").read_text())
     assert facts["units"]["CBF"] == "mL/100 g/min"

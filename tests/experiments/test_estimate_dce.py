@@ -10,7 +10,7 @@ import pytest
 
 import simulate.base.nifti
 from experiments.cli import run
-from experiments.estimate_dce import _read_cbf
+from experiments.read_dce import _read_cbf
 from simulate.base.bids import write_sidecar
 from simulate.base.nifti import Image, read_image, write_image
 from simulate.base.status import Status
@@ -19,7 +19,7 @@ from tests.phantom import AFFINE, CLOCK, HAEMATOCRIT, SHAPE, TIMES
 
 FITTED = ("Fp", "PS", "vp", "ve", "Ktrans", "delay")
 MAPS = {*FITTED, *(f"{n}_stderr" for n in FITTED), "rss", "aicc", "model", "T10", "IAUC60", "peak", "TTP"}
-FILES = {f"{n}.nii.gz" for n in MAPS | {"status"}} | {"aif.csv", "maps.json", "maps.png", "report.html"}
+FILES = {f"{n}.nii.gz" for n in MAPS | {"status", "mask"}} | {"aif.csv", "maps.json", "maps.png", "report.html"}
 
 
 def estimate(folder, out, *options, code=0):
@@ -196,7 +196,7 @@ def test_where_nothing_can_be_estimated_the_report_says_so(examination, phantom,
     write_sidecar(tmp_path / "dce.nii.gz", phantom.protocol, haematocrit=HAEMATOCRIT)
     out = estimate(tmp_path, tmp_path / "out", "--t10", 1.2, "--mask", tmp_path / "air.nii.gz")
     assert facts(out)["status_shares"]["no signal"] == 1.0
-    assert facts(out)["medians"]["Fp"] is None
+    assert facts(out)["medians over sound voxels"]["Fp"] is None
     assert "flagged" in (out / "report.html").read_text()
 
 
@@ -210,10 +210,13 @@ def interrupt(*_, **__):
 def test_interrupted_while_writing_leaves_whole_files(examination, tmp_path, monkeypatch, capsys):
     """Ctrl-C in the middle of the fifth image: four whole ones, no part of the fifth, nothing temporary.
 
-    What describes the maps comes last, and an earlier run's description is gone: a folder with maps.json is
-    complete.
+    What describes the maps comes last, and an earlier run's description is gone: maps.json says that the folder is not
+    complete, and which files are a run's, so that the next run may write them again.
     """
-    for name in ("maps.json", "report.html", "va.nii.gz", "notes.txt"):
+    written = ["report.html", "va.nii.gz"]
+    record = {"command": "tracerflow estimate dce", "files": written}
+    (tmp_path / "maps.json").write_text(json.dumps(record))
+    for name in (*written, "notes.txt"):
         (tmp_path / name).write_text("from an earlier run")
     whole, count = simulate.base.nifti.Nifti1Image.to_filename, iter(range(100))
 
@@ -227,7 +230,10 @@ def test_interrupted_while_writing_leaves_whole_files(examination, tmp_path, mon
     estimate(examination, tmp_path, "--t10", examination / "t10.nii.gz", code=130)
     assert capsys.readouterr().err == "tracerflow: interrupted; every file written so far is whole\n"
     assert (tmp_path / "notes.txt").read_text() == "from an earlier run"
-    images = sorted(path for path in tmp_path.iterdir() if path.name != "notes.txt")
+    record = facts(tmp_path)
+    assert not record["complete"]
+    assert {"report.html", "va.nii.gz", "Fp.nii.gz"} <= set(record["files"])
+    images = sorted(path for path in tmp_path.iterdir() if path.name not in ("notes.txt", "maps.json"))
     assert len(images) == 4
     for path in images:
         assert path.stem.removesuffix(".nii") in MAPS
@@ -257,16 +263,25 @@ def test_a_real_tumour(shared_data, tmp_path):
 
 
 def test_cbf_is_believed_where_its_own_status_says_so(tmp_path):
+    """What lies beside a map of CBF is of it only where both are results of `estimate asl`."""
     image = Image(np.zeros((3, 1, 1, 2)), np.eye(4), tmp_path / "dce.nii.gz")
     write_image(tmp_path / "CBF.nii.gz", np.array([40.0, 50.0, 60.0]).reshape(3, 1, 1), np.eye(4))
-    files: list = []
-    cbf, stderr = _read_cbf(tmp_path / "CBF.nii.gz", image, files)
-    np.testing.assert_array_equal(cbf.ravel(), [40, 50, 60])
-    assert stderr is None
     bits = np.array([0, int(Status.AT_BOUND), 0]).reshape(3, 1, 1)
     write_image(tmp_path / "status.nii.gz", bits, np.eye(4))
     write_image(tmp_path / "CBF_stderr.nii.gz", np.array([4.0, 5.0, 6.0]).reshape(3, 1, 1), np.eye(4))
-    cbf, stderr = _read_cbf(tmp_path / "CBF.nii.gz", image, files)
+
+    def read(record):
+        if record is not None:
+            (tmp_path / "maps.json").write_text(json.dumps(record))
+        files: list = []
+        return *_read_cbf(tmp_path / "CBF.nii.gz", image, files), files
+
+    asl = {"command": "tracerflow estimate asl", "files": ["CBF.nii.gz", "CBF_stderr.nii.gz", "status.nii.gz"]}
+    for foreign in (None, asl | {"command": "tracerflow estimate dce"}, asl | {"files": ["ATT.nii.gz"]}):
+        cbf, stderr, _ = read(foreign)
+        np.testing.assert_array_equal(cbf.ravel(), [40, 50, 60])
+        assert stderr is None
+    cbf, stderr, files = read(asl)
     np.testing.assert_array_equal(cbf.ravel(), [40, np.nan, 60])
     np.testing.assert_array_equal(stderr.ravel(), [4, 5, 6])
     assert {tmp_path / "status.nii.gz", tmp_path / "CBF_stderr.nii.gz"} <= set(files)

@@ -9,7 +9,7 @@ from estimate.qtmnet.contrast.inference import Answer
 from estimate.qtmnet.contrast.targets import PS_FLOOR, SCALED, SCORED, VESSEL_FLOOR
 from estimate.qtmnet.familiarity import ODD_SHARE, scan_warning
 from estimate.qtmnet.prediction import TO_ONE_SIGMA
-from simulate.base.status import Status
+from simulate.base.status import Status, at_bound
 from simulate.inlets import POPULATION_AREA
 
 MAPS = tuple(name.replace("vp/ve", "vp_ve_ratio") for name in SCORED)
@@ -82,7 +82,7 @@ def status_of(answer: Answer, found: dict[str, np.ndarray], before: np.ndarray) 
     for name, flag in _FLAGS.items():
         vague = ~(found[f"{name}_stderr"] <= IDENTIFIABLE * found[name])
         status |= np.where(vague, int(flag | Status.NOT_IDENTIFIABLE), 0).astype(np.int32)
-    status |= np.where(np.isnan(found["PS_stderr"]), int(Status.AT_BOUND), 0).astype(np.int32)
+    status |= np.where(np.isnan(found["PS_stderr"]), at_bound("PS"), 0).astype(np.int32)
     return status
 
 

@@ -1,0 +1,162 @@
+"""One validated examination: the series, what is known about it, and what is asked for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from estimate.arterial import ArterialInput
+from estimate.ceiling import ceiling_of
+from estimate.examination.input import Asked, checked_aif, checked_aif_t1, checked_haematocrit, needed
+from estimate.examination.named import Names, called
+from estimate.examination.relaxation import checked_b1, checked_t10
+from estimate.examination.request import check_options, needs_input
+from estimate.examination.series import check_baseline, checked_series
+from estimate.input_scale import CBFMap
+from estimate.region import region_of, region_words
+from estimate.t10 import VFA
+from estimate.tissue_mask import tissue_mask
+from estimate.without_input import METHODS as WITHOUT_INPUT
+from estimate.without_input import check_request
+from simulate.base.errors import InputError
+from simulate.base.types import Series
+
+LIKELY_CBF = 2.0, 300.0
+"""Range [mL/100 g/min] of the median of any map of blood flow; in mL/g/min it is below 2, in mL/100 g/s as well."""
+
+
+@dataclass(frozen=True)
+class DCEExamination:
+    """Everything that an estimate needs, found sound; made by `examine`, read-only from there on.
+
+    series : (*space, t) with its baseline known.      method : of `METHODS`.
+    aif, aif_t1, haematocrit, t10, b1, fit_delay, arterial_volume, bounds, scale, cbf, weights : see `estimate_maps`.
+    r2star : transverse relaxivity [1/(s mmol/L)], 0 where T2* is not corrected for.
+    mask : (*space) voxels to estimate.      mask_source : where it comes from, in words.
+    ceiling : signal at which the images were cut off, infinite where they were not.
+    """
+
+    series: Series
+    method: str
+    aif: Asked
+    aif_t1: float | Literal["measured", "blood"]
+    haematocrit: float | None
+    t10: float | np.ndarray | VFA | None
+    b1: float | np.ndarray
+    r2star: float
+    mask: np.ndarray
+    mask_source: str
+    ceiling: float
+    fit_delay: bool
+    arterial_volume: bool
+    bounds: dict[str, tuple[float, float]] | None
+    scale: str
+    cbf: CBFMap | None
+    weights: Path | None
+    names: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def times(self) -> np.ndarray:
+        """(t,) centres of the frames [s]."""
+        return np.asarray(self.series.protocol.frame_centres, dtype=float)
+
+
+def examine(
+    series: Series,
+    *,
+    method: str = "2cxm",
+    aif: ArterialInput | np.ndarray | str = "auto",
+    aif_t1: float | str = "measured",
+    haematocrit: float | None = None,
+    t10: float | np.ndarray | VFA | None = None,
+    b1: float | np.ndarray = 1.0,
+    r2star: float = 0.0,
+    mask: np.ndarray | Literal["auto", "none"] | None = "auto",
+    fit_delay: bool = False,
+    arterial_volume: bool = False,
+    bounds: dict[str, tuple[float, float]] | None = None,
+    scale: str = "population",
+    cbf: CBFMap | np.ndarray | None = None,
+    weights: Path | None = None,
+    names: Names | None = None,
+) -> DCEExamination:
+    """Check all that was given, before any long work; the arguments are those of `estimate_maps`.
+
+    names : what the user called an argument, to name it in errors: {"t10": "t10.nii.gz"}.
+
+    Raises InputError for the first thing that cannot be used: what, which part of it, and the cure.
+    """
+    names = names or {}
+    check_options(
+        method, fit_delay=fit_delay, arterial_volume=arterial_volume, bounds=bounds, scale=scale,
+        with_cbf=cbf is not None, with_weights=weights is not None,
+    )  # fmt: skip
+    where = called(names, "series")
+    series = checked_series(series, where)
+    shape, quantity = series.data.shape[:-1], series.quantity
+    if method in WITHOUT_INPUT:
+        baseline = series.protocol.baseline
+        check_request(method, scale, with_cbf=cbf is not None, shape=series.data.shape, baseline=baseline)
+    check_baseline(series.protocol.baseline, quantity, where)
+    haematocrit = checked_haematocrit(haematocrit, called(names, "haematocrit"))
+    used = needs_input(method, scale)
+    asked = "auto"
+    if used:
+        asked = checked_aif(aif, series, haematocrit, called(names, "aif"), called(names, "haematocrit"))
+    if scale == "asl":
+        needed(haematocrit, called(names, "haematocrit"), "CBF into plasma flow")
+    ceiling = ceiling_of(series.data) if quantity == "signal" else np.inf
+    region, source = _mask(mask, series, called(names, "mask"))
+    return DCEExamination(
+        series=series, method=method, aif=asked, aif_t1=checked_aif_t1(aif_t1, asked, quantity, used=used),
+        haematocrit=haematocrit, t10=checked_t10(t10, shape, quantity, called(names, "t10")),
+        b1=checked_b1(b1, shape, called(names, "b1")), r2star=_checked_r2star(r2star, series),
+        mask=region, mask_source=source, ceiling=ceiling, fit_delay=fit_delay, arterial_volume=arterial_volume,
+        bounds=bounds, scale=scale, cbf=_checked_cbf(cbf, shape, called(names, "cbf")), weights=weights, names=names,
+    )  # fmt: skip
+
+
+def _mask(mask: Any, series: Series, where: str) -> tuple[np.ndarray, str]:
+    """The voxels to estimate, and in words where they come from."""
+    shape = series.data.shape[:-1]
+    if mask is None or (isinstance(mask, str) and mask == "none"):
+        return np.ones(shape, bool), "none, as asked for: all voxels"
+    if isinstance(mask, str):
+        if mask != "auto":
+            raise InputError("--mask", mask, "is none of auto, none", "give one of them or an image")
+        found = tissue_mask(series.data, series.quantity)
+        if not found.any():
+            raise InputError("series", "", "no voxel of it varies", "give images of tissue")
+        return found, "tissue, found in the images"
+    values = np.asarray(mask)
+    if values.shape != shape:
+        problem = f"{values.shape}, the series {shape}"
+        raise InputError(where, "shape", problem, "give one on the grid of the series")
+    return region_of(values, where, "mask"), region_words(values, where)
+
+
+def _checked_r2star(r2star: float, series: Series) -> float:
+    if not (np.isfinite(r2star) and r2star >= 0):
+        raise InputError("--r2star", f"{r2star:g}", "is no relaxivity", "give 1/(s mmol/L), e.g. 5.7, or leave it out")
+    if r2star > 0 and series.quantity != "signal":
+        raise InputError("--r2star", "", "is of signals, and the series holds concentrations", "leave it out")
+    if r2star > 0 and not float(series.protocol.echo_time) > 0:
+        raise InputError("--r2star", "EchoTime", "is needed to correct for T2*, and not known", "give EchoTime in s")
+    return float(r2star)
+
+
+def _checked_cbf(cbf: Any, shape: tuple[int, ...], where: str) -> CBFMap | None:
+    if cbf is None:
+        return None
+    cbf = cbf if isinstance(cbf, CBFMap) else CBFMap(np.asarray(cbf))
+    for what, values in (("CBF map", cbf.cbf), ("standard error of the CBF", cbf.stderr)):
+        if values is not None and np.shape(values) != shape:
+            raise InputError(where, what, f"has shape {np.shape(values)}, the series {shape}", "resample it")
+    values = np.asarray(cbf.cbf)
+    positive = values[np.isfinite(values) & (values > 0)]
+    if positive.size and not LIKELY_CBF[0] <= np.median(positive) <= LIKELY_CBF[1]:
+        problem = f"has a median of {np.median(positive):g}"
+        raise InputError(where, "CBF map", problem, "give mL/100 g/min, of which grey matter has about 60")
+    return cbf

@@ -1,0 +1,70 @@
+"""Tissue without a mask: what is bright, or dim and yet steady, in a series. Air is neither."""
+
+import numpy as np
+from jaxtyping import Bool, Num
+from scipy import ndimage
+
+from estimate.baseline import curve_noise
+
+DIM = 0.15
+"""Share of the 99th percentile of the mean signal below which a voxel may be air."""
+
+STEADY = 8.0
+"""Mean over noise above which a dim voxel is tissue. Magnitudes of air have 1.91 with one receiver, sqrt(2n) or so
+with n of them: 5.6 with 16 real channels."""
+
+_BLOCK = 100_000  # curves looked at together: bounded memory for a scan of any size
+
+_FRAGMENT = 0.01
+"""Share of the largest piece of tissue below which another is a speck."""
+
+
+def tissue_mask(data: Num[np.ndarray, "*s t"], quantity: str) -> Bool[np.ndarray, "*s"]:
+    """Voxels (*space) of a series that are tissue.
+
+    A voxel is air where its mean signal is below `DIM` of the 99th percentile and below `STEADY` times its noise, which
+    is taken from successive frames and averaged over neighbours. Then every voxel goes with the majority of its
+    neighbourhood, and specks are dropped. Voxels that are constant, or finite in no frame, are never tissue. A series
+    of concentrations, whose noise no level tells from tissue, is taken to have been masked: all that varies is tissue.
+    """
+    shape = data.shape[:-1]
+    level, noise, alive = _facts(data.reshape(-1, data.shape[-1]))
+    level, noise, alive = (a.reshape(shape) for a in (level, noise, alive))
+    if quantity != "signal" or not alive.any():
+        return alive
+    if len(shape) > 1:
+        share = np.maximum(_around(alive), 1e-6)
+        noise = np.sqrt(_around(np.where(alive, noise**2, 0.0)) / share)
+    bright = float(np.percentile(level[alive], 99))
+    tissue = alive & ((level >= DIM * bright) | (level > STEADY * noise))
+    if len(shape) > 1:
+        tissue = _without_specks((_around(tissue) > 0.5) & alive)
+    return tissue if tissue.any() else alive
+
+
+def _around(values: np.ndarray) -> np.ndarray:
+    """Mean over a voxel and its neighbours."""
+    return ndimage.uniform_filter(values.astype(float), 3, mode="nearest")
+
+
+def _without_specks(tissue: np.ndarray) -> np.ndarray:
+    """The pieces, voxels that touch in any way, that are no specks beside the largest."""
+    pieces = np.zeros(tissue.shape, np.int32)
+    ndimage.label(tissue, np.ones((3,) * tissue.ndim), output=pieces)
+    size = np.bincount(pieces.ravel())
+    kept = np.flatnonzero(size >= _FRAGMENT * size[1:].max(initial=0))
+    return np.isin(pieces, kept[kept > 0])
+
+
+def _facts(curves: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean and noise of every curve (v, t) over its finite frames, and whether these vary; few curves at a time."""
+    level, noise = np.zeros(len(curves), np.float32), np.zeros(len(curves), np.float32)
+    alive = np.zeros(len(curves), bool)
+    for start in range(0, len(curves), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        block = curves[part].astype(np.float32)
+        finite = np.isfinite(block)
+        mean = np.sum(np.where(finite, block, 0.0), axis=-1) / np.maximum(finite.sum(axis=-1), 1)
+        block = np.where(finite, block, mean[:, None])
+        level[part], noise[part], alive[part] = mean, curve_noise(block), np.ptp(block, axis=-1) > 0
+    return level, noise, alive

@@ -1,0 +1,157 @@
+"""Files and options of a DCE examination, read and found sound."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from estimate.arterial import ArterialInput, read_aif_csv
+from estimate.examination import DCEExamination, examine
+from estimate.examination.input import POPULATION, checked_haematocrit
+from estimate.examination.request import check_options, needs_input
+from estimate.input_scale import CBFMap
+from estimate.t10 import VFA
+from estimate.training.checkpoint import read_facts
+from experiments.inputs import read_map, read_mask, read_region, sidecar_of, split_labels
+from experiments.outputs import RECORD, written_record
+from simulate.base.bids import DCE_FIELDS, VFA_FIELDS, DCESidecar, parse_set, read_dce_sidecar, read_vfa_sidecar
+from simulate.base.errors import InputError
+from simulate.base.nifti import Image, check_same_grid, read_image
+from simulate.base.provenance import InputFile
+from simulate.base.types import Series
+
+
+@dataclass(frozen=True)
+class DCEOptions:
+    """What the user asked for; see `tracerflow estimate dce --help`."""
+
+    series: Path
+    out: Path
+    method: str = "2cxm"
+    quantity: Literal["signal", "concentration"] = "signal"
+    aif: str = "auto"
+    aif_is: Literal["blood", "plasma"] | None = None
+    aif_t1: str = "measured"
+    haematocrit: float | None = None
+    fit_delay: bool = False
+    arterial_volume: bool = False
+    vfa: Path | None = None
+    t10: str | None = None
+    b1: Path | None = None
+    r2star: float = 0.0
+    mask: str | Path = "auto"
+    relaxivity: float | None = None
+    scale: Literal["population", "vessels", "asl"] = "population"
+    cbf: Path | None = None
+    weights: Path | None = None
+    set: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class DCEFiles:
+    """What was read: the examination, its sidecar, and every file with its checksum, taken before any is written."""
+
+    exam: DCEExamination
+    sidecar: DCESidecar
+    inputs: list[InputFile]
+
+
+def read_dce(options: DCEOptions) -> DCEFiles:
+    """Read every file that the options name.
+
+    Raises InputError, before any long work, where one of them or what is asked for cannot be used.
+    """
+    check_options(
+        options.method, fit_delay=options.fit_delay, arterial_volume=options.arterial_volume, bounds=None,
+        scale=options.scale, with_cbf=options.cbf is not None, with_weights=options.weights is not None,
+    )  # fmt: skip
+    image = read_image(options.series, dimensions=4)
+    overrides = parse_set(options.set, known=(*DCE_FIELDS, *VFA_FIELDS))
+    if options.relaxivity is not None:
+        overrides["LongitudinalRelaxivity"] = options.relaxivity
+    frames = image.data.shape[3]
+    sidecar = read_dce_sidecar(options.series, frames=frames, quantity=options.quantity, overrides=overrides)
+    files = [options.series, *sidecar_of(options.series)]
+    haematocrit = sidecar.haematocrit
+    if options.haematocrit is not None:
+        haematocrit = checked_haematocrit(options.haematocrit, "--haematocrit")
+    names: dict[str, object] = {"series": options.series, "haematocrit": options.series, "aif": "--aif"}
+    names |= {"t10": options.series, "b1": options.b1, "cbf": options.cbf}
+    if options.weights is not None:
+        read_facts(options.weights)
+    given: dict[str, Any] = {"mask": options.mask}
+    if options.mask not in ("auto", "none"):
+        given["mask"], names["mask"] = read_mask(options.mask, image, files)
+    if options.quantity == "signal":
+        given["t10"], names["t10"] = _read_t10(options, image, files, overrides)
+    if options.b1 is not None:
+        given["b1"] = read_map(options.b1, image, "B1 map", files)
+    if needs_input(options.method, options.scale):
+        given["aif"], names["aif"] = _read_aif(options, image, sidecar, haematocrit, files)
+    if options.cbf is not None:
+        given["cbf"] = _read_cbf(options.cbf, image, files)
+    exam = examine(
+        Series(image.data, sidecar.protocol, image.affine, options.quantity), method=options.method,
+        aif_t1=options.aif_t1, haematocrit=haematocrit, r2star=options.r2star, fit_delay=options.fit_delay,
+        arterial_volume=options.arterial_volume, scale=options.scale, weights=options.weights, names=names, **given,
+    )  # fmt: skip
+    if options.weights is not None:
+        files.append(options.weights)
+    if options.mask not in ("auto", "none"):
+        exam = replace(exam, mask_source=str(names["mask"]))
+    return DCEFiles(exam, sidecar, [InputFile.of(path) for path in files])
+
+
+def _read_cbf(path: Path, image: Image, files: list[Path]) -> CBFMap:
+    """CBF where it can be believed, and how far: `estimate asl` says in the maps beside its CBF which voxels are sound,
+    and their standard errors. Maps beside it of any other making say nothing of it."""
+    cbf = read_map(path, image, "CBF map", files)
+    record = written_record(path.parent) if (path.parent / RECORD).is_file() else None
+    if record is None or record["command"] != "tracerflow estimate asl" or path.name not in record["files"]:
+        return CBFMap(cbf)
+    status, error = path.with_name("status.nii.gz"), path.with_name("CBF_stderr.nii.gz")
+    if status.is_file():
+        cbf = np.where(read_map(status, image, "status map of the CBF", files) == 0, cbf, np.nan)
+    stderr = read_map(error, image, "standard error of the CBF", files) if error.is_file() else None
+    return CBFMap(cbf, stderr)
+
+
+def _read_t10(
+    options: DCEOptions, image: Image, files: list[Path], overrides: dict[str, object]
+) -> tuple[float | np.ndarray | VFA, object]:
+    """T1 before contrast as given, and what to call it."""
+    if (options.vfa is None) == (options.t10 is None):
+        problem = "is not known" if options.vfa is None else "is given by both --vfa and --t10"
+        raise InputError(options.series, "T10", problem, "give either --vfa or --t10 (seconds or a map)")
+    if options.vfa is not None:
+        vfa = read_image(options.vfa, dimensions=4)
+        check_same_grid(vfa, image, "VFA images")
+        files += [options.vfa, *sidecar_of(options.vfa)]
+        angles, repetition_time = read_vfa_sidecar(options.vfa, volumes=vfa.data.shape[3], overrides=overrides)
+        return VFA(vfa.data, angles, repetition_time), options.vfa
+    text = str(options.t10)
+    try:
+        return float(text), "--t10"
+    except ValueError:
+        path = Path(text)
+    if not path.is_file():
+        raise InputError("--t10", text, "is neither a number nor a file", "give seconds, e.g. 1.2, or a map")
+    return read_map(path, image, "T10 map", files), path
+
+
+def _read_aif(
+    options: DCEOptions, image: Image, sidecar: DCESidecar, haematocrit: float | None, files: list[Path]
+) -> tuple[ArterialInput | np.ndarray | str, object]:
+    """The input as asked for, and what to call it."""
+    if options.aif in ("auto", *POPULATION):
+        return options.aif, "--aif"
+    path, _ = split_labels(options.aif)
+    if not path.is_file():
+        problem = f"is no file and none of auto, {', '.join(POPULATION)}"
+        raise InputError("--aif", options.aif, problem, "give one of them, a curve.csv or a roi.nii.gz")
+    if path.suffix.lower() == ".csv":
+        files.append(path)
+        times = np.asarray(sidecar.protocol.frame_centres)
+        return read_aif_csv(path, kind=options.aif_is, haematocrit=haematocrit, series_times=times), path
+    return read_region(options.aif, image, "arterial region", files), path
