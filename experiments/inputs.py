@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from simulate.base.errors import InputError
-from simulate.base.nifti import Image, check_same_grid, read_image, sidecar_path
+from simulate.base.image_files import sidecar_path
+from simulate.base.nifti import Image, check_same_grid, read_image
 
 
 def read_map(path: Path, image: Image, what: str, files: list[Path]) -> np.ndarray:

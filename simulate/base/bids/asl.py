@@ -12,7 +12,7 @@ from simulate.base.bids.asl_fields import FIELDS, Use
 from simulate.base.bids.fields import Fields, Rule, read_fields
 from simulate.base.errors import InputError
 from simulate.base.files import AnyPath, write_atomically
-from simulate.base.nifti import sidecar_path
+from simulate.base.image_files import sidecar_path
 from simulate.base.schemes import schemes_of
 from simulate.base.types import ASLProtocol
 

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from simulate.base.bids.fields import Fields, Rule, read_fields
 from simulate.base.errors import InputError
 from simulate.base.files import AnyPath, write_atomically
-from simulate.base.nifti import sidecar_path
+from simulate.base.image_files import sidecar_path
 from simulate.base.types import DCEProtocol
 
 LONGEST_TR = 1.0

@@ -15,7 +15,7 @@ import numpy as np
 
 from simulate.base.errors import InputError
 from simulate.base.files import AnyPath
-from simulate.base.nifti import sidecar_path
+from simulate.base.image_files import sidecar_path
 
 
 @dataclass(frozen=True)
