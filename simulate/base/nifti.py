@@ -71,7 +71,7 @@ def read_image(path: AnyPath, *, dimensions: int | tuple[int, ...] | None = None
             raise InputError(file, "", "is a folder" if file.is_dir() else "no such file", cure)
     try:
         with ExitStack() as stack:
-            streams = [stack.enter_context(gzip.open(f) if f.suffix == ".gz" else f.open("rb")) for f in files]
+            streams = [stack.enter_context(_stream(file)) for file in files]
             source = _recognise(streams, files[0])
             data = _read_voxels(streams, source, files)
     except OSError as error:
@@ -82,12 +82,17 @@ def read_image(path: AnyPath, *, dimensions: int | tuple[int, ...] | None = None
     return Image(_with_dimensions(data, dimensions, path), affine, path)
 
 
+def _stream(path: Path) -> BufferedIOBase:
+    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+
+
 def _recognise(streams: Sequence[BufferedIOBase], path: Path) -> Any:
     """The nibabel image whose voxels are still to be read from the last of `streams`; the first, of `path`, has the
     header."""
     paired = len(streams) == 2
-    holders = [FileHolder(fileobj=stream) for stream in streams]
-    file_map = dict(zip(("header", "image") if paired else ("image",), holders, strict=True))
+    file_map: dict[str, FileHolder] = {"image": FileHolder(fileobj=streams[-1])}
+    if paired:
+        file_map["header"] = FileHolder(fileobj=streams[0])
     try:
         start = streams[0].read(LARGEST_HEADER)
         streams[0].seek(0)
@@ -112,14 +117,15 @@ def _read_voxels(streams: Sequence[BufferedIOBase], image: Any, files: Sequence[
     stored = image.get_data_dtype()
     if stored.kind not in "iuf":
         raise InputError(files[0], "data type", f"is {stored}, not real numbers", "export magnitudes as floats")
-    path = files[-1]
+    reading = files[-1]
     try:
         data = np.asarray(image.get_fdata(dtype=np.float32, caching="unchanged"))
-        for path, stream in zip(files, streams, strict=True):
+        for file, stream in zip(files, streams, strict=True):
+            reading = file
             while stream.read(1 << 20):
                 pass
     except _READING as error:
-        raise InputError(path, "", f"is truncated or damaged ({_first_line(error)})", DAMAGED) from error
+        raise InputError(reading, "", f"is truncated or damaged ({_first_line(error)})", DAMAGED) from error
     return data
 
 

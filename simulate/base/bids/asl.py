@@ -10,9 +10,10 @@ import numpy as np
 
 from simulate.base.bids.asl_fields import FIELDS, Use
 from simulate.base.bids.fields import Fields, Rule, read_fields
+from simulate.base.bids.inheritance import applicable_files
 from simulate.base.errors import InputError
 from simulate.base.files import AnyPath, write_atomically
-from simulate.base.image_files import sidecar_path
+from simulate.base.image_files import image_stem, sidecar_path
 from simulate.base.schemes import schemes_of
 from simulate.base.types import ASLProtocol
 
@@ -83,7 +84,7 @@ def read_asl_sidecar(
 ) -> ASLSidecar:
     """Read and check the sidecar of an ASL series and the table of its volumes.
 
-    volumes, slices : of the image.      context : aslcontext.tsv, beside the image by default.
+    volumes, slices : of the image.      context : aslcontext.tsv, by default that which applies to the image.
     overrides : what the user gave as --set Field=value (see `parse_set`); it wins over the sidecar.
 
     Raises
@@ -91,7 +92,7 @@ def read_asl_sidecar(
     InputError for what is missing, of the wrong length, in milliseconds or contradicts itself.
     """
     fields = read_fields(image_path, overrides, RULES)
-    table = context_path(image_path) if context is None else context
+    table = find_context(image_path) if context is None else context
     kinds = read_context(table, volumes)
     fields.require("ArterialSpinLabelingType", "RepetitionTimePreparation", "PostLabelingDelay", "M0Type")
     labelling = LABELLING[_choice(fields, "ArterialSpinLabelingType", tuple(LABELLING))]
@@ -139,8 +140,12 @@ def read_m0_repetition_time(
 def context_path(image_path: AnyPath) -> Path:
     """The table beside an image: sub-1_asl.nii.gz has sub-1_aslcontext.tsv."""
     image = Path(image_path)
-    stem = image.name.removesuffix(".gz").removesuffix(".nii").removesuffix("_asl")
-    return image.with_name(f"{stem}_aslcontext.tsv")
+    return image.with_name(image_stem(image).removesuffix("_asl") + "_aslcontext.tsv")
+
+
+def find_context(image_path: AnyPath) -> Path:
+    """The nearest table that applies to an image (BIDS takes tables whole); where none does, the one beside it."""
+    return (applicable_files(image_path, "aslcontext", ".tsv") or [context_path(image_path)])[-1]
 
 
 def read_context(path: AnyPath, volumes: int) -> list[str]:
