@@ -10,14 +10,14 @@ import numpy as np
 from estimate.asl.quantify import ASLEstimate, ASLOptions, Calibration, quantify
 from estimate.voxels import Progress
 from experiments.figures.asl import differences_figure
-from experiments.inputs import as_series, read_map, read_mask, sidecar_of
+from experiments.inputs import as_series, files_of, read_map, read_mask
 from experiments.outputs import REPORTS, median, write_maps
 from experiments.report import Report, Section, summary_rows, write_report
 from simulate.base.bids import (
     ASL_FIELDS,
     M0_FIELDS,
     ASLSidecar,
-    context_path,
+    find_context,
     parse_set,
     read_asl_sidecar,
     read_m0_repetition_time,
@@ -88,12 +88,12 @@ def estimate_asl(asked: ASLFiles, progress: Progress | None = None) -> ASLEstima
 def _read(asked: ASLFiles) -> _Examination:
     image = as_series(read_image(asked.series, dimensions=(3, 4)))
     overrides = parse_set(asked.set, known=(*ASL_FIELDS, *M0_FIELDS))
-    context = context_path(asked.series) if asked.context is None else asked.context
+    context = find_context(asked.series) if asked.context is None else asked.context
     sidecar = read_asl_sidecar(
         asked.series, volumes=image.data.shape[3], slices=image.data.shape[2], context=context,
         overrides=overrides,
     )  # fmt: skip
-    files = [asked.series, *sidecar_of(asked.series), context]
+    files = [*files_of(asked.series), context]
     grey, white = (
         None if path is None else read_map(path, image, f"map of {name} matter", files)
         for name, path in (("grey", asked.grey), ("white", asked.white))
@@ -117,7 +117,7 @@ def _read_m0(
     path = _m0_beside(asked.series) if asked.m0 is None else asked.m0
     own = as_series(read_image(path, dimensions=(3, 4)))
     check_same_grid(own, image, "M0 image")
-    files += [path, *sidecar_of(path)]
+    files += files_of(path)
     times = read_m0_repetition_time(path, volumes=own.data.shape[3], overrides=overrides)
     return Calibration(own.data, times)
 

@@ -20,15 +20,16 @@ from estimate.training.checkpoint import read_facts
 from estimate.voxels import Estimate, Progress, check_baseline
 from estimate.without_input import METHODS as WITHOUT_INPUT
 from estimate.without_input import check_request
+from experiments.dce_series import read_series, read_vfa, series_name
 from experiments.figures.motion import frame_correlation
-from experiments.inputs import read_map, read_mask, read_region, sidecar_of
+from experiments.inputs import files_of, read_map, read_mask, read_region
 from experiments.outputs import REPORTS, median, number, write_maps
 from experiments.report import Report, summary_rows, write_report
 from experiments.typical import typical_voxels
-from simulate.base.bids import DCE_FIELDS, VFA_FIELDS, DCESidecar, parse_set, read_dce_sidecar, read_vfa_sidecar
+from simulate.base.bids import DCE_FIELDS, VFA_FIELDS, DCESidecar, parse_set, read_dce_sidecar
 from simulate.base.errors import InputError
 from simulate.base.files import prepare_output_folder, write_atomically
-from simulate.base.nifti import Image, check_same_grid, read_image
+from simulate.base.nifti import Image
 from simulate.base.provenance import provenance
 from simulate.base.status import Status, status_shares
 from simulate.base.types import Maps, Series
@@ -47,9 +48,12 @@ LARGEST_B1 = 10.0
 
 @dataclass(frozen=True)
 class DCEOptions:
-    """What the user asked for; see `tracerflow estimate dce --help`."""
+    """What the user asked for; see `tracerflow estimate dce --help`.
 
-    series: Path
+    series : one file, or one for each frame in the order of time.      vfa : one file, or one for each flip angle.
+    """
+
+    series: Path | list[Path]
     out: Path
     method: str = "2cxm"
     quantity: Literal["signal", "concentration"] = "signal"
@@ -59,7 +63,7 @@ class DCEOptions:
     haematocrit: float | None = None
     fit_delay: bool = False
     arterial_volume: bool = False
-    vfa: Path | None = None
+    vfa: list[Path] | None = None
     t10: str | None = None
     b1: Path | None = None
     mask: Path | None = None
@@ -126,7 +130,7 @@ def _read(options: DCEOptions) -> _Examination:
             "--arterial-volume", options.method, "its vp cannot be told apart from an arterial volume",
             "leave the option out, or use --method 2cxm",
         )  # fmt: skip
-    image = read_image(options.series, dimensions=4)
+    image = read_series(options.series)
     overrides = parse_set(options.set, known=(*DCE_FIELDS, *VFA_FIELDS))
     if options.relaxivity is not None:
         overrides["LongitudinalRelaxivity"] = options.relaxivity
@@ -145,14 +149,14 @@ def _read(options: DCEOptions) -> _Examination:
     check_baseline(series)
     if options.weights is not None:
         read_facts(options.weights)
-    files = [options.series, *sidecar_of(options.series)]
+    files = files_of(*(options.series if isinstance(options.series, list) else [options.series]))
     mask = read_mask(options.mask, image, files)
     t10 = _read_t10(options, image, files, overrides) if options.quantity == "signal" else None
     b1 = 1.0 if options.b1 is None else _read_b1(options.b1, image, files)
     haematocrit = _haematocrit(options, sidecar)
     aif = _read_aif(options, image, sidecar, haematocrit, files) if _needs_aif(options) else "auto"
     if options.scale == "asl" and haematocrit is None:
-        raise InputError(options.series, "Haematocrit", "is needed to turn CBF into plasma flow", _GIVE_HAEMATOCRIT)
+        raise InputError(image.path, "Haematocrit", "is needed to turn CBF into plasma flow", _GIVE_HAEMATOCRIT)
     cbf = None if options.cbf is None else _read_cbf(options.cbf, image, files)
     files += [] if options.weights is None else [options.weights]
     return _Examination(series, sidecar, haematocrit, t10, b1, mask, aif, _read_aif_t1(options, aif), cbf, files)
@@ -219,13 +223,9 @@ def _read_t10(
 ) -> float | np.ndarray | VFA:
     if (options.vfa is None) == (options.t10 is None):
         problem = "is not known" if options.vfa is None else "is given by both --vfa and --t10"
-        raise InputError(options.series, "T10", problem, "give either --vfa or --t10 (seconds or a map)")
+        raise InputError(image.path, "T10", problem, "give either --vfa or --t10 (seconds or a map)")
     if options.vfa is not None:
-        vfa = read_image(options.vfa, dimensions=4)
-        check_same_grid(vfa, image, "VFA images")
-        files += [options.vfa, *sidecar_of(options.vfa)]
-        angles, repetition_time = read_vfa_sidecar(options.vfa, volumes=vfa.data.shape[3], overrides=overrides)
-        return VFA(vfa.data, angles, repetition_time)
+        return read_vfa(options.vfa, image, files, overrides)
     text = str(options.t10)
     try:
         seconds = float(text)
@@ -268,7 +268,7 @@ def _read_aif(
         return read_aif_csv(path, kind=options.aif_is, haematocrit=haematocrit, series_times=times)
     if haematocrit is None:
         problem = "is needed to turn blood into plasma"
-        raise InputError(options.series, "Haematocrit", problem, _GIVE_HAEMATOCRIT)
+        raise InputError(image.path, "Haematocrit", problem, _GIVE_HAEMATOCRIT)
     if named:
         return cast(Literal["auto", "parker", "georgiou"], options.aif)
     region = read_region(path, image, "arterial region", files)
@@ -395,7 +395,7 @@ def _report(options: DCEOptions, exam: _Examination, estimate: Estimate, facts: 
     found = {n: estimate.maps[n] for n in names if n in estimate.maps.values}
     maps = Maps(found, estimate.maps.affine)
     return Report(
-        title=f"DCE-MRI perfusion: {options.series.name}",
+        title=f"DCE-MRI perfusion: {series_name(options.series)}",
         summary=summary_rows(maps, mask=inside),
         maps=maps,
         provenance=facts,

@@ -5,15 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
+from simulate.base.bids import sidecars_of
 from simulate.base.errors import InputError
-from simulate.base.image_files import sidecar_path
+from simulate.base.image_files import image_files
 from simulate.base.nifti import Image, check_same_grid, read_image
 
 
 def read_map(path: Path, image: Image, what: str, files: list[Path]) -> np.ndarray:
     own = read_image(path, dimensions=3)
     check_same_grid(own, image, what)
-    files.append(path)
+    files += image_files(path)
     return own.data
 
 
@@ -22,9 +23,9 @@ def as_series(image: Image) -> Image:
     return image if image.data.ndim == 4 else replace(image, data=image.data[..., None])
 
 
-def sidecar_of(path: Path) -> list[Path]:
-    """The sidecar, where there is one: --set can stand in for all of it."""
-    return [sidecar] if (sidecar := sidecar_path(path)).is_file() else []
+def files_of(*paths: Path) -> list[Path]:
+    """All that is read of images, each once: their own files and the sidecars, where there are any."""
+    return list(dict.fromkeys(file for path in paths for file in (*image_files(path), *sidecars_of(path))))
 
 
 def read_mask(path: Path | None, image: Image, files: list[Path]) -> np.ndarray | None:

@@ -19,12 +19,14 @@ from simulate.base.status import Status, status_shares
 estimate_app = App(name="estimate", help="Perfusion maps from a measured series.", help_format="plaintext")
 
 Many = Annotated[list[str] | None, Parameter(name="--set", negative="")]
+Files = Annotated[list[Path], Parameter(negative="")]
+ManyFiles = Annotated[list[Path] | None, Parameter(negative="")]
 Flag = Parameter(negative="")
 
 
 @estimate_app.command(name="dce")
 def dce(
-    series: Path,
+    series: Files,
     /,
     *,
     out: Path,
@@ -36,7 +38,7 @@ def dce(
     haematocrit: float | None = None,
     fit_delay: Annotated[bool, Flag] = False,
     arterial_volume: Annotated[bool, Flag] = False,
-    vfa: Path | None = None,
+    vfa: ManyFiles = None,
     t10: str | None = None,
     b1: Path | None = None,
     mask: Path | None = None,
@@ -51,7 +53,8 @@ def dce(
     Parameters
     ----------
     series
-        4-D NIfTI with its JSON sidecar beside it (TR, flip angle, VolumeTiming; see the README).
+        4-D NIfTI with its JSON sidecar (TR, flip angle, VolumeTiming; see the README); or one file for each frame, in
+        the order of time, with VolumeTiming or AcquisitionTime in each sidecar.
     out
         Folder for the results.
     method
@@ -71,7 +74,7 @@ def dce(
     arterial_volume
         Also fit the arterial plasma volume va.
     vfa
-        Variable-flip-angle images with sidecar, for T1.
+        Variable-flip-angle images with sidecar, for T1; may be repeated, once for each angle's file.
     t10
         T1 before contrast: seconds, or a map.
     b1
@@ -91,8 +94,8 @@ def dce(
         Field=value, over the sidecar's; vfa.Field=value over that of --vfa. May be repeated, and is recorded.
     """
     options = DCEOptions(
-        series, out, method, quantity, aif, aif_is, aif_t1, haematocrit, fit_delay, arterial_volume, vfa, t10, b1,
-        mask, relaxivity, scale, cbf, weights, set_ or [],
+        series if len(series) > 1 else series[0], out, method, quantity, aif, aif_is, aif_t1, haematocrit, fit_delay,
+        arterial_volume, vfa, t10, b1, mask, relaxivity, scale, cbf, weights, set_ or [],
     )  # fmt: skip
     with progress_bar() as progress:
         estimate = estimate_dce(options, progress)

@@ -9,10 +9,10 @@ from simulate.base.bids.asl import read_asl_sidecar as read_asl_sidecar
 from simulate.base.bids.asl import read_m0_repetition_time as read_m0_repetition_time
 from simulate.base.bids.asl import write_asl_sidecar as write_asl_sidecar
 from simulate.base.bids.dce import DCE_FIELDS as DCE_FIELDS
-from simulate.base.bids.dce import VFA_FIELDS as VFA_FIELDS
 from simulate.base.bids.dce import DCESidecar as DCESidecar
 from simulate.base.bids.dce import read_dce_sidecar as read_dce_sidecar
-from simulate.base.bids.dce import read_vfa_sidecar as read_vfa_sidecar
 from simulate.base.bids.dce import write_sidecar as write_sidecar
 from simulate.base.bids.fields import parse_set as parse_set
 from simulate.base.bids.inheritance import sidecars_of as sidecars_of
+from simulate.base.bids.vfa import VFA_FIELDS as VFA_FIELDS
+from simulate.base.bids.vfa import read_vfa_sidecars as read_vfa_sidecars

@@ -18,6 +18,9 @@ from simulate.base.errors import InputError
 from simulate.base.files import AnyPath
 from simulate.base.image_files import sidecar_path
 
+ROUNDING = 1e-3
+"""Share by which converters round one and the same setting differently from file to file."""
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -71,6 +74,12 @@ class Fields:
         where = self.sources.get(name, self.files[-1] if self.files else self.path)
         return InputError(where, name, problem, f"correct it there or give --set {self.prefix}{name}=value")
 
+    def differs(self, name: str, value: Any, other: "Fields", known: Any, cure: str) -> InputError:
+        """The error for a value that has to be that of another image and is not."""
+        where, there = (fields.sources.get(name, fields.path) for fields in (self, other))
+        cure = f"{cure}, or --set {self.prefix}{name}=value"
+        return InputError(where, name, f"is {value}, and {known} in {there}", cure)
+
     def number(self, field: str, default: float | None) -> tuple[float | None, str]:
         """The checked number and its origin."""
         name, value, origin = self.find(field)
@@ -96,6 +105,13 @@ class Fields:
             hint = " (this looks like milliseconds)" if float(value) >= rule.milliseconds else ""
             raise self.error(name, f"is {value}, and must be in {rule.words}{hint}")
         return float(value)
+
+
+def same_value(one: Any, other: Any) -> bool:
+    """Whether two files say the same; numbers within `ROUNDING`."""
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return abs(one - other) <= ROUNDING * max(abs(one), abs(other))
+    return one == other
 
 
 def read_fields(
