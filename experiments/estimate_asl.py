@@ -1,7 +1,7 @@
 """Files of an arterial spin labelling examination in, maps and a report out."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from estimate.asl.quantify import ASLEstimate, ASLOptions, Calibration, quantify
 from estimate.voxels import Progress
 from experiments.figures.asl import differences_figure
 from experiments.inputs import as_series, files_of, read_map, read_mask
+from experiments.m0_images import read_m0
 from experiments.outputs import REPORTS, median, write_maps
 from experiments.report import Report, Section, summary_rows, write_report
 from simulate.base.bids import (
@@ -20,11 +21,9 @@ from simulate.base.bids import (
     find_context,
     parse_set,
     read_asl_sidecar,
-    read_m0_repetition_time,
 )
-from simulate.base.errors import InputError
 from simulate.base.files import prepare_output_folder, write_atomically
-from simulate.base.nifti import Image, check_same_grid, read_image
+from simulate.base.nifti import Image, read_image
 from simulate.base.provenance import provenance
 from simulate.base.status import Status, status_shares
 from simulate.base.types import Maps
@@ -99,32 +98,9 @@ def _read(asked: ASLFiles) -> _Examination:
         for name, path in (("grey", asked.grey), ("white", asked.white))
     )
     how = ASLOptions(**{**vars(asked.how), "grey": grey, "white": white})
-    calibration = _read_m0(asked, sidecar, image, files, overrides)
+    calibration, doubts = read_m0(asked.m0, image, sidecar, files, overrides)
+    sidecar = replace(sidecar, warnings=[*sidecar.warnings, *doubts])
     return _Examination(image, sidecar, calibration, read_mask(asked.mask, image, files), how, files)
-
-
-def _read_m0(
-    asked: ASLFiles, sidecar: ASLSidecar, image: Image, files: list[Path], overrides: dict[str, object]
-) -> Calibration | None:
-    """Separate M0 images, each with its TR; by default the one that BIDS puts beside the series."""
-    unused = sorted(set(overrides) & set(M0_FIELDS))
-    if sidecar.m0_type != "Separate":
-        if asked.m0 is not None:
-            raise InputError("--m0", str(asked.m0), f"is given, and M0Type is {sidecar.m0_type}", "leave out one")
-        if unused:
-            raise InputError("--set", unused[0], f"is given, and M0Type is {sidecar.m0_type}", "leave it out")
-        return None
-    path = _m0_beside(asked.series) if asked.m0 is None else asked.m0
-    own = as_series(read_image(path, dimensions=(3, 4)))
-    check_same_grid(own, image, "M0 image")
-    files += files_of(path)
-    times = read_m0_repetition_time(path, volumes=own.data.shape[3], overrides=overrides)
-    return Calibration(own.data, times)
-
-
-def _m0_beside(series: Path) -> Path:
-    name = series.name
-    return series.with_name(name.replace("_asl.nii", "_m0scan.nii") if "_asl.nii" in name else f"m0scan_{name}")
 
 
 # -- what is written ------------------------------------------------------------------------------------

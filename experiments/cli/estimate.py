@@ -129,7 +129,7 @@ def asl(
     Parameters
     ----------
     series
-        4-D NIfTI with its JSON sidecar and aslcontext.tsv beside it.
+        4-D NIfTI with its JSON sidecar and aslcontext.tsv, beside it or inherited as in BIDS.
     out
         Folder for the results.
     method
@@ -140,11 +140,12 @@ def asl(
     arterial
         Also fit label in arteries: aBV and aBAT.
     m0
-        Separate M0 image with its sidecar; by default the m0scan beside the series.
+        Separate M0 image with its sidecar; by default the m0scan beside the series, or the one whose IntendedFor names
+        the series.
     mask
         Voxels to quantify; by default M0 above a quarter of its 99th percentile.
     context
-        Table of the volumes' types, where it is not beside the series.
+        Table of the volumes' types, where it is neither beside the series nor inherited.
     grey
         Share of grey matter in every voxel, for partial volume correction; with --white.
     white
