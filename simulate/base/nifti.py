@@ -143,7 +143,7 @@ def _with_dimensions(data: np.ndarray, dimensions: int | tuple[int, ...] | None,
         data = data[:, :, :, 0]  # NIfTI's fifth axis is for the values of one voxel: some programs put frames there
     if data.ndim not in wanted:
         asked = " or ".join(f"{n}-D" for n in wanted)
-        cure = "give the whole series, one volume a frame" if 4 in wanted else "give a single volume"
+        cure = "give the whole series, in one image or frame by frame" if 4 in wanted else "give a single volume"
         cure = "store the frames along the fourth axis" if 4 in wanted and data.ndim > 4 else cure
         raise InputError(path, "shape", f"is {data.shape}, and a {asked} image is needed", cure)
     return data
