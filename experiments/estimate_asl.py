@@ -6,24 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from estimate.asl.examination import ASLExamination, ASLOptions, Calibration, examine_asl
+from estimate.asl.examination import ASLExamination, ASLOptions, examine_asl
 from estimate.asl.quantify import ASLEstimate, quantify
 from estimate.voxels import Progress
 from experiments.figures.asl import differences_figure
-from experiments.inputs import as_series, read_map, read_mask, sidecar_of
+from experiments.inputs import as_series, files_of, read_map, read_mask
+from experiments.m0_images import read_m0
 from experiments.outputs import claim, median
 from experiments.report import Report, Section, mask_section, summary_rows, write_report
 from simulate.base.bids import (
     ASL_FIELDS,
     M0_FIELDS,
-    ASLSidecar,
-    context_path,
+    find_context,
     parse_set,
     read_asl_sidecar,
-    read_m0_repetition_time,
 )
-from simulate.base.errors import InputError
-from simulate.base.nifti import Image, check_same_grid, read_image, write_image
+from simulate.base.nifti import read_image, write_image
 from simulate.base.provenance import InputFile, provenance
 from simulate.base.status import Status, sound, status_shares
 from simulate.base.types import Maps
@@ -88,46 +86,23 @@ def written_names(exam: ASLExamination) -> set[str]:
 def _read(asked: ASLFiles) -> _Read:
     image = as_series(read_image(asked.series, dimensions=(3, 4)))
     overrides = parse_set(asked.set, known=(*ASL_FIELDS, *M0_FIELDS))
-    context = context_path(asked.series) if asked.context is None else asked.context
+    context = find_context(asked.series) if asked.context is None else asked.context
     sidecar = read_asl_sidecar(
         asked.series, volumes=image.data.shape[3], slices=image.data.shape[2], context=context,
         overrides=overrides,
     )  # fmt: skip
-    files = [asked.series, *sidecar_of(asked.series), context]
+    files = [*files_of(asked.series), context]
     grey, white = (
         None if path is None else read_map(path, image, f"map of {name} matter", files)
         for name, path in (("grey", asked.grey), ("white", asked.white))
     )
     how = ASLOptions(**{**vars(asked.how), "grey": grey, "white": white})
-    calibration = _read_m0(asked, sidecar, image, files, overrides)
+    calibration, doubts = read_m0(asked.m0, image, sidecar, files, overrides)
+    sidecar = replace(sidecar, warnings=[*sidecar.warnings, *doubts])
     mask, source = (asked.mask, None) if asked.mask in ("auto", "none") else read_mask(asked.mask, image, files)
     exam = examine_asl(image.data, image.affine, sidecar, calibration, mask, how)  # pyright: ignore[reportArgumentType]
     files += [] if how.weights is None else [how.weights]
     return _Read(exam if source is None else replace(exam, mask_source=source), [InputFile.of(path) for path in files])
-
-
-def _read_m0(
-    asked: ASLFiles, sidecar: ASLSidecar, image: Image, files: list[Path], overrides: dict[str, object]
-) -> Calibration | None:
-    """Separate M0 images, each with its TR; by default the one that BIDS puts beside the series."""
-    unused = sorted(set(overrides) & set(M0_FIELDS))
-    if sidecar.m0_type != "Separate":
-        if asked.m0 is not None:
-            raise InputError("--m0", str(asked.m0), f"is given, and M0Type is {sidecar.m0_type}", "leave out one")
-        if unused:
-            raise InputError("--set", unused[0], f"is given, and M0Type is {sidecar.m0_type}", "leave it out")
-        return None
-    path = _m0_beside(asked.series) if asked.m0 is None else asked.m0
-    own = as_series(read_image(path, dimensions=(3, 4)))
-    check_same_grid(own, image, "M0 image")
-    files += [path, *sidecar_of(path)]
-    times = read_m0_repetition_time(path, volumes=own.data.shape[3], overrides=overrides)
-    return Calibration(own.data, times)
-
-
-def _m0_beside(series: Path) -> Path:
-    name = series.name
-    return series.with_name(name.replace("_asl.nii", "_m0scan.nii") if "_asl.nii" in name else f"m0scan_{name}")
 
 
 # -- what is written ------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """The main job: files of a DCE examination in, maps and a report out."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from estimate.kinetic_fit import MODEL_CODES
 from estimate.pipeline import estimate_examination
 from estimate.qtmnet.contrast.maps import MAPS
 from estimate.voxels import Estimate, Progress
+from experiments.dce_series import series_name
 from experiments.figures.motion import frame_correlation
 from experiments.outputs import Results, claim, median, number
 from experiments.read_dce import DCEFiles, DCEOptions, read_dce
@@ -96,7 +96,7 @@ def _write(
 
 def _facts(options: DCEOptions, read: DCEFiles, estimate: Estimate) -> dict[str, Any]:
     """All that is needed to know what the maps are and to make them again."""
-    asked = {k: str(v) if isinstance(v, Path) else v for k, v in vars(options).items()}
+    asked = dict(vars(options))
     protocol = estimate.protocol
     good = sound(estimate.status)
     return {
@@ -155,7 +155,7 @@ def _report(options: DCEOptions, read: DCEFiles, estimate: Estimate, facts: dict
     found = {n: estimate.maps[n] for n in names if n in estimate.maps.values}
     maps = Maps(found, estimate.maps.affine)
     return Report(
-        title=f"DCE-MRI perfusion: {options.series.name}",
+        title=f"DCE-MRI perfusion: {series_name(options.series)}",
         summary=summary_rows(maps, mask=sound(estimate.status)),
         maps=maps,
         provenance=facts,

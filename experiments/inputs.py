@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from estimate.region import region_of, region_words
-from simulate.base.nifti import Image, check_same_grid, read_image, sidecar_path
+from simulate.base.bids import sidecars_of
+from simulate.base.image_files import image_files
+from simulate.base.nifti import Image, check_same_grid, read_image
 
 _LABELLED = re.compile(r"(?P<path>.+\.(nii|nii\.gz|hdr|img|hdr\.gz|img\.gz)):(?P<labels>\d+(,\d+)*)")
 
@@ -15,7 +17,7 @@ _LABELLED = re.compile(r"(?P<path>.+\.(nii|nii\.gz|hdr|img|hdr\.gz|img\.gz)):(?P
 def read_map(path: Path, image: Image, what: str, files: list[Path]) -> np.ndarray:
     own = read_image(path, dimensions=3)
     check_same_grid(own, image, what)
-    files.append(path)
+    files += image_files(path)
     return own.data
 
 
@@ -24,9 +26,9 @@ def as_series(image: Image) -> Image:
     return image if image.data.ndim == 4 else replace(image, data=image.data[..., None])
 
 
-def sidecar_of(path: Path) -> list[Path]:
-    """The sidecar, where there is one: --set can stand in for all of it."""
-    return [sidecar] if (sidecar := sidecar_path(path)).is_file() else []
+def files_of(*paths: Path) -> list[Path]:
+    """All that is read of images, each once: their own files and the sidecars, where there are any."""
+    return list(dict.fromkeys(file for path in paths for file in (*image_files(path), *sidecars_of(path))))
 
 
 def split_labels(text: str | Path) -> tuple[Path, tuple[int, ...] | None]:

@@ -13,20 +13,24 @@ from estimate.examination.request import check_options, needs_input
 from estimate.input_scale import CBFMap
 from estimate.t10 import VFA
 from estimate.training.checkpoint import read_facts
-from experiments.inputs import read_map, read_mask, read_region, sidecar_of, split_labels
+from experiments.dce_series import read_series, read_vfa
+from experiments.inputs import files_of, read_map, read_mask, read_region, split_labels
 from experiments.outputs import RECORD, written_record
-from simulate.base.bids import DCE_FIELDS, VFA_FIELDS, DCESidecar, parse_set, read_dce_sidecar, read_vfa_sidecar
+from simulate.base.bids import DCE_FIELDS, VFA_FIELDS, DCESidecar, parse_set, read_dce_sidecar
 from simulate.base.errors import InputError
-from simulate.base.nifti import Image, check_same_grid, read_image
+from simulate.base.nifti import Image
 from simulate.base.provenance import InputFile
 from simulate.base.types import Series
 
 
 @dataclass(frozen=True)
 class DCEOptions:
-    """What the user asked for; see `tracerflow estimate dce --help`."""
+    """What the user asked for; see `tracerflow estimate dce --help`.
 
-    series: Path
+    series : one file, or one for each frame in the order of time.      vfa : one file, or one for each flip angle.
+    """
+
+    series: Path | list[Path]
     out: Path
     method: str = "2cxm"
     quantity: Literal["signal", "concentration"] = "signal"
@@ -36,7 +40,7 @@ class DCEOptions:
     haematocrit: float | None = None
     fit_delay: bool = False
     arterial_volume: bool = False
-    vfa: Path | None = None
+    vfa: list[Path] | None = None
     t10: str | None = None
     b1: Path | None = None
     r2star: float = 0.0
@@ -66,18 +70,18 @@ def read_dce(options: DCEOptions) -> DCEFiles:
         options.method, fit_delay=options.fit_delay, arterial_volume=options.arterial_volume, bounds=None,
         scale=options.scale, with_cbf=options.cbf is not None, with_weights=options.weights is not None,
     )  # fmt: skip
-    image = read_image(options.series, dimensions=4)
+    image = read_series(options.series)
     overrides = parse_set(options.set, known=(*DCE_FIELDS, *VFA_FIELDS))
     if options.relaxivity is not None:
         overrides["LongitudinalRelaxivity"] = options.relaxivity
     frames = image.data.shape[3]
     sidecar = read_dce_sidecar(options.series, frames=frames, quantity=options.quantity, overrides=overrides)
-    files = [options.series, *sidecar_of(options.series)]
+    files = files_of(*(options.series if isinstance(options.series, list) else [options.series]))
     haematocrit = sidecar.haematocrit
     if options.haematocrit is not None:
         haematocrit = checked_haematocrit(options.haematocrit, "--haematocrit")
-    names: dict[str, object] = {"series": options.series, "haematocrit": options.series, "aif": "--aif"}
-    names |= {"t10": options.series, "b1": options.b1, "cbf": options.cbf}
+    names: dict[str, object] = {"series": image.path, "haematocrit": image.path, "aif": "--aif"}
+    names |= {"t10": image.path, "b1": options.b1, "cbf": options.cbf}
     if options.weights is not None:
         read_facts(options.weights)
     given: dict[str, Any] = {"mask": options.mask}
@@ -123,13 +127,9 @@ def _read_t10(
     """T1 before contrast as given, and what to call it."""
     if (options.vfa is None) == (options.t10 is None):
         problem = "is not known" if options.vfa is None else "is given by both --vfa and --t10"
-        raise InputError(options.series, "T10", problem, "give either --vfa or --t10 (seconds or a map)")
+        raise InputError(image.path, "T10", problem, "give either --vfa or --t10 (seconds or a map)")
     if options.vfa is not None:
-        vfa = read_image(options.vfa, dimensions=4)
-        check_same_grid(vfa, image, "VFA images")
-        files += [options.vfa, *sidecar_of(options.vfa)]
-        angles, repetition_time = read_vfa_sidecar(options.vfa, volumes=vfa.data.shape[3], overrides=overrides)
-        return VFA(vfa.data, angles, repetition_time), options.vfa
+        return read_vfa(options.vfa, image, files, overrides), options.vfa[0]
     text = str(options.t10)
     try:
         return float(text), "--t10"

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from estimate.t10 import VFA
-from simulate.base.bids.dce import RULES, SAME_ANGLE
+from simulate.base.bids.dce import RULES
+from simulate.base.bids.vfa import SAME_ANGLE
 from simulate.base.errors import InputError
 
 LARGEST_T1 = 10.0

@@ -21,12 +21,14 @@ from simulate.base.status import Status, sound, status_shares
 estimate_app = App(name="estimate", help="Perfusion maps from a measured series.", help_format="plaintext")
 
 Many = Annotated[list[str] | None, Parameter(name="--set", negative="")]
+Files = Annotated[list[Path], Parameter(negative="")]
+ManyFiles = Annotated[list[Path] | None, Parameter(negative="")]
 Flag = Parameter(negative="")
 
 
 @estimate_app.command(name="dce")
 def dce(
-    series: Path,
+    series: Files,
     /,
     *,
     out: Path,
@@ -38,7 +40,7 @@ def dce(
     haematocrit: float | None = None,
     fit_delay: Annotated[bool, Flag] = False,
     arterial_volume: Annotated[bool, Flag] = False,
-    vfa: Path | None = None,
+    vfa: ManyFiles = None,
     t10: str | None = None,
     b1: Path | None = None,
     mask: str = "auto",
@@ -54,7 +56,8 @@ def dce(
     Parameters
     ----------
     series
-        4-D NIfTI with its JSON sidecar beside it (TR, flip angle, VolumeTiming; see the README).
+        4-D NIfTI with its JSON sidecar (TR, flip angle, VolumeTiming; see the README); or one file for each frame, in
+        the order of time, with VolumeTiming or AcquisitionTime in each sidecar.
     out
         Folder for the results.
     method
@@ -75,7 +78,7 @@ def dce(
     arterial_volume
         Also fit the arterial plasma volume va.
     vfa
-        Variable-flip-angle images with sidecar, for T1.
+        Variable-flip-angle images with sidecar, for T1; may be repeated, once for each angle's file.
     t10
         T1 before contrast: seconds, or a map.
     b1
@@ -98,8 +101,8 @@ def dce(
         Field=value, over the sidecar's; vfa.Field=value over that of --vfa. May be repeated, and is recorded.
     """
     options = DCEOptions(
-        series, out, method, quantity, aif, aif_is, aif_t1, haematocrit, fit_delay, arterial_volume, vfa, t10, b1,
-        r2star, mask, relaxivity, scale, cbf, weights, set_ or [],
+        series if len(series) > 1 else series[0], out, method, quantity, aif, aif_is, aif_t1, haematocrit, fit_delay,
+        arterial_volume, vfa, t10, b1, r2star, mask, relaxivity, scale, cbf, weights, set_ or [],
     )  # fmt: skip
     with progress_bar() as progress:
         estimate = estimate_dce(options, progress)
@@ -133,7 +136,7 @@ def asl(
     Parameters
     ----------
     series
-        4-D NIfTI with its JSON sidecar and aslcontext.tsv beside it.
+        4-D NIfTI with its JSON sidecar and aslcontext.tsv, beside it or inherited as in BIDS.
     out
         Folder for the results.
     method
@@ -144,12 +147,13 @@ def asl(
     arterial
         Also fit label in arteries: aBV and aBAT.
     m0
-        Separate M0 image with its sidecar; by default the m0scan beside the series.
+        Separate M0 image with its sidecar; by default the m0scan beside the series, or the one whose IntendedFor names
+        the series.
     mask
         Voxels to quantify: auto (M0 above a quarter of its 99th percentile), none (all), or an image, of which
         seg.nii.gz:2 takes label 2.
     context
-        Table of the volumes' types, where it is not beside the series.
+        Table of the volumes' types, where it is neither beside the series nor inherited.
     grey
         Share of grey matter in every voxel, for partial volume correction; with --white.
     white

@@ -2,6 +2,8 @@
 
 import gzip
 import zlib
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from io import BufferedIOBase
 from pathlib import Path
@@ -10,14 +12,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 from nibabel.affines import voxel_sizes
+from nibabel.analyze import AnalyzeHeader
 from nibabel.filebasedimages import ImageFileError
-from nibabel.nifti1 import Nifti1Image
-from nibabel.nifti2 import Nifti2Image
+from nibabel.fileholders import FileHolder
+from nibabel.nifti1 import Nifti1Image, Nifti1Pair
+from nibabel.nifti2 import Nifti2Image, Nifti2Pair
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
 from simulate.base.errors import InputError
 from simulate.base.files import AnyPath, temporary_sibling
+from simulate.base.image_files import image_files
 
 GRID_TOLERANCE = 1e-3
 """Two grids are the same when voxel edges agree to this share and the origin to this many mm."""
@@ -52,55 +57,75 @@ class Image:
 
 
 def read_image(path: AnyPath, *, dimensions: int | tuple[int, ...] | None = None) -> Image:
-    """Read a NIfTI image as float32 and check it to the last byte.
+    """Read a NIfTI image, of one file or a pair named by either, as float32 and check it to the last byte.
 
     dimensions : number of axes that is wanted, or several that will do; trailing axes of length 1 are
-        dropped where that makes the image fit (a 3-D map stored as x, y, z, 1).
+        dropped where that makes the image fit (a 3-D map stored as x, y, z, 1), and so is the fourth where frames
+        stand on the fifth (x, y, z, 1, t).
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(path, "", "is a folder" if path.is_dir() else "no such file", "check the path")
+    files = image_files(path)
+    for file in (path, *files):
+        if not file.is_file():
+            cure = "check the path" if file == path else "copy it too: header and voxels are two files of one image"
+            raise InputError(file, "", "is a folder" if file.is_dir() else "no such file", cure)
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
-            source = _recognise(stream, path)
-            data = _read_voxels(stream, source, path)
+        with ExitStack() as stack:
+            streams = [stack.enter_context(_stream(file)) for file in files]
+            source = _recognise(streams, files[0])
+            data = _read_voxels(streams, source, files)
     except OSError as error:
         raise InputError(path, "", f"cannot be read ({error.strerror})", "check its permissions") from error
     affine = np.asarray(source.affine, float)
     if not (np.isfinite(affine).all() and np.linalg.det(affine)):
-        raise InputError(path, "affine", f"is singular: {_in_words(affine)}", "mend the image's header")
+        raise InputError(files[0], "affine", f"is singular: {_in_words(affine)}", "mend the image's header")
     return Image(_with_dimensions(data, dimensions, path), affine, path)
 
 
-def _recognise(stream: BufferedIOBase, path: Path) -> Any:
-    """The nibabel image whose voxels are still to be read from `stream`."""
+def _stream(path: Path) -> BufferedIOBase:
+    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+
+
+def _recognise(streams: Sequence[BufferedIOBase], path: Path) -> Any:
+    """The nibabel image whose voxels are still to be read from the last of `streams`; the first, of `path`, has the
+    header."""
+    paired = len(streams) == 2
+    file_map: dict[str, FileHolder] = {"image": FileHolder(fileobj=streams[-1])}
+    if paired:
+        file_map["header"] = FileHolder(fileobj=streams[0])
     try:
-        start = stream.read(LARGEST_HEADER)
-        stream.seek(0)
-        for kind in (Nifti1Image, Nifti2Image):
+        start = streams[0].read(LARGEST_HEADER)
+        streams[0].seek(0)
+        for kind in (Nifti1Pair, Nifti2Pair) if paired else (Nifti1Image, Nifti2Image):
             if kind.header_class.may_contain_header(start):
-                return kind.from_stream(stream)
+                return kind.from_file_map(file_map)
     except _DAMAGE as error:
         raise InputError(path, "", "is truncated or damaged", DAMAGED) from error
     except _READING as error:
         raise InputError(path, "", f"is not a NIfTI image ({_first_line(error)})", NOT_NIFTI) from error
+    if paired and AnalyzeHeader.may_contain_header(start):
+        cure = "convert the image to NIfTI with a program that knows which side is left"
+        raise InputError(path, "", "is ANALYZE 7.5, which does not say left from right", cure)
     raise InputError(path, "", "is not a NIfTI image", NOT_NIFTI)
 
 
-def _read_voxels(stream: BufferedIOBase, image: Any, path: Path) -> np.ndarray:
-    """The scaled voxels as float32; then the rest of the stream, because a gzip file ends with its checksum.
+def _read_voxels(streams: Sequence[BufferedIOBase], image: Any, files: Sequence[Path]) -> np.ndarray:
+    """The scaled voxels as float32; then the rest of the streams, because a gzip file ends with its checksum.
 
     nibabel stops after the last voxel and thus takes a .nii.gz with flipped bits for sound.
     """
     stored = image.get_data_dtype()
     if stored.kind not in "iuf":
-        raise InputError(path, "data type", f"is {stored}, not real numbers", "export magnitudes as floats")
+        raise InputError(files[0], "data type", f"is {stored}, not real numbers", "export magnitudes as floats")
+    reading = files[-1]
     try:
         data = np.asarray(image.get_fdata(dtype=np.float32, caching="unchanged"))
-        while stream.read(1 << 20):
-            pass
+        for file, stream in zip(files, streams, strict=True):
+            reading = file
+            while stream.read(1 << 20):
+                pass
     except _READING as error:
-        raise InputError(path, "", f"is truncated or damaged ({_first_line(error)})", DAMAGED) from error
+        raise InputError(reading, "", f"is truncated or damaged ({_first_line(error)})", DAMAGED) from error
     return data
 
 
@@ -114,9 +139,12 @@ def _with_dimensions(data: np.ndarray, dimensions: int | tuple[int, ...] | None,
     wanted = (dimensions,) if isinstance(dimensions, int) else dimensions
     while data.ndim > max(wanted) and data.shape[-1] == 1:
         data = data[..., 0]
+    if 4 in wanted and data.ndim == 5 and data.shape[3] == 1:
+        data = data[:, :, :, 0]  # NIfTI's fifth axis is for the values of one voxel: some programs put frames there
     if data.ndim not in wanted:
         asked = " or ".join(f"{n}-D" for n in wanted)
-        cure = "give the whole series, one volume a frame" if 4 in wanted else "give a single volume"
+        cure = "give the whole series, in one image or frame by frame" if 4 in wanted else "give a single volume"
+        cure = "store the frames along the fourth axis" if 4 in wanted and data.ndim > 4 else cure
         raise InputError(path, "shape", f"is {data.shape}, and a {asked} image is needed", cure)
     return data
 
@@ -160,9 +188,3 @@ def check_same_grid(image: Image, reference: Image, what: str) -> None:
 def _in_words(affine: np.ndarray) -> str:
     """The three rows that matter, on one line."""
     return str(affine[:3].round(4).tolist())
-
-
-def sidecar_path(image_path: AnyPath) -> Path:
-    """The JSON file beside an image: x.nii.gz -> x.json."""
-    path = Path(image_path)
-    return path.with_name(path.name.removesuffix(".gz").removesuffix(".nii") + ".json")

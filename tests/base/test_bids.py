@@ -12,7 +12,7 @@ from simulate.base.bids import (
     DCE_FIELDS,
     parse_set,
     read_dce_sidecar,
-    read_vfa_sidecar,
+    read_vfa_sidecars,
     write_sidecar,
 )
 from simulate.base.errors import InputError
@@ -269,11 +269,11 @@ def test_one_frame_is_no_series(image):
 
 def test_flip_angles_and_tr_of_a_vfa_series(image):
     write(image, {"RepetitionTime": 0.0045, "FlipAngle": [2, 5, 10.5]})
-    angles, repetition_time = read_vfa_sidecar(image, volumes=3)
+    angles, repetition_time = read_vfa_sidecars([image], volumes=[3])
     np.testing.assert_array_equal(angles, [2, 5, 10.5])
     assert repetition_time == 0.0045
-    angles, repetition_time = read_vfa_sidecar(
-        image, volumes=2, overrides={"vfa.FlipAngle": [3, 15], "vfa.RepetitionTimeExcitation": 0.005}
+    angles, repetition_time = read_vfa_sidecars(
+        [image], volumes=[2], overrides={"vfa.FlipAngle": [3, 15], "vfa.RepetitionTimeExcitation": 0.005}
     )
     np.testing.assert_array_equal(angles, [3, 15])
     assert repetition_time == 0.005
@@ -294,7 +294,7 @@ def test_flip_angles_and_tr_of_a_vfa_series(image):
 def test_a_wrong_vfa_sidecar_is_refused(image, fields, field, problem):
     write(image, fields)
     with pytest.raises(InputError, match=rf"dce\.json: {field}: .*{problem}.*--set vfa\.{field}=value"):
-        read_vfa_sidecar(image, volumes=3)
+        read_vfa_sidecars([image], volumes=[3])
 
 
 def test_set_takes_json_and_bare_words():

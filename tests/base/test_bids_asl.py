@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulate.base.bids import M0_FIELDS, asl, context_path, parse_set, read_asl_sidecar, read_m0_repetition_time
+from simulate.base.bids import M0_FIELDS, asl, context_path, parse_set, read_asl_sidecar, read_m0_sidecar
 from simulate.base.bids.asl_fields import FIELDS, Use
 from simulate.base.errors import InputError
 from tests.asl_examination import SHAPE, series, write
@@ -194,17 +194,18 @@ def test_controls_and_labels_match_within_each_delay(read, delays, words):
     assert "sub-1_aslcontext.tsv" in str(caught.value)
 
 
-def test_m0_may_have_a_repetition_time_for_each_volume(tmp_path):
+def test_m0_may_have_a_repetition_time_for_each_volume(tmp_path, read):
+    of = {"series": read()}
     image = tmp_path / "sub-1_m0scan.nii.gz"
     image.with_name("sub-1_m0scan.json").write_text('{"RepetitionTimePreparation": [2.0, 10.0]}')
-    np.testing.assert_allclose(read_m0_repetition_time(image, volumes=2), [2.0, 10.0])
+    np.testing.assert_allclose(read_m0_sidecar(image, volumes=2, **of)[0], [2.0, 10.0])
     with pytest.raises(InputError, match=r"length 2, and the image has 3 volumes; .*--set m0scan\.Repetition"):
-        read_m0_repetition_time(image, volumes=3)
+        read_m0_sidecar(image, volumes=3, **of)
     overrides = parse_set(["m0scan.RepetitionTimePreparation=8"], known=M0_FIELDS)
-    np.testing.assert_allclose(read_m0_repetition_time(image, volumes=3, overrides=overrides), 8.0)
+    np.testing.assert_allclose(read_m0_sidecar(image, volumes=3, overrides=overrides, **of)[0], 8.0)
     image.with_name("sub-1_m0scan.json").unlink()
     with pytest.raises(InputError, match=r"give --set m0scan\.RepetitionTimePreparation=value"):
-        read_m0_repetition_time(image)
+        read_m0_sidecar(image, **of)
 
 
 SCHEMA = """

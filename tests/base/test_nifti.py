@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from simulate.base.errors import InputError
-from simulate.base.nifti import Image, check_same_grid, read_image, sidecar_path, write_image
+from simulate.base.image_files import image_files, sidecar_path
+from simulate.base.nifti import Image, check_same_grid, read_image, write_image
 
 OBLIQUE = np.array([[1.5, 0.25, 0, -90], [-0.25, 1.5, 0, 12.5], [0, 0, 4, 7], [0, 0, 0, 1]])
 """Every entry is exact in float32, as NIfTI stores it."""
@@ -195,5 +196,90 @@ def test_grids_agree_within_rounding_and_differ_beyond(tmp_path, series):
 
 @given(st.from_regex(r"[a-z][a-z.]{0,8}[a-z]", fullmatch=True))
 def test_the_sidecar_lies_beside_the_image(stem):
-    for ending in (".nii", ".nii.gz"):
+    for ending in (".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz"):
         assert sidecar_path(f"/data/{stem}{ending}").as_posix() == f"/data/{stem}.json"
+
+
+# -- pairs of header and voxels -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti1Pair, nib.Nifti2Pair])
+@pytest.mark.parametrize(("header", "voxels"), [(".hdr", ".img"), (".hdr.gz", ".img.gz"), (".hdr", ".img.gz")])
+def test_a_pair_is_read_by_either_name(tmp_path, series, kind, header, voxels):
+    kind(series, OBLIQUE).to_filename(tmp_path / "a.hdr")
+    for plain, stored in ((".hdr", header), (".img", voxels)):
+        if stored.endswith(".gz"):
+            (tmp_path / f"a{stored}").write_bytes(gzip.compress((tmp_path / f"a{plain}").read_bytes()))
+            (tmp_path / f"a{plain}").unlink()
+    for name in (f"a{header}", f"a{voxels}"):
+        image = read_image(tmp_path / name, dimensions=4)
+        np.testing.assert_array_equal(image.data, series)
+        np.testing.assert_array_equal(image.affine, OBLIQUE)
+        assert image_files(tmp_path / name) == [tmp_path / f"a{header}", tmp_path / f"a{voxels}"]
+
+
+def test_scaled_integers_of_a_pair_are_read_in_their_unit(tmp_path):
+    stored = np.arange(24, dtype=np.int16).reshape(2, 3, 4)
+    image = nib.Nifti1Pair(stored, np.eye(4))
+    image.header.set_slope_inter(0.5, 3)
+    image.to_filename(tmp_path / "a.img")
+    written = nib.load(tmp_path / "a.img")
+    assert type(written) is nib.Nifti1Pair
+    np.testing.assert_array_equal(read_image(tmp_path / "a.img").data, np.asarray(written.dataobj))
+
+
+def test_a_pair_without_its_other_half_is_refused(tmp_path, series):
+    for missing, there in (("hdr", "img"), ("img", "hdr")):
+        nib.Nifti1Pair(series, OBLIQUE).to_filename(tmp_path / "a.hdr")
+        (tmp_path / f"a.{missing}").unlink()
+        with pytest.raises(InputError, match=rf"a\.{missing}: no such file; copy it too"):
+            read_image(tmp_path / f"a.{there}")
+        with pytest.raises(InputError, match=rf"a\.{missing}: no such file; check the path"):
+            read_image(tmp_path / f"a.{missing}")
+
+
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_every_truncation_of_a_pair_names_the_damaged_half(tmp_path, series, ending):
+    nib.Nifti1Pair(series, OBLIQUE).to_filename(tmp_path / "a.hdr")
+    for half in ("hdr", "img"):
+        whole = (tmp_path / f"a.{half}").read_bytes()
+        (tmp_path / f"a.{half}{ending}").write_bytes(gzip.compress(whole) if ending else whole)
+    for half in ("hdr", "img"):
+        path = tmp_path / f"a.{half}{ending}"
+        whole = path.read_bytes()
+        for kept in (10, len(whole) // 2, len(whole) - 9, len(whole) - 1):
+            path.write_bytes(whole[:kept])
+            # the last bytes of a header alone are no part of it: they say that no extension follows
+            if half == "hdr" and not ending and kept >= 348:
+                continue
+            with pytest.raises(InputError, match=rf"a\.{half}{ending}: .*(damaged|NIfTI)"):
+                read_image(tmp_path / f"a.img{ending}")
+        path.write_bytes(whole)
+
+
+def test_analyze_is_refused_since_it_does_not_know_left_from_right(tmp_path, series):
+    nib.AnalyzeImage(series, np.eye(4)).to_filename(tmp_path / "a.hdr")
+    for name in ("a.hdr", "a.img"):
+        with pytest.raises(InputError, match=r"a\.hdr: is ANALYZE 7\.5, .* left from right; convert the image"):
+            read_image(tmp_path / name)
+
+
+# -- more axes than are needed ------------------------------------------------------------------------------
+
+
+def test_frames_on_the_fourth_axis_or_on_the_fifth_are_one_series(tmp_path, series):
+    for shape in ((5, 4, 3, 7, 1), (5, 4, 3, 7, 1, 1), (5, 4, 3, 1, 7), (5, 4, 3, 1, 7, 1)):
+        nib.Nifti1Image(series.reshape(shape), OBLIQUE).to_filename(tmp_path / "a.nii.gz")
+        for wanted in (4, (3, 4)):
+            np.testing.assert_array_equal(read_image(tmp_path / "a.nii.gz", dimensions=wanted).data, series)
+    nib.Nifti1Image(series[..., :1, None], OBLIQUE).to_filename(tmp_path / "a.nii.gz")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.nii.gz", dimensions=3).data, series[..., 0])
+
+
+def test_a_second_long_axis_beyond_space_is_refused(tmp_path, series):
+    nib.Nifti1Image(series.reshape(5, 4, 1, 3, 7), OBLIQUE).to_filename(tmp_path / "a.nii.gz")
+    with pytest.raises(InputError, match=r"shape: is \(5, 4, 1, 3, 7\), and a 4-D.*store the frames along the fourth"):
+        read_image(tmp_path / "a.nii.gz", dimensions=4)
+    nib.Nifti1Image(series[:, :, :, None], OBLIQUE).to_filename(tmp_path / "a.nii.gz")
+    with pytest.raises(InputError, match=r"shape: is \(5, 4, 3, 1, 7\), and a 3-D.*give a single volume"):
+        read_image(tmp_path / "a.nii.gz", dimensions=3)

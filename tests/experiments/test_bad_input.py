@@ -234,7 +234,7 @@ def test_the_cure_for_vfa_images_without_angles_cures_to_the_letter(folder, refu
     rounded = refused("--vfa", "vfa.nii.gz", "--set", "vfa.FlipAngle=[3,3.0001,3]")
     assert_says(rounded, "fewer than 2 distinct angles")
     told = cure.removeprefix("--set ").replace("value", "[3,10,20]")
-    asked = DCEOptions(folder / "dce.nii.gz", folder / "out", vfa=folder / "vfa.nii.gz", set=[told])
+    asked = DCEOptions(folder / "dce.nii.gz", folder / "out", vfa=[folder / "vfa.nii.gz"], set=[told])
     assert read_dce(asked).exam.t10.flip_angles.tolist() == [3, 10, 20]
 
 

@@ -10,9 +10,10 @@ import numpy as np
 
 from simulate.base.bids.asl_fields import FIELDS, Use
 from simulate.base.bids.fields import Fields, Rule, read_fields
+from simulate.base.bids.inheritance import applicable_files
 from simulate.base.errors import InputError
 from simulate.base.files import AnyPath, write_atomically
-from simulate.base.nifti import sidecar_path
+from simulate.base.image_files import image_stem, sidecar_path
 from simulate.base.schemes import schemes_of
 from simulate.base.types import ASLProtocol
 
@@ -28,7 +29,7 @@ LABELLING = {"PCASL": "pcasl", "CASL": "casl", "PASL": "pasl"}
 _DELAY = Rule(lambda v: 0 <= v < LONGEST, "seconds from 0 to below 10", LONGEST)
 _DURATION = Rule(lambda v: 0 < v < LONGEST, "seconds above 0 and below 10", LONGEST)
 _ANY_DURATION = Rule(lambda v: 0 <= v < LONGEST, "seconds from 0 to below 10", LONGEST)
-_TR = Rule(lambda v: 0 < v < LONGEST_TR, "seconds above 0 and below 60", LONGEST_TR)
+TR = Rule(lambda v: 0 < v < LONGEST_TR, "seconds above 0 and below 60", LONGEST_TR)
 
 _NO_CUT_OFF = ("QUIPSS", "QUIPSSI")
 """Of `BolusCutOffTechnique`, without spaces: Wong et al., MRM 1998 39:702 saturate the slices in the first version."""
@@ -46,12 +47,6 @@ ASL_FIELDS = tuple(name for name, field in FIELDS.items() if field.use is not Us
 """Every field that --set knows for ASL."""
 
 
-M0_PREFIX = "m0scan."
-"""What --set writes before a field of a separate M0 image."""
-
-M0_FIELDS = (f"{M0_PREFIX}RepetitionTimePreparation",)
-
-
 @dataclass(frozen=True)
 class ASLSidecar:
     """What is known about an ASL series, and from where.
@@ -59,7 +54,7 @@ class ASLSidecar:
     protocol : its label_efficiency and t1_blood are NaN where the sidecar says nothing.
     suppressed : whether static tissue was suppressed.      pulses : its inversion pulses, None where not told.
     m0_type : of `M0_TYPES`.      m0_estimate : of BLOOD, in the unit of the series.
-    field_strength : [T], None where not told.
+    field_strength : [T], None where not told.      echo_time : as the sidecar has it, None where it is not one number.
     origin : field -> "sidecar", "--set" or "absent".      warnings : sentences for the reader.
     """
 
@@ -71,6 +66,7 @@ class ASLSidecar:
     field_strength: float | None
     origin: dict[str, str]
     warnings: list[str]
+    echo_time: float | None = None
 
 
 def read_asl_sidecar(
@@ -83,7 +79,7 @@ def read_asl_sidecar(
 ) -> ASLSidecar:
     """Read and check the sidecar of an ASL series and the table of its volumes.
 
-    volumes, slices : of the image.      context : aslcontext.tsv, beside the image by default.
+    volumes, slices : of the image.      context : aslcontext.tsv, by default that which applies to the image.
     overrides : what the user gave as --set Field=value (see `parse_set`); it wins over the sidecar.
 
     Raises
@@ -91,7 +87,7 @@ def read_asl_sidecar(
     InputError for what is missing, of the wrong length, in milliseconds or contradicts itself.
     """
     fields = read_fields(image_path, overrides, RULES)
-    table = context_path(image_path) if context is None else context
+    table = find_context(image_path) if context is None else context
     kinds = read_context(table, volumes)
     fields.require("ArterialSpinLabelingType", "RepetitionTimePreparation", "PostLabelingDelay", "M0Type")
     labelling = LABELLING[_choice(fields, "ArterialSpinLabelingType", tuple(LABELLING))]
@@ -110,8 +106,8 @@ def read_asl_sidecar(
         volume_types=tuple(kinds),
         labelling=labelling,
         label_duration=durations,
-        post_label_delay=_per_volume(fields, "PostLabelingDelay", volumes, _DELAY),
-        repetition_time=_per_volume(fields, "RepetitionTimePreparation", volumes, _TR),
+        post_label_delay=per_volume(fields, "PostLabelingDelay", volumes, _DELAY),
+        repetition_time=per_volume(fields, "RepetitionTimePreparation", volumes, TR),
         label_efficiency=float("nan") if efficiency is None else efficiency,
         t1_blood=float("nan"),
         slice_times=_slice_times(fields, slices),
@@ -120,27 +116,19 @@ def read_asl_sidecar(
     return ASLSidecar(
         protocol, suppressed, pulses, m0_type, numbers["M0Estimate"][0],
         numbers["MagneticFieldStrength"][0], {name: fields.find(name)[2] for name in ASL_FIELDS},
-        doubts + _doubts(fields, kinds),
+        doubts + _doubts(fields, kinds), _echo_time(fields),
     )  # fmt: skip
-
-
-def read_m0_repetition_time(
-    image_path: AnyPath, *, volumes: int = 1, overrides: dict[str, object] | None = None
-) -> np.ndarray:
-    """RepetitionTimePreparation (volumes,) [s] of a separate M0 image: one number, or one for each of its volumes.
-
-    overrides : of them those that are for this file, `m0scan.RepetitionTimePreparation`.
-    """
-    fields = read_fields(image_path, overrides, RULES, prefix=M0_PREFIX)
-    fields.require("RepetitionTimePreparation")
-    return _per_volume(fields, "RepetitionTimePreparation", volumes, _TR)
 
 
 def context_path(image_path: AnyPath) -> Path:
     """The table beside an image: sub-1_asl.nii.gz has sub-1_aslcontext.tsv."""
     image = Path(image_path)
-    stem = image.name.removesuffix(".gz").removesuffix(".nii").removesuffix("_asl")
-    return image.with_name(f"{stem}_aslcontext.tsv")
+    return image.with_name(image_stem(image).removesuffix("_asl") + "_aslcontext.tsv")
+
+
+def find_context(image_path: AnyPath) -> Path:
+    """The nearest table that applies to an image (BIDS takes tables whole); where none does, the one beside it."""
+    return (applicable_files(image_path, "aslcontext", ".tsv") or [context_path(image_path)])[-1]
 
 
 def read_context(path: AnyPath, volumes: int) -> list[str]:
@@ -198,7 +186,7 @@ def _flag(fields: Fields, name: str, default: bool) -> bool:
     return value
 
 
-def _per_volume(fields: Fields, name: str, volumes: int, rule: Rule) -> np.ndarray:
+def per_volume(fields: Fields, name: str, volumes: int, rule: Rule) -> np.ndarray:
     """(volumes,) from one number or a list of them."""
     value = fields.find(name)[1]
     if isinstance(value, list | tuple | np.ndarray):
@@ -208,7 +196,7 @@ def _per_volume(fields: Fields, name: str, volumes: int, rule: Rule) -> np.ndarr
 
 def _durations(fields: Fields, volumes: int, labelled: np.ndarray) -> np.ndarray:
     fields.require("LabelingDuration")
-    found = _per_volume(fields, "LabelingDuration", volumes, _ANY_DURATION)
+    found = per_volume(fields, "LabelingDuration", volumes, _ANY_DURATION)
     for value in found[labelled]:
         fields.checked("LabelingDuration", float(value), _DURATION)
     return found
@@ -226,6 +214,12 @@ def _bolus(fields: Fields, volumes: int) -> np.ndarray:
     value = fields.find("BolusCutOffDelayTime")[1]
     first = value[0] if isinstance(value, list | tuple) and value else value  # Q2TIPS gives first and last
     return np.full(volumes, fields.checked("BolusCutOffDelayTime", first, _DURATION))
+
+
+def _echo_time(fields: Fields) -> float | None:
+    """Of a readout with several echoes, and of what is no number, nothing follows."""
+    value = fields.find("EchoTime")[1]
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _suppression(fields: Fields, m0_type: str, told: float | None) -> tuple[bool, int | None, list[str]]:

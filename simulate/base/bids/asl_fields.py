@@ -53,7 +53,7 @@ FIELDS: dict[str, Field] = {
     "BolusCutOffTechnique": Field(Use.REFUSED, "QUIPSS saturates the slices and does not end the bolus"),
     "LookLocker": Field(Use.REFUSED, "several readouts after one label are not quantified"),
     "FlipAngle": _noted("of the readout: common to control, label and M0; Look-Locker, where it matters, is refused"),
-    "EchoTime": _noted("common to control and label; a separate M0 is taken to share it, so that T2* cancels"),
+    "EchoTime": _used("common to control and label; warned of where that of a separate M0 differs: T2* then stays"),
     "VascularCrushing": _noted("label in arteries is then gone: --arterial finds an aBV near 0"),
     "VascularCrushingVENC": _noted("as VascularCrushing"),
     "AcquisitionVoxelSize": _noted("the image's own voxels are what is quantified"),
@@ -70,5 +70,5 @@ FIELDS: dict[str, Field] = {
     "LabelingPulseDuration": _noted(_EFFICIENCY),
     "LabelingPulseFlipAngle": _noted(_EFFICIENCY),
     "LabelingPulseInterval": _noted(_EFFICIENCY),
-    "IntendedFor": _noted("of an M0 image, which is found by its name or given as --m0"),
+    "IntendedFor": _noted("of an M0 image, whose own sidecar says so"),
 }

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float
 
 from simulate.base.bids.fields import Fields, Rule, read_fields
+from simulate.base.bids.frames import read_frames_fields
 from simulate.base.errors import InputError
 from simulate.base.files import AnyPath, write_atomically
-from simulate.base.nifti import sidecar_path
+from simulate.base.image_files import sidecar_path
 from simulate.base.types import DCEProtocol
 
 LONGEST_TR = 1.0
@@ -53,15 +53,6 @@ DCE_FIELDS = (*RULES, "RepetitionTime", "VolumeTiming", "BaselineVolumes")
 """Every field that --set knows for DCE."""
 
 
-VFA_PREFIX = "vfa."
-"""What --set writes before a field of the images of variable flip angles."""
-
-VFA_FIELDS = tuple(VFA_PREFIX + name for name in ("FlipAngle", "RepetitionTimeExcitation", "RepetitionTime"))
-
-SAME_ANGLE = 0.01
-"""Degrees within which flip angles are one, but for rounding."""
-
-
 @dataclass(frozen=True)
 class DCESidecar:
     """What is known about a DCE series, and from where.
@@ -78,22 +69,25 @@ class DCESidecar:
 
 
 def read_dce_sidecar(
-    image_path: AnyPath,
+    image_path: AnyPath | list[Path],
     *,
     frames: int,
     quantity: Literal["signal", "concentration"] = "signal",
     overrides: dict[str, object] | None = None,
 ) -> DCESidecar:
-    """Read and check the sidecar of a DCE series.
+    """Read and check the sidecar of a DCE series, or those of its frames where each is a file of its own.
 
-    frames : number of volumes in the image.
+    frames : number of volumes in the image, or of files.
     quantity : what the image holds; "concentration" needs no TR and no flip angle.
     overrides : what the user gave as --set Field=value (see `parse_set`); it wins over the sidecar and may
         stand in for it altogether.
     """
     if frames < 2:
         raise InputError(image_path, "shape", f"has {frames} frame", "give the whole series")
-    fields = read_fields(image_path, overrides, RULES, SYNONYMS)
+    if isinstance(image_path, list):
+        fields = read_frames_fields(image_path, overrides, RULES, SYNONYMS, (*RULES, "BaselineVolumes"))
+    else:
+        fields = read_fields(image_path, overrides, RULES, SYNONYMS)
     of_signal = ("RepetitionTimeExcitation", "FlipAngle") if quantity == "signal" else ()
     fields.require(*of_signal, "VolumeTiming")
     origin = {"VolumeTiming": fields.find("VolumeTiming")[2]}
@@ -105,22 +99,6 @@ def read_dce_sidecar(
         numbers[attribute] = float("nan") if number is None else number
     protocol = DCEProtocol(times=_frame_times(fields, frames), baseline=baseline, **numbers)
     return DCESidecar(protocol, haematocrit, origin)
-
-
-def read_vfa_sidecar(
-    image_path: AnyPath, *, volumes: int, overrides: dict[str, object] | None = None
-) -> tuple[Float[np.ndarray, " volumes"], float]:
-    """Read the flip angles (volumes,) [degrees] and TR [s] of a variable-flip-angle series.
-
-    overrides : of them those that are for this file, as `vfa.FlipAngle`.
-    """
-    fields = read_fields(image_path, overrides, RULES, SYNONYMS, prefix=VFA_PREFIX)
-    fields.require("RepetitionTimeExcitation", "FlipAngle")
-    angles = fields.numbers("FlipAngle", volumes, "volumes", RULES["FlipAngle"])
-    if np.ptp(angles) < SAME_ANGLE:
-        raise fields.error("FlipAngle", "holds fewer than 2 distinct angles, which determine no T1")
-    name, repetition_time, _ = fields.find("RepetitionTimeExcitation")
-    return angles, fields.checked(name, repetition_time, RULES["RepetitionTimeExcitation"])
 
 
 def _frame_times(fields: Fields, frames: int) -> np.ndarray:

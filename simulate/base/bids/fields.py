@@ -1,4 +1,4 @@
-"""The fields of a JSON sidecar after BIDS, with the user's --set on top: found, checked, and pointed to when wrong.
+"""The fields of JSON sidecars after BIDS, with the user's --set on top: found, checked, and pointed to when wrong.
 
 Every number is checked against what an MR scanner can do, so that milliseconds or a missing bracket are refused with
 a sentence and never become a wrong perfusion map. Nothing is converted by guess.
@@ -13,9 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from simulate.base.bids.inheritance import sidecars_of
 from simulate.base.errors import InputError
 from simulate.base.files import AnyPath
-from simulate.base.nifti import sidecar_path
+from simulate.base.image_files import sidecar_path
+
+ROUNDING = 1e-3
+"""Share by which converters round one and the same setting differently from file to file."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +33,16 @@ class Rule:
 
 @dataclass(frozen=True)
 class Fields:
-    """The raw fields of one sidecar, and those that the user set over them.
+    """The raw fields of an image's sidecars, and those that the user set over them.
 
+    path : the file beside the image.      files : all that were looked in.      sources : field -> file that has it.
     rules : of those that hold one number.      synonyms : other names under which a field may be given.
-    prefix : what --set writes before a field of this file, "" for the series itself.
+    prefix : what --set writes before a field of this image, "" for the series itself.
     """
 
     path: Path
+    files: tuple[Path, ...]
+    sources: Mapping[str, Path]
     sidecar: dict[str, Any]
     overrides: dict[str, Any]
     rules: Mapping[str, Rule]
@@ -54,15 +61,24 @@ class Fields:
         """Refuse unless all are given; one error names all that are missing."""
         missing = [field for field in fields if self.find(field)[2] == "absent"]
         if missing:
-            problem = "missing" if self.path.is_file() else "missing, there is no such file"
+            problem = "missing" if self.files else "missing, there is no such file"
             options = " ".join(f"--set {self.prefix}{field}=value" for field in missing)
-            raise InputError(self.path, ", ".join(missing), problem, f"write it there or give {options}")
+            there = "in one of them" if len(self.files) > 1 else "there"
+            where = ", ".join(map(str, self.files or (self.path,)))
+            raise InputError(where, ", ".join(missing), problem, f"write it {there} or give {options}")
 
     def error(self, name: str, problem: str) -> InputError:
         """The error for a wrong value; it points to where the user wrote it."""
         if name in self.overrides:
             return InputError(f"--set for {self.path.name}", name, problem, f"give --set {self.prefix}{name}=value")
-        return InputError(self.path, name, problem, f"correct it there or give --set {self.prefix}{name}=value")
+        where = self.sources.get(name, self.files[-1] if self.files else self.path)
+        return InputError(where, name, problem, f"correct it there or give --set {self.prefix}{name}=value")
+
+    def differs(self, name: str, value: Any, other: "Fields", known: Any, cure: str) -> InputError:
+        """The error for a value that has to be that of another image and is not."""
+        where, there = (fields.sources.get(name, fields.path) for fields in (self, other))
+        cure = f"{cure}, or --set {self.prefix}{name}=value"
+        return InputError(where, name, f"is {value}, and {known} in {there}", cure)
 
     def number(self, field: str, default: float | None) -> tuple[float | None, str]:
         """The checked number and its origin."""
@@ -91,29 +107,41 @@ class Fields:
         return float(value)
 
 
+def same_value(one: Any, other: Any) -> bool:
+    """Whether two files say the same; numbers within `ROUNDING`."""
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return abs(one - other) <= ROUNDING * max(abs(one), abs(other))
+    return one == other
+
+
 def read_fields(
     image_path: AnyPath, overrides: dict[str, object] | None, rules: Mapping[str, Rule],
     synonyms: Mapping[str, tuple[str, ...]] | None = None, prefix: str = "",
 ) -> Fields:  # fmt: skip
-    """The sidecar's fields; none where there is no such file. JSON's null is a field that is not given.
+    """The fields of an image's sidecars, the nearer over the farther (see `inheritance`); none where there is none.
 
     overrides : as from `parse_set`; of them those with this `prefix` ("m0scan.") count.
     """
-    path = sidecar_path(image_path)
+    files = tuple(sidecars_of(image_path))
+    contents = {file: _read_json(file) for file in files}
+    given = {name: value for content in contents.values() for name, value in content.items()}
+    sources = {name: file for file, content in contents.items() for name in content}
+    own = {name.removeprefix(prefix): value for name, value in (overrides or {}).items() if name.startswith(prefix)}
+    return Fields(sidecar_path(image_path), files, sources, given, own, rules, synonyms or {}, prefix)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """The fields of one file; JSON's null is a field that is not given."""
     cure = "mend it, or remove it and give each --set Field=value"
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))  # some Windows programs write a byte order mark
-    except FileNotFoundError:
-        content = {}
     except OSError as error:
         raise InputError(path, "", f"cannot be read ({error.strerror})", cure) from error
     except ValueError as error:
         raise InputError(path, "", f"is not valid JSON ({error})", cure) from error
     if not isinstance(content, dict):
         raise InputError(path, "", "is not a JSON object of fields", cure)
-    given = {name: value for name, value in content.items() if value is not None}
-    own = {name.removeprefix(prefix): value for name, value in (overrides or {}).items() if name.startswith(prefix)}
-    return Fields(path, given, own, rules, synonyms or {}, prefix)
+    return {name: value for name, value in content.items() if value is not None}
 
 
 def parse_set(assignments: Iterable[str], *, known: Iterable[str]) -> dict[str, object]:
