@@ -74,8 +74,8 @@ def simulate_one(config: dict[str, dict[str, Any]], index: int) -> Simulation:
     measurement = config["measurement"]
     return simulate_dce(
         scan, phantom, protocol, aif["amplitude"] * curve(knots, haematocrit=haematocrit, onset=aif["onset"]),
-        aif_times=knots, snr=measurement["snr"], terminals=config["vessels"]["terminals"], haematocrit=haematocrit,
-        coarsen=measurement["coarsen"], frequencies=measurement["frequencies"],
+        aif_times=knots, snr=float(measurement["snr"]), terminals=config["vessels"]["terminals"],
+        haematocrit=haematocrit, coarsen=measurement["coarsen"], frequencies=measurement["frequencies"],
     )  # fmt: skip
 
 
