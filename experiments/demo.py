@@ -8,11 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from estimate.arterial import ArterialInput, write_aif_csv
+from estimate.arterial import ArterialInput
 from estimate.voxels import Estimate, Progress
 from experiments.estimate_dce import estimate_dce
 from experiments.figures.scales import identified
 from experiments.read_dce import DCEOptions
+from experiments.true_input import write_true_aif
 from simulate.aif import parker_aif
 from simulate.base.files import prepare_output_folder
 from simulate.base.status import Status
@@ -79,7 +80,7 @@ def run_demo(out: Path, *, seed: int = 0, snr: float = SNR, patch: int = 8, prog
     )  # fmt: skip
     details = {"Seed": seed, "SignalToNoise": snr}
     write_reference(folder, series, phantom, haematocrit=HAEMATOCRIT, details=details)
-    write_aif_csv(folder / "aif.csv", true_aif)
+    write_true_aif(folder, true_aif, HAEMATOCRIT)
     options = DCEOptions(folder / "dce.nii.gz", Path(out), t10=str(folder / "t10.nii.gz"), mask=folder / "mask.nii.gz")
     truth = true_maps(phantom)
     estimate = estimate_dce(options, progress, truth=truth, true_aif=(true_aif.times, true_aif.curve))

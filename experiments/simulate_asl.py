@@ -93,12 +93,15 @@ def write_simulation(path: Path, simulation: ASLSimulation, config: dict[str, An
 
 
 def write_nifti(folder: Path, simulation: ASLSimulation, config: dict[str, Any]) -> None:
-    """One examination as `tracerflow estimate asl` reads it: asl.nii.gz with sidecar and context, truth_NAME.nii.gz."""
+    """One examination as `tracerflow estimate asl` reads it: asl.nii.gz with sidecar and context, truth_NAME.nii.gz.
+
+    The sidecar's BloodT1 [s] is that by which the simulated label decays in blood.
+    """
     affine, truth = simulation.affine, simulation.truth
     path = folder / "sub-1_asl.nii.gz"
     write_image(path, np.asarray(simulation.data), affine, unit_description="signal")
     record = provenance(command="tracerflow simulate asl", options=config, inputs=[], seed=config[""]["seed"])
-    extra = {"GroundTruthModel": simulation.model, "Provenance": record}
+    extra = {"BloodT1": float(simulation.protocol.t1_blood), "GroundTruthModel": simulation.model, "Provenance": record}
     write_asl_sidecar(
         path, simulation.protocol, field_strength=config["labelling"]["MagneticFieldStrength"], extra=extra
     )

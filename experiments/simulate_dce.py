@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
+from estimate.arterial import ArterialInput
 from experiments.figures.simulation import simulation_figures
 from experiments.simulate_config import config_help as config_help
 from experiments.simulate_phantoms import Kind, Progress, phantom_of, run_phantoms, vessel_arrays
+from experiments.true_input import write_true_aif
 from simulate.aif import georgiou_aif, parker_aif
 from simulate.base.bids import write_sidecar
 from simulate.base.errors import InputError
@@ -71,21 +74,30 @@ def simulate_one(config: dict[str, dict[str, Any]], index: int) -> Simulation:
     measurement = config["measurement"]
     return simulate_dce(
         scan, phantom, protocol, aif["amplitude"] * curve(knots, haematocrit=haematocrit, onset=aif["onset"]),
-        aif_times=knots, snr=measurement["snr"], terminals=config["vessels"]["terminals"], haematocrit=haematocrit,
-        coarsen=measurement["coarsen"], frequencies=measurement["frequencies"],
+        aif_times=knots, snr=float(measurement["snr"]), terminals=config["vessels"]["terminals"],
+        haematocrit=haematocrit, coarsen=measurement["coarsen"], frequencies=measurement["frequencies"],
     )  # fmt: skip
 
 
 def write_simulation(path: Path, simulation: Simulation, config: dict[str, Any], index: int) -> None:
-    """One examination as HDF5: signal, concentration, protocol, truth, ledger, vessels; provenance as attributes."""
+    """One examination as HDF5: signal, concentration, protocol, truth, ledger, vessels; provenance as attributes.
+
+    aif holds the input at the block's inlet, in plasma and in whole blood; t1_blood is T1 of that blood before
+    contrast, truth/T10 and truth/T10_tissue are T1 of the voxel and of the tissue in it.
+    """
     record = provenance(
         command="tracerflow simulate dce", options={**config, "index": index}, inputs=[], seed=config[""]["seed"]
     )
-    protocol, bed = simulation.series.protocol, simulation.perfused.bed
+    protocol, perfused, bed = simulation.series.protocol, simulation.perfused, simulation.perfused.bed
     tree = {
         "signal": np.asarray(simulation.series.data, np.float32),
         "concentration": np.asarray(simulation.concentration, np.float32),
         "affine": simulation.series.affine,
+        "aif": {
+            "times": simulation.aif_times, "plasma": simulation.aif, "blood": simulation.aif_blood,
+            "haematocrit": perfused.haematocrit,
+        },
+        "t1_blood": perfused.t1_blood,
         "protocol": {
             name: np.asarray(getattr(protocol, name))
             for name in (
@@ -95,8 +107,8 @@ def write_simulation(path: Path, simulation: Simulation, config: dict[str, Any],
         },
         "truth": {name: np.asarray(value, np.float32) for name, value in simulation.truth.values.items()},
         "truth_units": dict(simulation.truth.units),
-        "region": np.asarray(simulation.perfused.phantom.region, np.int8),
-        "blood": np.asarray(simulation.perfused.blood, np.float32),
+        "region": np.asarray(perfused.phantom.region, np.int8),
+        "blood": np.asarray(perfused.blood, np.float32),
         "ledger": {name: np.asarray(value) for name, value in simulation.ledger._asdict().items()},
         "vessels": vessel_arrays(bed),
     }  # fmt: skip
@@ -111,19 +123,25 @@ def write_simulation(path: Path, simulation: Simulation, config: dict[str, Any],
 
 
 UNITS = (
-    "concentration mmol/L; times s; flows of vessels mm^3/s; pressure mmHg over the root of its tree; "
-    "position, radius, length mm; ledger mmol/L mm^3; truth in truth_units"
+    "concentration and aif mmol/L; times and t1_blood s; flows of vessels mm^3/s; "
+    "pressure mmHg over the root of its tree; position, radius, length mm; ledger mmol/L mm^3; truth in truth_units"
 )
 
 
 def write_nifti(folder: Path, simulation: Simulation, config: dict[str, Any]) -> None:
-    """One examination as `tracerflow estimate dce` reads it: dce.nii.gz with sidecar, t10, mask, truth_NAME.nii.gz."""
+    """One examination as `tracerflow estimate dce` reads it: dce.nii.gz with sidecar, t10, mask, aif.csv; its truth.
+
+    The sidecar's BloodT1 [s] is that of the simulation's blood before contrast; aif_blood.csv is for other programs.
+    """
     affine, truth = simulation.series.affine, simulation.truth
     write_image(folder / "dce.nii.gz", np.asarray(simulation.series.data), affine, unit_description="signal")
     record = provenance(command="tracerflow simulate dce", options=config, inputs=[], seed=config[""]["seed"])
-    extra = {"GroundTruthModel": simulation.model, "Provenance": record}
-    haematocrit = config["vessels"]["haematocrit"]
+    haematocrit, t1_blood = simulation.perfused.haematocrit, simulation.perfused.t1_blood
+    extra = {"BloodT1": t1_blood, "GroundTruthModel": simulation.model, "Provenance": record}
     write_sidecar(folder / "dce.nii.gz", simulation.series.protocol, haematocrit=haematocrit, extra=extra)
+    source = f"inlet of the simulated tissue ({config['aif']['name']})"
+    aif = ArterialInput(jnp.asarray(simulation.aif_times), jnp.asarray(simulation.aif), source)
+    write_true_aif(folder, aif, haematocrit)
     write_image(folder / "t10.nii.gz", truth["T10"], affine, unit_description=clinical_unit("T10"))
     write_image(folder / "mask.nii.gz", truth["Fp"] > 0, affine)
     for name, values in truth.values.items():

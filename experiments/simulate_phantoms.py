@@ -1,5 +1,6 @@
 """What every simulated examination shares: its phantom, its vessels as arrays, one file or a folder of many."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ from jaxtyping import Array, Key
 
 from simulate.base.errors import InputError
 from simulate.base.files import prepare_output_folder, temporary_sibling
+from simulate.base.hdf5 import read_hdf5_attributes
 from simulate.base.pieces import run_pieces
 from simulate.base.units import PASCAL_PER_MMHG
 from simulate.phantom import Phantom, tumour_phantom
@@ -40,13 +42,14 @@ def run_phantoms(
     One phantom becomes the file `out` (.h5), or the folder `out` with NIfTI files where `nifti`. Several become
     phantom-00000.h5, ... in the folder `out`; a killed run goes on where it stopped. Pictures lie beside the
     first one.
+
+    Raises InputError, before any work, where `out` cannot be what is to be written, or is a file of another origin.
     """
     count = config[""]["phantoms"]
     if nifti and count > 1:
         raise InputError("--nifti", "", f"{count} phantoms are asked for", "write several as HDF5")
+    _check_out(out, nifti=nifti, count=count)
     if count == 1:
-        if not nifti and out.suffix not in (".h5", ".hdf5"):
-            raise InputError(out, "", "does not end in .h5", "name a file such as phantom.h5, or give --nifti")
         folder = prepare_output_folder(out if nifti else out.parent)
         if progress is not None:
             progress("simulating", 0, 1)
@@ -74,6 +77,32 @@ def run_phantoms(
 
     names = [f"phantom-{i:05d}.h5" for i in range(count)]
     return run_pieces(out, names, work, config=kept, code=(kind.module,), progress=report)
+
+
+def _check_out(out: Path, *, nifti: bool, count: int) -> None:
+    """One examination as HDF5 needs a file that is free or an earlier run's; everything else a folder."""
+    is_hdf5 = out.suffix.lower() in (".h5", ".hdf5")
+    if nifti or count > 1:
+        if is_hdf5 and nifti:
+            raise InputError(out, "", "names a file, and --nifti fills a folder", "name a folder, or drop --nifti")
+        if is_hdf5:
+            raise InputError(out, "", f"names a file, and {count} phantoms fill a folder", "name a folder")
+    elif not is_hdf5:
+        raise InputError(out, "", "does not end in .h5", "name a file such as phantom.h5, or give --nifti")
+    elif out.is_dir():
+        raise InputError(out, "", "is a folder", "give the name of a file to write")
+    elif out.exists() and not _is_of_an_earlier_run(out):
+        problem = "is there, and no earlier run of tracerflow wrote it"
+        raise InputError(out, "", problem, "name another file, or move this one")
+
+
+def _is_of_an_earlier_run(path: Path) -> bool:
+    """Whether a file is HDF5 that carries tracerflow's provenance."""
+    try:
+        record = json.loads(read_hdf5_attributes(path)["provenance"])
+        return record["command"].startswith("tracerflow ")
+    except (InputError, KeyError, TypeError, ValueError, AttributeError):
+        return False
 
 
 def phantom_of(key: Key[Array, ""], options: dict[str, Any]) -> Phantom:

@@ -39,6 +39,7 @@ class PerfusedPhantom:
 
     bed : vessels, flow, capillary-tissue units.      tissue : parameters (*space) beside the vessels.
     blood : (*space) share of each cell that resolved vessels take.      t10 : (*space) of both together [s].
+    haematocrit, t1_blood : of the blood that enters, its T1 before contrast [s].
     """
 
     phantom: Phantom
@@ -46,6 +47,8 @@ class PerfusedPhantom:
     tissue: Tissue
     blood: Any
     t10: Any
+    haematocrit: float
+    t1_blood: float
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class Simulation:
     series : the noisy signal on voxels.      concentration : (*voxels, t) behind it, noise-free [mmol/L].
     truth : maps on voxels in clinical units (see `truth_maps`), of the physical model `model`.
     ledger : where the tracer is in every frame.
+    aif, aif_times : (k,) plasma concentration at the block's inlet [mmol/L], linear between its knots [s].
     """
 
     series: Series
@@ -62,10 +66,17 @@ class Simulation:
     truth: Maps
     ledger: Ledger
     perfused: PerfusedPhantom
+    aif: Any
+    aif_times: Any
 
     @property
     def model(self) -> str:
         return self.perfused.phantom.model
+
+    @property
+    def aif_blood(self) -> Any:
+        """(k,) concentration of the input in whole blood [mmol/L]: contrast stays out of the red cells."""
+        return (1 - self.perfused.haematocrit) * self.aif
 
 
 def vascularise(
@@ -95,8 +106,9 @@ def vascularise(
         vessels, flow, tissue, pieces=pieces, mixing=phantom.mixing,
         feed_delay=np.asarray(phantom.feed_delay)[ends], feed_dispersion=np.asarray(phantom.feed_dispersion)[ends],
     )  # fmt: skip
-    rate = (1 - blood) / np.maximum(phantom.t10, 1e-3) + blood / blood_t1(field_strength, haematocrit)
-    return PerfusedPhantom(phantom, bed, tissue, blood, 1 / rate)
+    t1_blood = blood_t1(field_strength, haematocrit)
+    rate = (1 - blood) / np.maximum(phantom.t10, 1e-3) + blood / t1_blood
+    return PerfusedPhantom(phantom, bed, tissue, blood, 1 / rate, haematocrit, t1_blood)
 
 
 def _cells_of(vessels: Vessels, shape: tuple[int, ...]) -> tuple[Any, ...]:
@@ -151,7 +163,8 @@ def simulate_dce(
     concentration, signal = _measure(cells, jnp.asarray(perfused.t10), protocol, coarsen)
     affine = np.diag([*(coarsen * np.asarray(perfused.phantom.cell)), 1.0])
     series = add_noise(noise, Series(signal, protocol, affine), snr=snr)
-    return Simulation(series, concentration, truth_maps(perfused, coarsen=coarsen), ledger, perfused)
+    truth = truth_maps(perfused, coarsen=coarsen)
+    return Simulation(series, concentration, truth, ledger, perfused, np.asarray(aif), np.asarray(knots))
 
 
 @partial(jax.jit, static_argnames="coarsen")
@@ -168,8 +181,9 @@ def truth_maps(perfused: PerfusedPhantom, *, coarsen: int = 1) -> Maps:
     across the voxel's faces in resolved vessels, over its volume; it depends on the voxel's size.
     speed, velocity_x.._z : mean speed and mean velocity of all plasma in the voxel [mm/s].
     vp : plasma of the capillary units.      vp_vessels : plasma of resolved vessels.      vp_total : both.
-    PS, ve, Ktrans (of the unit's own model), T10.      delay : mean time from the inlet to the capillaries [s].
+    PS, ve, Ktrans (of the unit's own model).      delay : mean time from the inlet to the capillaries [s].
     dispersion : mean of the exponential spread on the way [s].      Those two are weighted by Fp; NaN without flow.
+    T10, T10_tissue : T1 before contrast of the whole voxel and of the tissue beside resolved vessels [s].
     """
     phantom, bed, tissue = perfused.phantom, perfused.bed, perfused.tissue
     shape = perfused.blood.shape
@@ -195,12 +209,20 @@ def truth_maps(perfused: PerfusedPhantom, *, coarsen: int = 1) -> Maps:
         "delay": by_flow(arrival),
         "dispersion": by_flow(spread),
         "T10": 1 / average_cells(1 / perfused.t10, coarsen),
+        "T10_tissue": tissue_t1(perfused, coarsen),
         "through_flow": motion.through_flow,
         "speed": motion.speed,
         **{f"velocity_{axis}": motion.velocity[..., i] for i, axis in enumerate("xyz")},
     }
     affine = np.diag([*(coarsen * np.asarray(phantom.cell)), 1.0])
     return Maps({name: to_clinical(name, np.asarray(value)) for name, value in values.items()}, affine)
+
+
+def tissue_t1(perfused: PerfusedPhantom, coarsen: int = 1) -> Any:
+    """(*voxels) T1 [s] of what resolved vessels leave of a voxel: rates add up by volume."""
+    tissue = 1 - perfused.blood
+    rate = average_cells(tissue / np.maximum(perfused.phantom.t10, 1e-3), coarsen)
+    return average_cells(tissue, coarsen) / rate
 
 
 def _transfer_constant(tissue: Tissue, mixing: float) -> Any:

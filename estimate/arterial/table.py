@@ -6,7 +6,9 @@
 time_s,concentration_mmol_per_L
 0.0,0.0
 
-The third line, how far the whole curve may be off, is absent where that is not known.
+The third line, how far the whole curve may be off, is absent where that is not known. A table of blood may say
+`# haematocrit: 0.42`. NumPy reads either kind by `numpy.genfromtxt(path, delimiter=",")[1:]`, pandas by
+`pandas.read_csv(path, comment="#")`.
 """
 
 import math
@@ -37,13 +39,21 @@ _OTHER_AMOUNTS = {"micromoles": {"um", "umol", "µm", "µmol", "μm", "μmol", "
 """Words of a heading that say another unit than s and mmol/L."""
 
 
-def write_aif_csv(path: str | os.PathLike, aif: ArterialInput) -> None:
-    """Write an input so that `read_aif_csv` needs no word on it: plasma, in s. Complete or not at all."""
-    lines = ["# kind: plasma", "# time unit: s", f"# source: {' '.join(aif.source.split())}"]
+def write_aif_csv(path: str | os.PathLike, aif: ArterialInput, *, haematocrit: float | None = None) -> None:
+    """Write an input so that `read_aif_csv` needs no word on it, complete or not at all.
+
+    haematocrit : None writes the plasma concentration, a fraction that of blood, (1 - haematocrit) of it.
+    """
+    lines, curve = ["# kind: plasma"], np.asarray(aif.curve)
+    if haematocrit is not None:
+        check_haematocrit(haematocrit)
+        lines = ["# kind: blood", f"# haematocrit: {haematocrit!s}"]
+        curve = curve * curve.dtype.type(1 - haematocrit)
+    lines += ["# time unit: s", f"# source: {' '.join(aif.source.split())}"]
     if not math.isnan(aif.spread):
         lines.append(f"# {SPREAD}: {aif.spread:.4g}")
     lines.append("time_s,concentration_mmol_per_L")
-    rows = zip(np.asarray(aif.times), np.asarray(aif.curve), strict=True)
+    rows = zip(np.asarray(aif.times), curve, strict=True)
     lines += [f"{time!s},{value!s}" for time, value in rows]
     write_atomically(path, "\n".join(lines) + "\n")
 
@@ -57,18 +67,14 @@ def read_aif_csv(
 ) -> ArterialInput:
     """Read an input that covers the times of a series [s]; it keeps its own knots.
 
-    kind : what the numbers are; None where the file says it. Blood needs a haematocrit.
+    kind, haematocrit : what the numbers are, and of which blood; None where the file says it.
     """
     said, rows = _parse(path)
     times, values = _columns(path, rows)
     _check_unit(path, said)
     plasma = jnp.asarray(values)
     if _kind(path, said.get("kind"), kind) == "blood":
-        if haematocrit is None:
-            cure = "give --haematocrit, or a plasma curve"
-            raise InputError(path, "Haematocrit", "a blood curve needs one to become plasma", cure)
-        check_haematocrit(haematocrit)
-        plasma = blood_to_plasma(plasma, haematocrit)
+        plasma = blood_to_plasma(plasma, _haematocrit(path, said.get("haematocrit"), haematocrit))
     check_input(path, times, np.asarray(plasma), np.asarray(series_times))
     return ArterialInput(jnp.asarray(times), plasma, f"file {Path(path).name}", spread=_spread(path, said.get(SPREAD)))
 
@@ -158,3 +164,21 @@ def _kind(path: str | os.PathLike, said: str | None, given: Kind | None) -> str:
         cure = "say it with --aif-is blood|plasma, or '# kind: plasma' in the file"
         raise InputError(path, "kind", "no word on blood or plasma", cure)
     return kind
+
+
+def _haematocrit(path: str | os.PathLike, said: str | None, given: float | None) -> float:
+    """Of the blood in which a curve was measured; the file and the options may not contradict each other."""
+    found = given
+    if said is not None:
+        try:
+            found = float(said)
+        except ValueError:
+            raise InputError(path, "haematocrit", f"is {said!r}", "give a fraction such as 0.42") from None
+        if given is not None and not math.isclose(found, given, rel_tol=1e-6):
+            problem = f"the file says {said}, the option or sidecar {given:g}"
+            raise InputError(path, "haematocrit", problem, "correct one of them")
+    if found is None:
+        cure = "give --haematocrit, or a plasma curve"
+        raise InputError(path, "Haematocrit", "a blood curve needs one to become plasma", cure)
+    check_haematocrit(found)
+    return found

@@ -36,10 +36,10 @@ def dce(
     config
         TOML file; without one a glioblastoma of 32x32x32 voxels is simulated (see --print-config).
     out
-        File ending in .h5, or a folder with --nifti or where several phantoms are asked for; a killed run of
-        several goes on where it stopped.
+        File ending in .h5 (one of an earlier run is replaced), or a folder with --nifti or where several phantoms
+        are asked for; a killed run of several goes on where it stopped.
     nifti
-        Write the series with its sidecar, and the truth, as NIfTI instead.
+        Write the series with its sidecar, the arterial input (aif.csv, aif_blood.csv) and the truth as NIfTI instead.
     no_pictures
         Leave out the PNG files.
     print_config
@@ -68,8 +68,8 @@ def asl(
     config
         TOML file; without one a glioblastoma of 32x32x32 voxels with six delays (see --print-config).
     out
-        File ending in .h5, or a folder with --nifti or where several phantoms are asked for; a killed run of
-        several goes on where it stopped.
+        File ending in .h5 (one of an earlier run is replaced), or a folder with --nifti or where several phantoms
+        are asked for; a killed run of several goes on where it stopped.
     nifti
         Write the series with sidecar and aslcontext.tsv after BIDS, and the truth, as NIfTI instead.
     no_pictures
@@ -89,6 +89,8 @@ def _run(
 ) -> int:  # fmt: skip
     if out is None:
         raise InputError("--out", "", "is missing", "name the file or folder to write")
+    if config is not None and out.resolve() == config.resolve():
+        raise InputError("--out", "", f"{out} is the configuration itself", "name another file or folder to write")
     options = read(config)
     with progress_bar() as progress:
         paths = simulate(options, out, nifti=nifti, pictures=pictures, progress=progress)

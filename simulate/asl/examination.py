@@ -21,7 +21,7 @@ from simulate.asl.transport import (
 from simulate.base.errors import InputError
 from simulate.base.types import ASLProtocol, Maps
 from simulate.base.units import to_clinical
-from simulate.dce import PROTON_DENSITY, PerfusedPhantom
+from simulate.dce import PROTON_DENSITY, PerfusedPhantom, tissue_t1
 from simulate.transport.pieces import average_cells
 from simulate.vessels.tree import sum_along_paths
 
@@ -91,13 +91,12 @@ def simulate_asl(
     late = np.unique(slices) if slices.size else np.zeros(1)
     of_slice = np.searchsorted(late, slices) if slices.size else np.zeros(shape[2] // coarsen, int)
     difference = jnp.stack([voxels[k][:, :, z] for z, k in enumerate(of_slice)], axis=2)
-    t1_voxels = 1 / average_cells(1 / np.maximum(np.asarray(perfused.t10, float), 1e-3), coarsen)
+    truth = asl_truth(perfused, inlet_delay=inlet_delay, water=water, coarsen=coarsen)
     data = labelled_volumes(
-        key, difference, protocol, m0=PROTON_DENSITY, t1_tissue=t1_voxels, residual=residual,
+        key, difference, protocol, m0=truth["M0"], t1_tissue=truth["T1"], residual=residual,
         sigma=sigma * PROTON_DENSITY,
     )  # fmt: skip
     affine = np.diag([*(coarsen * np.asarray(perfused.phantom.cell)), 1.0])
-    truth = asl_truth(perfused, inlet_delay=inlet_delay, water=water, coarsen=coarsen)
     return ASLSimulation(data, difference, protocol, affine, truth, perfused)
 
 
@@ -129,7 +128,8 @@ def asl_truth(
     perfused: PerfusedPhantom, *, inlet_delay: float = INLET_DELAY, water: Water = WATER, coarsen: int = 1
 ) -> Maps:
     """CBF [mL/100 g/min] = F/rho of the capillaries in the voxel; ATT [s], the mean time of blood from the labelling
-    plane to them, weighted by their flow (NaN without flow); aBV, arterial blood in resolved vessels."""
+    plane to them, weighted by their flow (NaN without flow); aBV, arterial blood in resolved vessels; M0 [signal] at
+    full recovery; T1 and T1_tissue [s], of the whole voxel and of its tissue beside resolved vessels."""
     bed, shape = perfused.bed, perfused.blood.shape
     flow, _ = blood_supply(bed)
     tree = bed.vessels.arteries
@@ -143,6 +143,10 @@ def asl_truth(
     pieces = bed.arterial_pieces
     held = np.bincount(pieces.cell, np.asarray(volume)[pieces.vessel] * pieces.share, int(np.prod(shape)))
     abv = average_cells(held.reshape(shape), coarsen) / bed.cell_volume
-    values = {"CBF": to_clinical("CBF", F / water.density), "ATT": att, "aBV": abv}
+    values = {
+        "CBF": to_clinical("CBF", F / water.density), "ATT": att, "aBV": abv,
+        "M0": np.full(F.shape, PROTON_DENSITY), "T1": 1 / average_cells(1 / np.asarray(perfused.t10, float), coarsen),
+        "T1_tissue": tissue_t1(perfused, coarsen),
+    }  # fmt: skip
     affine = np.diag([*(coarsen * np.asarray(perfused.phantom.cell)), 1.0])
     return Maps({name: np.asarray(value) for name, value in values.items()}, affine)

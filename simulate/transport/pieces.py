@@ -1,4 +1,7 @@
-"""Resolved vessels cut into pieces that each lie in one cell of the grid."""
+"""Resolved vessels cut into pieces that each lie in one cell of the grid.
+
+The truth of a voxel (plasma, speed, velocity) and the tracer that it holds both follow from these pieces.
+"""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,6 +10,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from simulate.transport.segments import cut_at_planes
 from simulate.vessels.tree import Tree
 
 
@@ -38,43 +42,32 @@ _RINGS = np.concatenate(
 
 
 def cut_into_pieces(tree: Tree, shape: tuple[int, int, int], cell: tuple[float, float, float]) -> Pieces:
-    """Cut every vessel so that no piece is longer than a cell's shortest edge.
+    """Cut every vessel at the faces of the cells: its volume is shared out by the length that lies in each.
 
     Within a vessel tracer counts as evenly spread: from branching to branching it passes in far less than a frame.
     A vessel wider than half a cell is laid out over its cross-section. What would lie outside the grid (a wide
     vessel at the edge) is put into the nearest cell, so that no tracer is lost.
     """
-    edge = min(cell)
     nodes = np.arange(1, tree.nodes)
-    start, stop = tree.position[tree.parent[nodes]], tree.position[nodes]
-    number = np.maximum(np.ceil(np.linalg.norm(stop - start, axis=1) / edge), 1).astype(int)
-    vessel = np.repeat(nodes, number)
-    which = np.arange(vessel.size) - np.repeat(np.cumsum(number) - number, number)
-    middle = start[vessel - 1] + ((which + 0.5) / number[vessel - 1])[:, None] * (stop - start)[vessel - 1]
-    share = 1 / number[vessel - 1]
-    wide = tree.radius[vessel] > edge / 4
-    parts = [
-        _laid_out(vessel[chosen], share[chosen], middle[chosen], tree, disc)
-        for chosen, disc in ((~wide, _POINT), (wide, _RINGS))
-    ]
-    vessel, share, at = (np.concatenate(part) for part in zip(*parts, strict=True))
-    index = np.clip(np.floor(at / np.asarray(cell)), 0, np.asarray(shape) - 1).astype(int)
-    flat = np.ravel_multi_index(tuple(index.T), shape).astype(np.int32)
-    return _padded(Pieces(vessel.astype(np.int32), flat, share))
+    wide = tree.radius[nodes] > min(cell) / 4
+    parts = []
+    for vessel, disc in ((nodes[~wide], _POINT), (nodes[wide], _RINGS)):
+        start, stop = tree.position[tree.parent[vessel]], tree.position[vessel]
+        beside = _cross_section(stop - start, tree.radius[vessel], disc)
+        first, last = ((end[:, None] + beside).reshape(-1, 3) for end in (start, stop))
+        cuts = cut_at_planes(first, last, shape, cell)
+        parts.append((vessel[cuts.segment // len(disc)], cuts.cell, cuts.share / len(disc)))
+    vessel, place, share = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return _padded(Pieces(vessel.astype(np.int32), place.astype(np.int32), share))
 
 
-def _laid_out(vessel: Any, share: Any, middle: Any, tree: Tree, disc: Any) -> tuple:
-    """Each piece as len(disc) thinner ones over its cross-section."""
-    along = tree.position[vessel] - tree.position[tree.parent[vessel]]
-    along = along / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-12)
-    other = np.eye(3)[np.argmin(np.abs(along), axis=1)] if len(vessel) else np.zeros((0, 3))
-    u = np.cross(along, other)
+def _cross_section(span: Any, radius: Any, disc: Any) -> Any:
+    """(v, len(disc), 3) points of the unit disc, each vessel's own: across its span, times its radius [mm]."""
+    along = span / np.maximum(np.linalg.norm(span, axis=1, keepdims=True), 1e-12)
+    u = np.cross(along, np.eye(3)[np.argmin(np.abs(along), axis=1)])
     u = u / np.maximum(np.linalg.norm(u, axis=1, keepdims=True), 1e-12)
     v = np.cross(along, u)
-    offsets = disc[None, :, :1] * u[:, None] + disc[None, :, 1:] * v[:, None]
-    at = middle[:, None] + tree.radius[vessel][:, None, None] * offsets
-    many = len(disc)
-    return np.repeat(vessel, many), np.repeat(share / many, many), at.reshape(-1, 3)
+    return radius[:, None, None] * (disc[None, :, :1] * u[:, None] + disc[None, :, 1:] * v[:, None])
 
 
 def _padded(pieces: Pieces) -> Pieces:

@@ -8,12 +8,11 @@ import numpy as np
 from simulate.flow.trees import TreeFlow
 from simulate.transport.bed import Bed
 from simulate.transport.pieces import average_cells
+from simulate.transport.segments import cut_at_planes
 from simulate.vessels.tree import Tree, sum_along_paths, sum_to_root
 
 CAPILLARY_LENGTH = 0.8
 """Path [mm] through a capillary bed; 0.6 to 1 mm in cortex (chosen)."""
-
-_STEPS_PER_CELL = 4
 
 
 class Motion(NamedTuple):
@@ -93,19 +92,8 @@ def arrival_times(bed: Bed) -> tuple[Any, Any]:
 
 def _crossings(tree: Tree, flow: Any, shape: tuple[int, ...], voxel: Any) -> Any:
     """(*voxels) sum of |flow| across the faces of each voxel, along the centre lines of the vessels."""
-    nodes = np.arange(1, tree.nodes)
-    start, span = tree.position[tree.parent[nodes]], (tree.position - tree.position[tree.parent])[nodes]
-    steps = np.maximum(np.ceil(_STEPS_PER_CELL * np.linalg.norm(span, axis=1) / voxel.min()), 1).astype(int)
-    row = np.repeat(np.arange(nodes.size), steps)
-    which = np.arange(row.size) - np.repeat(np.cumsum(steps) - steps, steps)
-
-    def voxel_at(fraction: Any) -> Any:
-        at = start[row] + fraction[:, None] * span[row]
-        index = np.clip(np.floor(at / voxel), 0, np.asarray(shape) - 1).astype(int)
-        return np.ravel_multi_index(tuple(index.T), shape)
-
-    first, last = voxel_at(which / steps[row]), voxel_at((which + 1) / steps[row])
-    crossed = first != last
-    size = int(np.prod(shape))
-    total = sum(np.bincount(side[crossed], flow[nodes][row][crossed], size) for side in (first, last))
+    cuts = cut_at_planes(tree.position[tree.parent[1:]], tree.position[1:], shape, voxel)
+    crossed = cuts.segment[1:] == cuts.segment[:-1]
+    carried, size = flow[1:][cuts.segment[1:][crossed]], int(np.prod(shape))
+    total = sum(np.bincount(side[crossed], carried, size) for side in (cuts.cell[:-1], cuts.cell[1:]))
     return np.reshape(total, shape)

@@ -348,6 +348,22 @@ def test_blood_becomes_plasma_and_is_never_assumed(tmp_path):
         read(said, kind="plasma")
 
 
+def test_a_table_of_blood_says_its_haematocrit(tmp_path):
+    drawn = ArterialInput(jnp.asarray(TIMES), jnp.asarray(TIMES / 10), "a vessel")
+    path = tmp_path / "blood.csv"
+    write_aif_csv(path, drawn, haematocrit=0.5)
+    np.testing.assert_allclose(np.genfromtxt(path, delimiter=",")[1:, 1], TIMES / 20, rtol=1e-6)
+    for given in (None, 0.5):
+        np.testing.assert_allclose(read(path, haematocrit=given).curve, drawn.curve, rtol=1e-6)
+    with pytest.raises(InputError, match=r"the file says 0.5, the option or sidecar 0.42; correct one"):
+        read(path, haematocrit=0.42)
+    for said in ("50", "half", "nan"):
+        path.write_text(path.read_text().replace("haematocrit: 0.5", f"haematocrit: {said}"))
+        with pytest.raises(InputError, match="fraction"):
+            read(path)
+        write_aif_csv(path, drawn, haematocrit=0.5)
+
+
 def test_a_table_keeps_its_own_times_whatever_separates_its_columns(tmp_path):
     for separator in (",", ";", "\t", "  ", ", "):
         path = write(tmp_path / "a.csv", "".join(f"{t}{separator}1.0\n" for t in (-3, 0.5, 20, 61)))

@@ -57,8 +57,9 @@ def test_all_files_are_there(small):
 def test_the_true_input_can_be_given_back(small):
     out, result, _ = small
     times = np.asarray(result.estimate.protocol.frame_centres)
-    given = read_aif_csv(out / "phantom" / "aif.csv", kind=None, haematocrit=None, series_times=times)
-    np.testing.assert_allclose(given.curve, result.true_aif.curve, rtol=1e-6)
+    for name in ("aif.csv", "aif_blood.csv"):
+        given = read_aif_csv(out / "phantom" / name, kind=None, haematocrit=None, series_times=times)
+        np.testing.assert_allclose(given.curve, result.true_aif.curve, rtol=1e-6)
 
 
 def test_the_table_has_a_row_for_each_parameter(small, capsys):

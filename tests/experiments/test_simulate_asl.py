@@ -47,6 +47,14 @@ def test_one_phantom_as_hdf5(config, tmp_path):
         assert json.loads(file.attrs["provenance"])["command"] == "tracerflow simulate asl"
         difference = file["signal"][..., 1] - file["signal"][..., 2]
         np.testing.assert_allclose(difference, file["difference"][..., 2], atol=1e-3)
+        # saturation recovery: the files tell what static signal is made of
+        M0, T1, TR = file["truth/M0"][:], file["truth/T1"][:], file["protocol/repetition_time"][0]
+        np.testing.assert_allclose(file["signal"][..., 0], M0 * -np.expm1(-TR / T1), rtol=1e-5)
+        tissue = file["truth/T1_tissue"][:]
+        # blood moves a voxel's T1 towards its own
+        assert np.all((tissue == T1) | (np.abs(T1 - 1.67) < np.abs(tissue - 1.67)))
+        assert file["truth_units/T1_tissue"][()] == b"s"
+        assert 1.6 < file["protocol/t1_blood"][()] < 1.7
     assert {p.name for p in out.parent.iterdir()} == {"one.h5", "one-truth.png", "one-label.png"}
 
 
@@ -62,7 +70,17 @@ def test_what_is_written_is_read_by_estimate(config, tmp_path):
     both = np.isfinite(found) & (true > 10)
     assert np.corrcoef(found[both], true[both])[0, 1] > 0.7  # vessels cross voxels: no fit knows them
     assert np.median(found[both] / true[both]) == pytest.approx(1, abs=0.25)
-    assert "labelled water" in json.loads((folder / "sub-1_asl.json").read_text())["GroundTruthModel"]
+    sidecar = json.loads((folder / "sub-1_asl.json").read_text())
+    assert "labelled water" in sidecar["GroundTruthModel"]
+    assert sidecar["BloodT1"] == pytest.approx(1.65)
+
+
+def test_a_folder_that_is_named_like_a_file_is_refused(config, tmp_path, capsys):
+    assert run(["simulate", "asl", str(config), "--out", str(tmp_path / "a.h5"), "--nifti"]) == 2
+    said = capsys.readouterr().err
+    assert "a.h5: names a file, and --nifti fills a folder" in said
+    assert said.count("\n") == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"config.toml"}
 
 
 def test_both_tracers_see_the_same_vessels(config, tmp_path):

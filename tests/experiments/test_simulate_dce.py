@@ -1,17 +1,21 @@
 """tracerflow simulate dce: files that can be estimated again, resumable, and refusals before long work."""
 
+import gzip
 import json
 import subprocess
 import sys
 import time
 
+import h5py
 import nibabel
 import numpy as np
 import pytest
 
+from estimate.arterial import read_aif_csv
 from experiments.cli import run
 from experiments.simulate_config import CONFIG, config_help, read_config
-from simulate.base.hdf5 import read_hdf5, read_hdf5_attributes
+from simulate.base.hdf5 import read_hdf5, read_hdf5_attributes, write_hdf5
+from simulate.base.nifti import read_image
 
 SMALL = """
 seed = 5
@@ -66,6 +70,78 @@ def test_nifti_goes_straight_into_the_estimator(config, tmp_path):
     command += [str(folder / "mask.nii.gz"), "--aif", "parker", "--method", "etm", "--out", str(tmp_path / "maps")]
     assert run(command) == 0
     assert (tmp_path / "maps" / "Ktrans.nii.gz").is_file()
+
+
+LEAKY = SMALL.replace("frames = 25", "frames = 60").replace("spacing = 5.0", "spacing = 3.0") + "snr = 1000\n"
+
+
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory):
+    """Folder of NIfTI files, and the HDF5 file of the same examination."""
+    out = tmp_path_factory.mktemp("scan")
+    (out / "config.toml").write_text(LEAKY.replace("= 64", "= 256"))
+    command = ["simulate", "dce", str(out / "config.toml"), "--no-pictures", "--out"]
+    assert run([*command, str(out / "nifti"), "--nifti"]) == 0
+    assert run([*command, str(out / "x.h5")]) == 0
+    return out / "nifti", out / "x.h5"
+
+
+def plain_nifti(path):
+    """A NIfTI-1 image by its header alone: sizes at byte 40, type at 70, offset, slope and intercept from 108."""
+    raw = gzip.decompress(path.read_bytes())
+    sizes = np.frombuffer(raw, "<i2", 8, 40)
+    offset, slope, intercept = np.frombuffer(raw, "<f4", 3, 108)
+    kind = {8: "<i4", 16: "<f4"}[np.frombuffer(raw, "<i2", 1, 70)[0]]
+    shape = sizes[1 : sizes[0] + 1]
+    values = np.frombuffer(raw, kind, np.prod(shape), int(offset)).reshape(shape, order="F")
+    return values * slope + intercept if slope not in (0, 1) else values
+
+
+def test_the_true_input_in_the_files_gives_the_truth_back(scan, tmp_path):
+    """Where the model of the estimate is that of the simulation: in leaky cells that no vessel crosses, supplied with
+    little dispersion. Blood for plasma would be wrong by 1/(1-0.42)."""
+    folder, found = scan[0], tmp_path / "maps"
+    command = ["estimate", "dce", str(folder / "dce.nii.gz"), "--t10", str(folder / "t10.nii.gz"), "--mask"]
+    command += [str(folder / "mask.nii.gz"), "--fit-delay", "--out", str(found)]
+    assert run([*command, "--aif", str(folder / "aif.csv")]) == 0
+    names = ("Fp", "PS", "vp", "ve", "Ktrans", "delay", "vp_vessels", "dispersion")
+    truth = {name: plain_nifti(folder / f"truth_{name}.nii.gz") for name in names}
+    same = (truth["vp_vessels"] == 0) & (truth["dispersion"] < 0.5) & (truth["PS"] > 1)
+    assert same.sum() > 20
+    for name in ("Fp", "PS", "vp", "ve", "Ktrans"):
+        maps = read_image(found / f"{name}.nii.gz").data
+        np.testing.assert_allclose(maps[same], truth[name][same], rtol=0.03, err_msg=name)
+    delay = read_image(found / "delay.nii.gz").data
+    np.testing.assert_allclose(delay[same], truth["delay"][same], atol=0.1)
+
+
+def test_numpy_alone_reads_the_files(scan):
+    """The same numbers as from this project's own readers, by one line a file."""
+    folder, path = scan
+    plasma = np.genfromtxt(folder / "aif.csv", delimiter=",")[1:]
+    blood = np.genfromtxt(folder / "aif_blood.csv", delimiter=",")[1:]
+    own, of_blood = (
+        read_aif_csv(folder / name, kind=None, haematocrit=None, series_times=3.0 * np.arange(60))
+        for name in ("aif.csv", "aif_blood.csv")
+    )
+    np.testing.assert_array_equal(np.float32(plasma).T, [own.times, own.curve])
+    np.testing.assert_allclose(of_blood.curve, own.curve, rtol=1e-6)
+    np.testing.assert_allclose(blood[:, 1], 0.58 * plasma[:, 1], rtol=1e-6)
+    assert np.diff(plasma[:, 0]) == pytest.approx(0.1)
+    for name in ("dce", "t10", "mask", "truth_Fp", "truth_T10_tissue"):
+        image = folder / f"{name}.nii.gz"
+        np.testing.assert_array_equal(plain_nifti(image), read_image(image).data)
+    with h5py.File(path) as file:
+        np.testing.assert_array_equal(file["signal"], plain_nifti(folder / "dce.nii.gz"))
+        np.testing.assert_array_equal(np.float32(file["aif/plasma"]), np.float32(plasma[:, 1]))
+        np.testing.assert_array_equal(np.float32(file["aif/blood"]), np.float32(blood[:, 1]))
+        np.testing.assert_array_equal(np.float32(file["aif/times"]), np.float32(plasma[:, 0]))
+        assert file["aif/haematocrit"][()] == 0.42
+        t1_blood = float(file["t1_blood"][()])
+        assert json.loads((folder / "dce.json").read_text())["BloodT1"] == t1_blood
+        assert t1_blood == pytest.approx(1 / (0.52 * 0.42 + 0.38))  # Lu et al. 2004, 3 T
+        tissue, both, share = file["truth/T10_tissue"][:], file["truth/T10"][:], file["blood"][:]
+        np.testing.assert_allclose(1 / both, (1 - share) / tissue + share / t1_blood, rtol=1e-5)
 
 
 def test_several_phantoms_resume_and_repeat(config, tmp_path):
@@ -161,11 +237,28 @@ def test_wrong_configurations_end_with_one_line_and_code_2(text, words, tmp_path
         (["absent.toml", "--out", "x.h5"], "No such file"),
         ([], "--out"),
         (["--out", "x.nii"], "does not end in .h5"),
+        (
+            ["--nifti", "--out", "x.h5"],
+            "x.h5: names a file, and --nifti fills a folder; name a folder",
+        ),
+        (["several.toml", "--out", "x.h5"], "2 phantoms fill a folder"),
+        (["mine.h5", "--out", "mine.h5"], "is the configuration itself"),
+        (["several.toml", "--out", "./several.toml"], "is the configuration itself"),
+        (["--out", "mine.h5/x.h5"], "mine.h5 is a file"),
+        (["--out", "mine.h5"], "no earlier run of tracerflow wrote it"),
+        (["--out", "theirs.h5"], "no earlier run of tracerflow wrote it; name another file, or move this one"),
+        (["--out", "folder.h5"], "is a folder"),
     ],
 )
 def test_wrong_arguments_end_with_one_line_and_code_2(arguments, words, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.h5").write_text(SMALL)
+    (tmp_path / "several.toml").write_text("phantoms = 2")
+    (tmp_path / "folder.h5").mkdir()
+    write_hdf5(tmp_path / "theirs.h5", {"signal": np.zeros(3)}, {"provenance": "another program"})
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     assert run(["simulate", "dce", *arguments]) == 2
     said = capsys.readouterr().err
     assert words in said
     assert said.count("\n") == 1
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before

@@ -13,7 +13,7 @@ from simulate.base.types import DCEProtocol
 from simulate.dce import simulate_dce, truth_maps, vascularise
 from simulate.phantom import tumour_phantom
 from simulate.signal import spgr_signal
-from simulate.transport import transfer
+from simulate.transport import cell_concentration, transfer
 
 pytestmark = pytest.mark.x64  # laws to ten digits
 
@@ -94,6 +94,27 @@ def test_delivered_flow_volumes_and_units_of_the_truth(perfused, fine):
     alive = perfused.tissue.Fp > 0
     Fp, PS = perfused.tissue.Fp[alive], perfused.tissue.PS[alive]
     np.testing.assert_allclose(fine.truth["Ktrans"][alive] / 60, Fp * PS / (Fp + PS), rtol=1e-9)
+
+
+def test_the_plasma_of_vessels_lies_where_the_tracer_lies(perfused):
+    """In the steady state all plasma and EES hold what the artery holds: concentrations are the truth's volumes."""
+    bed = perfused.bed
+    contents = transfer(bed, jnp.asarray([1e-12 + 0j]))[0]
+    cells = np.real(cell_concentration(bed, contents)).reshape(SHAPE)
+    truth = truth_maps(perfused)
+    reached = np.where(perfused.tissue.PS > 0, truth["ve"], 0.0)
+    np.testing.assert_allclose(cells, truth["vp"] + truth["vp_vessels"] + reached, rtol=1e-6, atol=1e-9)
+
+
+def test_through_flow_counts_every_face_that_a_vessel_passes(perfused):
+    """Half on either side of a face: over the grid, the flow of every vessel times the planes between its ends."""
+    bed = perfused.bed
+    total = 0.0
+    for tree, flow in ((bed.vessels.arteries, bed.flow.arteries), (bed.vessels.veins, bed.flow.veins)):
+        index = np.clip(np.floor(tree.position / perfused.phantom.cell), 0, np.asarray(SHAPE) - 1)
+        total += np.sum(np.asarray(flow.plasma) * np.abs(index - index[tree.parent]).sum(1))
+    found = truth_maps(perfused)["through_flow"] / 6000 * bed.cell_volume
+    assert np.sum(found) == pytest.approx(total, rel=1e-12)
 
 
 def test_the_delay_of_the_truth_is_the_first_moment_of_what_arrives(perfused):
