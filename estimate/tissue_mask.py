@@ -37,9 +37,17 @@ def tissue_mask(data: Num[np.ndarray, "*s t"], quantity: str) -> Bool[np.ndarray
         noise = np.sqrt(_around(np.where(alive, noise**2, 0.0)) / share)
     bright = float(np.percentile(level[alive], 99))
     tissue = alive & ((level >= DIM * bright) | (level > STEADY * noise))
-    if len(shape) > 1:
-        tissue = _without_specks((_around(tissue) > 0.5) & alive)
+    tissue = tidied(tissue) & alive
     return tissue if tissue.any() else alive
+
+
+def tidied(mask: Bool[np.ndarray, "*s"]) -> Bool[np.ndarray, "*s"]:
+    """Every voxel with the majority of its neighbourhood, without specks; as it is where that leaves none, or where
+    voxels have no neighbours (one dimension)."""
+    if mask.ndim < 2:
+        return mask
+    smooth = _without_specks(_around(mask) > 0.5)
+    return smooth if smooth.any() else mask
 
 
 def _around(values: np.ndarray) -> np.ndarray:

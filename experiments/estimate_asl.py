@@ -12,7 +12,7 @@ from estimate.voxels import Progress
 from experiments.figures.asl import differences_figure
 from experiments.inputs import as_series, files_of, read_map, read_mask
 from experiments.m0_images import read_m0
-from experiments.outputs import claim, median
+from experiments.outputs import claim, medians
 from experiments.report import Report, Section, mask_section, summary_rows, write_report
 from simulate.base.bids import (
     ASL_FIELDS,
@@ -23,7 +23,7 @@ from simulate.base.bids import (
 )
 from simulate.base.nifti import read_image, write_image
 from simulate.base.provenance import InputFile, provenance
-from simulate.base.status import Status, sound, status_shares
+from simulate.base.status import Status, status_shares
 from simulate.base.types import Maps
 
 COMMAND = "tracerflow estimate asl"
@@ -110,7 +110,7 @@ def _read(asked: ASLFiles) -> _Read:
 
 def _facts(asked: ASLFiles, read: _Read, found: ASLEstimate) -> dict[str, Any]:
     """All that is needed to know what the maps are and to make them again."""
-    inside, good = found.status != int(Status.OUTSIDE), sound(found.status)
+    inside = found.status != int(Status.OUTSIDE)
     scalars = {k: v for k, v in vars(asked.how).items() if k not in ("grey", "white", "weights")}
     scalars["weights"] = None if asked.how.weights is None else str(asked.how.weights)
     options = {k: str(v) if isinstance(v, Path) else v for k, v in vars(asked).items() if k != "how"} | scalars
@@ -124,7 +124,7 @@ def _facts(asked: ASLFiles, read: _Read, found: ASLEstimate) -> dict[str, Any]:
         "status_shares": status_shares(found.status),
         "mask": {"source": read.exam.mask_source, "voxels": int(read.exam.mask.sum())},
         "means over all voxels": {n: _mean(v[inside]) for n, v in found.maps.values.items()},
-        "medians over sound voxels": {n: median(v[good]) for n, v in found.maps.values.items()},
+        "medians over sound voxels": medians(found.maps, found.status),
         "share_of_negative_voxels": found.negative,
         "warnings": found.warnings,
         "protocol": {
@@ -152,7 +152,7 @@ def _report(asked: ASLFiles, read: _Read, found: ASLEstimate, facts: dict[str, A
     )  # fmt: skip
     return Report(
         title=f"ASL perfusion: {asked.series.name}",
-        summary=summary_rows(found.maps, mask=sound(found.status)),
+        summary=summary_rows(found.maps, status=found.status),
         maps=Maps(found.maps.values, found.maps.affine),
         provenance=facts,
         status=found.status,

@@ -15,13 +15,13 @@ from estimate.qtmnet.contrast.maps import MAPS
 from estimate.voxels import Estimate, Progress
 from experiments.dce_series import series_name
 from experiments.figures.motion import frame_correlation
-from experiments.outputs import Results, claim, median, number
+from experiments.outputs import Results, claim, medians, number
 from experiments.read_dce import DCEFiles, DCEOptions, read_dce
 from experiments.report import Report, mask_section, summary_rows, write_report
 from experiments.typical import typical_voxels
 from simulate.base.nifti import write_image
 from simulate.base.provenance import provenance
-from simulate.base.status import Status, sound, status_shares
+from simulate.base.status import Status, status_shares
 from simulate.base.types import Maps
 
 COMMAND = "tracerflow estimate dce"
@@ -98,7 +98,6 @@ def _facts(options: DCEOptions, read: DCEFiles, estimate: Estimate) -> dict[str,
     """All that is needed to know what the maps are and to make them again."""
     asked = dict(vars(options))
     protocol = estimate.protocol
-    good = sound(estimate.status)
     return {
         "units": estimate.maps.units | {"status": "bit mask"},
         "method": estimate.method,
@@ -107,7 +106,7 @@ def _facts(options: DCEOptions, read: DCEFiles, estimate: Estimate) -> dict[str,
         "status_shares": status_shares(estimate.status),
         "model_codes": MODEL_CODES,
         "mask": {"source": read.exam.mask_source, "voxels": int(read.exam.mask.sum())},
-        "medians over sound voxels": {n: median(v[good]) for n, v in estimate.maps.values.items()},
+        "medians over sound voxels": medians(estimate.maps, estimate.status),
         "aif": estimate.aif and {
             "source": estimate.aif.source,
             "peak_plasma_mmol_per_L": float(np.max(np.asarray(estimate.aif.curve))),
@@ -134,7 +133,7 @@ def _facts(options: DCEOptions, read: DCEFiles, estimate: Estimate) -> dict[str,
 
 
 def _warnings(read: DCEFiles, estimate: Estimate) -> list[str]:
-    found = list(estimate.warnings)
+    found = [*read.sidecar.warnings, *estimate.warnings]
     if read.sidecar.origin.get("LongitudinalRelaxivity") == "default":
         found.append("The sidecar has no LongitudinalRelaxivity: 4.5 /(s mmol/L) was assumed.")
     shares = status_shares(estimate.status)
@@ -156,7 +155,7 @@ def _report(options: DCEOptions, read: DCEFiles, estimate: Estimate, facts: dict
     maps = Maps(found, estimate.maps.affine)
     return Report(
         title=f"DCE-MRI perfusion: {series_name(options.series)}",
-        summary=summary_rows(maps, mask=sound(estimate.status)),
+        summary=summary_rows(estimate.maps, names=estimated_names(estimate), status=estimate.status),
         maps=maps,
         provenance=facts,
         status=estimate.status,

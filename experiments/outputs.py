@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from estimate.soundness import share_sound, sound
 from simulate.base.errors import InputError
 from simulate.base.files import AnyPath, prepare_output_folder, write_atomically
 from simulate.base.nifti import write_image
@@ -119,6 +120,11 @@ def number(value: Any) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def median(values: np.ndarray) -> float | None:
-    finite = values[np.isfinite(values)]
-    return float(np.median(finite)) if finite.size else None
+def medians(maps: Maps, status: np.ndarray) -> dict[str, dict[str, float | None]]:
+    """Of every map: its median over the voxels in which it is sound, and their share of all estimated."""
+    found = {}
+    for name in maps.values:
+        values = np.asarray(maps[name], float)[sound(maps, status, name)]
+        middle = float(np.median(values)) if values.size else None
+        found[name] = {"median": middle, "share of voxels": share_sound(maps, status, name)}
+    return found

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from estimate.kinetic_fit import IDENTIFIABLE
+from estimate.soundness import share_sound, sound
 from experiments.figures.curves import (
     TypicalVoxel,
     aif_figure,
@@ -25,7 +26,7 @@ from experiments.figures.curves import (
 from experiments.figures.maps import maps_figure
 from experiments.figures.mask import mask_figure
 from experiments.figures.motion import suspect_frames
-from experiments.figures.scales import estimated_voxels, shown_names
+from experiments.figures.scales import shown_names
 from simulate.base.files import write_atomically
 from simulate.base.types import Maps
 from simulate.base.units import clinical_unit
@@ -34,11 +35,12 @@ _DPI = 110
 
 
 class SummaryRow(NamedTuple):
-    """A line of the summary table: a quantity, its value as text, its unit."""
+    """A line of the summary table: a quantity, its value as text, its unit, and the share of voxels that made it."""
 
     name: str
     value: str
     unit: str
+    sound: str = ""
 
 
 class Section(NamedTuple):
@@ -64,7 +66,7 @@ class Report:
     """All that the page shows; what is None or empty has no section.
 
     title : heading of the page.
-    summary : rows (name, value, unit), such as `summary_rows` makes.
+    summary : rows, such as `summary_rows` makes.
     maps : maps (*space) in clinical units.
     status : (*space) bit masks.      shares : share of voxels by primary status.      mask : (*space).
     aif : (times [s], plasma concentration [mmol/L], label).      aif_words : how right it is.
@@ -78,7 +80,7 @@ class Report:
     """
 
     title: str
-    summary: Sequence[tuple[str, str, str]]
+    summary: Sequence[SummaryRow]
     maps: Maps
     provenance: dict[str, Any]
     status: Any = None
@@ -105,9 +107,10 @@ def mask_section(image: Any, mask: Any, affine: Any, source: str) -> Section:
     )  # fmt: skip
 
 
-def summary_rows(maps: Maps, *, names: Sequence[str] | None = None, mask: Any = None) -> list[SummaryRow]:
-    """Median [interquartile range] of each map over the voxels of the mask (those that are sound) that have a value."""
-    return [_summary_row(maps, name, mask) for name in (names or shown_names(maps))]
+def summary_rows(maps: Maps, *, names: Sequence[str] | None = None, status: Any = None) -> list[SummaryRow]:
+    """Median [interquartile range] of each map over the voxels in which it is sound (`estimate.soundness`), and their
+    share of all estimated; without `status` over all that have a value."""
+    return [_summary_row(maps, name, status) for name in (names or shown_names(maps))]
 
 
 def write_report(folder: Path, report: Report) -> None:
@@ -254,11 +257,14 @@ def _motion_section(times: Any, correlation: Any) -> Section:
     )
 
 
-def _summary_row(maps: Maps, name: str, mask: Any) -> SummaryRow:
-    inside = np.asarray(maps[name], float)[estimated_voxels(maps, [name], mask=mask)]
+def _summary_row(maps: Maps, name: str, status: Any) -> SummaryRow:
+    values = np.asarray(maps[name], float)
+    inside = values[np.isfinite(values) if status is None else sound(maps, status, name)]
     quartiles = np.percentile(inside, (25, 50, 75)) if inside.size else np.full(3, np.nan)
     low, median, high = (significant(q) for q in quartiles)
-    return SummaryRow(name, f"{median} [{low}, {high}]", clinical_unit(name))
+    percent = 0.0 if status is None else 100 * share_sound(maps, status, name)
+    share = "" if status is None else f"{percent:.0f} %" if percent >= 1 else f"{percent:.1g} %"
+    return SummaryRow(name, f"{median} [{low}, {high}]", clinical_unit(name), share)
 
 
 def _flat_rows(value: Any, name: str = "") -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from estimate.asl.m0 import LONG, M0Images, equilibrium, images_in_series
 from estimate.asl.network import check_request, load
 from estimate.ceiling import ceiling_of
 from estimate.region import region_of, region_words
+from estimate.tissue_mask import tidied
 from simulate.asl.constants import PARTITION_COEFFICIENT, T1_TISSUE
 from simulate.base.bids.asl import ASLSidecar
 from simulate.base.errors import InputError
@@ -217,4 +218,5 @@ def _separate(calibration: Calibration, shape: tuple[int, ...]) -> M0Images:
 
 def _default_mask(m0: np.ndarray) -> np.ndarray:
     finite = m0[np.isfinite(m0)]
-    return np.isfinite(m0) & (m0 > MASK_SHARE * np.percentile(finite, 99))
+    bright = np.isfinite(m0) & (m0 > MASK_SHARE * np.percentile(finite, 99))
+    return tidied(bright) & np.isfinite(m0) & (m0 > 0)

@@ -16,7 +16,7 @@ from experiments.estimate_asl import ASLFiles, estimate_asl
 from experiments.estimate_dce import estimate_dce, estimated_names
 from experiments.read_dce import DCEOptions
 from experiments.report import summary_rows
-from simulate.base.status import Status, sound, status_shares
+from simulate.base.status import Status, status_shares
 
 estimate_app = App(name="estimate", help="Perfusion maps from a measured series.", help_format="plaintext")
 
@@ -183,7 +183,6 @@ def asl(
 def print_asl(found: ASLEstimate, out: Path) -> None:
     """The equation, every constant with its origin, medians, doubts, and where the report lies."""
     inside = found.status != int(Status.OUTSIDE)
-    good = sound(found.status)
     console = Console()
     console.print(found.equation, highlight=False)
     constants = Table(title="constants")
@@ -193,9 +192,9 @@ def print_asl(found: ASLEstimate, out: Path) -> None:
         constants.add_row(constant.name, f"{constant.value:g}", constant.unit, constant.origin)
     console.print(constants)
     table = Table(title=_title(found.method, found.status))
-    for column in ("map", "value", "unit"):
+    for column in ("map", "median [quartiles]", "unit", "sound voxels"):
         table.add_column(column)
-    for row in summary_rows(found.maps, mask=good):
+    for row in summary_rows(found.maps, status=found.status):
         table.add_row(*row)
     console.print(table)
     console.print(f"CBF: mean {_mean(found.maps['CBF'][inside])} mL/100 g/min over all {int(inside.sum()):,} voxels")
@@ -206,9 +205,9 @@ def print_asl(found: ASLEstimate, out: Path) -> None:
 def print_summary(estimate: Estimate, out: Path) -> None:
     """Medians with quartiles, the AIF, the share of voxels by status, and where the report lies."""
     table = Table(title=_title(estimate.method, estimate.status))
-    for column in ("map", "value", "unit"):
+    for column in ("map", "median [quartiles]", "unit", "sound voxels"):
         table.add_column(column)
-    for row in summary_rows(estimate.maps, names=estimated_names(estimate), mask=sound(estimate.status)):
+    for row in summary_rows(estimate.maps, names=estimated_names(estimate), status=estimate.status):
         table.add_row(*row)
     console = Console()
     console.print(table)
@@ -220,9 +219,7 @@ def print_summary(estimate: Estimate, out: Path) -> None:
 
 
 def _title(method: str, status: np.ndarray) -> str:
-    inside, good = int(np.sum(status != int(Status.OUTSIDE))), int(np.sum(sound(status)))
-    share = 100 * good / max(inside, 1)
-    return f"{method}: median [quartiles] of the {good:,} sound of {inside:,} voxels ({share:.0f} %)"
+    return f"{method}, {int(np.sum(status != int(Status.OUTSIDE))):,} voxels; medians over those that are sound"
 
 
 def _mean(values: np.ndarray) -> str:

@@ -75,11 +75,6 @@ def at_bound(name: str) -> int:
     return int(Status[f"{name.upper()}_AT_BOUND"] | Status.AT_BOUND)
 
 
-def sound(status: np.ndarray) -> np.ndarray:
-    """Voxels with an estimate to be believed, the same for every model: that a model lacks a parameter is no fault."""
-    return primary_status(status) == int(Status.OK)
-
-
 def status_bit_share(status: np.ndarray, bit: Status) -> float:
     """Share of estimated voxels in which a bit is set, alone or among others; OUTSIDE is not counted."""
     inside = np.asarray(status)[(np.asarray(status) & int(Status.OUTSIDE)) == 0]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from simulate.base.bids import M0_FIELDS, asl, context_path, parse_set, read_asl_sidecar, read_m0_sidecar
-from simulate.base.bids.asl_fields import FIELDS, Use
+from simulate.base.bids.asl_fields import FIELDS
+from simulate.base.bids.uses import Use
 from simulate.base.errors import InputError
 from tests.asl_examination import SHAPE, series, write
 

@@ -196,7 +196,7 @@ def test_where_nothing_can_be_estimated_the_report_says_so(examination, phantom,
     write_sidecar(tmp_path / "dce.nii.gz", phantom.protocol, haematocrit=HAEMATOCRIT)
     out = estimate(tmp_path, tmp_path / "out", "--t10", 1.2, "--mask", tmp_path / "air.nii.gz")
     assert facts(out)["status_shares"]["no signal"] == 1.0
-    assert facts(out)["medians over sound voxels"]["Fp"] is None
+    assert facts(out)["medians over sound voxels"]["Fp"] == {"median": None, "share of voxels": 0.0}
     assert "flagged" in (out / "report.html").read_text()
 
 

@@ -107,7 +107,7 @@ def test_every_image_decodes_and_has_words(html):
 
 
 def test_units_numbers_and_provenance_are_on_the_page(report, html):
-    for name, value, unit in report.summary:
+    for name, value, unit, _ in report.summary:
         assert name in html
         assert value in html
         assert unit in html
@@ -132,13 +132,17 @@ def test_the_least_report_has_no_empty_section(report, tmp_path):
     assert "the sides are unknown" in html
 
 
-def test_summary_is_the_median_and_quartiles_of_the_mask():
-    mask = np.arange(8) < 5
+def test_summary_is_the_median_and_quartiles_of_the_sound_voxels():
+    """Those whose Fp is determined, whatever else is not; a model without vp is no worse for it."""
     values = np.array([10.0, 20, 30, 40, 50, 1000, 1000, np.nan])
-    (row,) = summary_rows(Maps({"Fp": values}), mask=mask)
-    assert row == ("Fp", "30.0 [20.0, 40.0]", "mL/100 mL/min")
-    (empty,) = summary_rows(Maps({"Fp": values}), mask=values < 0)
-    assert empty.value == "– [–, –]"
+    status = np.zeros(8, int)
+    status[:5] = Status.NO_VP | Status.PS_AT_BOUND | Status.AT_BOUND | Status.VE_NOT_IDENTIFIABLE
+    status[5], status[6] = Status.FP_AT_BOUND | Status.AT_BOUND, Status.NOT_CONVERGED
+    status[7] = Status.OUTSIDE
+    (row,) = summary_rows(Maps({"Fp": values}), status=status)
+    assert row == ("Fp", "30.0 [20.0, 40.0]", "mL/100 mL/min", "71 %")
+    (empty,) = summary_rows(Maps({"Fp": values}), status=np.full(8, int(Status.SATURATED)))
+    assert (empty.value, empty.sound) == ("– [–, –]", "0 %")
 
 
 def test_provenance_becomes_one_table_per_group():

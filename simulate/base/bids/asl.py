@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from simulate.base.bids.asl_fields import FIELDS, Use
+from simulate.base.bids.asl_fields import FIELDS
 from simulate.base.bids.fields import Fields, Rule, read_fields
 from simulate.base.bids.inheritance import applicable_files
+from simulate.base.bids.uses import Use
 from simulate.base.errors import InputError
 from simulate.base.files import AnyPath, write_atomically
 from simulate.base.image_files import image_stem, sidecar_path

@@ -1,7 +1,7 @@
 """The acquisition of a DCE series from the JSON sidecar beside it, and back."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -45,11 +45,18 @@ PROTOCOL_FIELDS = {
 }
 """Field -> attribute of `DCEProtocol`, where one number is one number."""
 
+_NO_RELAXIVITY = ("IODINE", "CARBON_DIOXIDE", "CO2", "BARIUM")
+
+LARGEST_SLICE_SPREAD = 0.5
+"""Seconds between a frame's first and last slice above which the reader is told: a quarter of a short frame."""
+
 SYNONYMS = {"RepetitionTimeExcitation": ("RepetitionTimeExcitation", "RepetitionTime")}
 """BIDS calls the TR of the excitation by the first name, many converters by the second; where VolumeTiming
 gives the frames, the second cannot mean the time from volume to volume."""
 
-DCE_FIELDS = (*RULES, "RepetitionTime", "VolumeTiming", "BaselineVolumes")
+DCE_FIELDS = (
+    *RULES, "RepetitionTime", "VolumeTiming", "BaselineVolumes", "InversionTime", "MTState", "ContrastBolusIngredient",
+)  # fmt: skip
 """Every field that --set knows for DCE."""
 
 
@@ -61,11 +68,13 @@ class DCESidecar:
         detected from the curves. TR and flip angle are NaN where a concentration series lacks them.
     haematocrit : fraction, or None where it is not given.
     origin : field -> "sidecar", "--set", "default", "detected" (the baseline) or "absent".
+    warnings : sentences for the reader.
     """
 
     protocol: DCEProtocol
     haematocrit: float | None
     origin: dict[str, str]
+    warnings: list[str] = field(default_factory=list)
 
 
 def read_dce_sidecar(
@@ -94,11 +103,38 @@ def read_dce_sidecar(
     baseline, origin["BaselineVolumes"] = _baseline(fields, frames)
     haematocrit, origin["Haematocrit"] = fields.number("Haematocrit", None)
     numbers = {}
-    for field, attribute in PROTOCOL_FIELDS.items():
-        number, origin[field] = fields.number(field, getattr(DCEProtocol, attribute, None))
+    for name, attribute in PROTOCOL_FIELDS.items():
+        number, origin[name] = fields.number(name, getattr(DCEProtocol, attribute, None))
         numbers[attribute] = float("nan") if number is None else number
     protocol = DCEProtocol(times=_frame_times(fields, frames), baseline=baseline, **numbers)
-    return DCESidecar(protocol, haematocrit, origin)
+    _refuse(fields)
+    return DCESidecar(protocol, haematocrit, origin, _doubts(fields))
+
+
+def _refuse(fields: Fields) -> None:
+    """Fields of which some values are of another signal than that of a spoiled gradient echo with gadolinium."""
+    name, time, _ = fields.find("InversionTime")
+    if isinstance(time, int | float) and time > 0:
+        raise fields.error(name, f"is {time:g}: a signal after an inversion is not that of a spoiled gradient echo")
+    name, state, _ = fields.find("MTState")
+    if state is True:
+        raise fields.error(name, "is true: magnetisation transfer pulses change the signal, and with it T1")
+    name, agent, _ = fields.find("ContrastBolusIngredient")
+    if isinstance(agent, str) and agent.upper().replace(" ", "_") in _NO_RELAXIVITY:
+        raise fields.error(name, f"is {agent}, which does not shorten T1")
+
+
+def _doubts(fields: Fields) -> list[str]:
+    """What is taken for negligible, and may not be."""
+    times = fields.find("SliceTiming")[1]
+    known = isinstance(times, list) and all(isinstance(t, int | float) for t in times)
+    spread = float(np.ptp(times)) if known and times else 0.0
+    if spread <= LARGEST_SLICE_SPREAD:
+        return []
+    return [
+        f"SliceTiming spreads over {spread:.2g} s, and every slice was taken to be measured when its frame begins: "
+        "delays hold that difference, and the flow of a fit without --fit-delay errs by it."
+    ]
 
 
 def _frame_times(fields: Fields, frames: int) -> np.ndarray:
@@ -142,8 +178,8 @@ def write_sidecar(
     extra : further fields, ready for JSON.     Returns the path of the sidecar.
     """
     fields: dict[str, Any] = {"VolumeTiming": np.asarray(protocol.times, float).tolist()}
-    numbers = {field: float(getattr(protocol, name)) for field, name in PROTOCOL_FIELDS.items()}
-    fields |= {field: number for field, number in numbers.items() if not np.isnan(number)}
+    numbers = {bids: float(getattr(protocol, name)) for bids, name in PROTOCOL_FIELDS.items()}
+    fields |= {bids: number for bids, number in numbers.items() if not np.isnan(number)}
     if protocol.baseline:
         fields["BaselineVolumes"] = protocol.baseline
     if haematocrit is not None:
