@@ -51,7 +51,7 @@ def estimate_maps(
     t10: float | np.ndarray | VFA | None = None,
     b1: float | np.ndarray = 1.0,
     r2star: float = 0.0,
-    mask: np.ndarray | Literal["auto", "none"] | None = "auto",
+    mask: np.ndarray | str | None = "auto",
     fit_delay: bool = False,
     arterial_volume: bool = False,
     bounds: dict[str, tuple[float, float]] | None = None,

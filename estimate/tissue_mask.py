@@ -34,7 +34,7 @@ def tissue_mask(data: Num[np.ndarray, "*s t"], quantity: str) -> Bool[np.ndarray
         return alive
     if len(shape) > 1:
         share = np.maximum(_around(alive), 1e-6)
-        noise = np.sqrt(_around(np.where(alive, noise**2, 0.0)) / share)
+        noise = np.sqrt(np.maximum(_around(np.where(alive, noise**2, 0.0)), 0.0) / share)
     bright = float(np.percentile(level[alive], 99))
     tissue = alive & ((level >= DIM * bright) | (level > STEADY * noise))
     tissue = tidied(tissue) & alive

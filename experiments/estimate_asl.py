@@ -99,8 +99,9 @@ def _read(asked: ASLFiles) -> _Read:
     how = ASLOptions(**{**vars(asked.how), "grey": grey, "white": white})
     calibration, doubts = read_m0(asked.m0, image, sidecar, files, overrides)
     sidecar = replace(sidecar, warnings=[*sidecar.warnings, *doubts])
-    mask, source = (asked.mask, None) if asked.mask in ("auto", "none") else read_mask(asked.mask, image, files)
-    exam = examine_asl(image.data, image.affine, sidecar, calibration, mask, how)  # pyright: ignore[reportArgumentType]
+    named = asked.mask in ("auto", "none")
+    mask, source = (str(asked.mask), None) if named else read_mask(asked.mask, image, files)
+    exam = examine_asl(image.data, image.affine, sidecar, calibration, mask, how)
     files += [] if how.weights is None else [how.weights]
     return _Read(exam if source is None else replace(exam, mask_source=source), [InputFile.of(path) for path in files])
 

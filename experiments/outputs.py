@@ -84,18 +84,24 @@ def claim(folder: AnyPath, *, command: str, names: Iterable[str], inputs: Iterab
         problem = f"holds results of {record.get('command')}, and maps of both would be mixed up"
         raise InputError(folder, RECORD, problem, ELSEWHERE)
     listed = {name for name in (record or {}).get("files", []) if isinstance(name, str) and Path(name).name == name}
-    read = {Path(each.path).resolve() for each in inputs}
     listed |= {RECORD} if record is not None else set()
-    own = {name for name in listed if (folder / name).resolve() not in read}
+    read = {_identity(Path(each.path)) for each in inputs}
+    own = {name for name in listed if (folder / name).is_file() and _identity(folder / name) not in read}
     wanted = frozenset(names) | set(REPORTS)
     for name in sorted(wanted):
         path = folder / name
-        if path.resolve() in read:
+        if path.exists() and _identity(path) in read:
             raise InputError(path, "", "is an input, and the results would overwrite it", ELSEWHERE)
         if (path.exists() or path.is_symlink()) and name not in own:
             problem = "is there already, no earlier run says that it wrote it, and the results would overwrite it"
             raise InputError(path, "", problem, ELSEWHERE)
     return Results(prepare_output_folder(folder), command, wanted, frozenset(own))
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Of a file, whatever it is called: links have several names."""
+    facts = path.stat()
+    return facts.st_dev, facts.st_ino
 
 
 def written_record(folder: AnyPath) -> dict[str, Any] | None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -91,7 +91,7 @@ class ASLExamination:
 
 def examine_asl(
     data: np.ndarray, affine: np.ndarray, sidecar: ASLSidecar, calibration: Calibration | None = None,
-    mask: np.ndarray | Literal["auto", "none"] | None = "auto", options: ASLOptions = ASLOptions(),
+    mask: np.ndarray | str | None = "auto", options: ASLOptions = ASLOptions(),
 ) -> ASLExamination:  # fmt: skip
     """Check all that was given, before any long work.
 
