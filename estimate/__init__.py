@@ -8,17 +8,22 @@ from estimate.arterial import (
     read_aif_csv,
     write_aif_csv,
 )
+from estimate.asl.examination import ASLExamination, ASLOptions, examine_asl
 from estimate.asl.multi_delay import ASLFit, fit_asl
+from estimate.asl.quantify import ASLEstimate, quantify
 from estimate.asl.white_paper import white_paper_cbf
 from estimate.baseline import detect_baseline, estimate_onset
 from estimate.bounds import BOUNDS
+from estimate.examination import DCEExamination, examine
 from estimate.input_scale import CBFMap
 from estimate.kinetic_fit import FIT_MODELS, MODEL_CODES, KineticFit, fit_kinetics
-from estimate.pipeline import estimate_maps
+from estimate.pipeline import estimate_examination, estimate_maps
 from estimate.relaxometry import VFAResult, concentration_from_signal, vfa_t1
 from estimate.semiquantitative import SemiQuantitative, semiquantitative
 from estimate.signal_errors import SignalErrors, signal_errors
+from estimate.soundness import sound
 from estimate.t10 import VFA
+from estimate.tissue_mask import tissue_mask
 from estimate.voxels import Estimate
 
 __all__ = [
@@ -30,7 +35,12 @@ __all__ = [
     "BOUNDS",
     # a whole series to maps
     "estimate_maps",
+    "examine",
+    "DCEExamination",
+    "estimate_examination",
     "Estimate",
+    "tissue_mask",
+    "sound",
     "VFA",
     "CBFMap",
     # its steps, one by one
@@ -50,6 +60,11 @@ __all__ = [
     "semiquantitative",
     "SemiQuantitative",
     # arterial spin labelling
+    "examine_asl",
+    "ASLExamination",
+    "ASLOptions",
+    "quantify",
+    "ASLEstimate",
     "fit_asl",
     "ASLFit",
     "white_paper_cbf",

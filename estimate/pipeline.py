@@ -184,7 +184,8 @@ def _measured_input(exam: DCEExamination, voxels: Voxels, haematocrit: float) ->
     if isinstance(exam.aif, np.ndarray):
         curves = np.concatenate([block[1] for block in seen.blocks(exam.aif)])
         found = aif_from_roi(curves, exam.times, np.ones(len(curves), bool), haematocrit=haematocrit)
-        return replace(without_averages(found, voxels.protocol.frame_duration), mask=exam.aif)
+        source = f"{found.source} {exam.names.get('aif', '')}".strip()
+        return replace(without_averages(found, voxels.protocol.frame_duration), mask=exam.aif, source=source)
     where, curves, t10 = _artery_candidates(seen, np.ones(voxels.mask.shape, bool))
     t1 = _candidate_t1(voxels, t10, haematocrit) if measured else "blood"
     baseline = frames_before_contrast(np.asarray(voxels.series.data))

@@ -154,4 +154,4 @@ def _read_aif(
         files.append(path)
         times = np.asarray(sidecar.protocol.frame_centres)
         return read_aif_csv(path, kind=options.aif_is, haematocrit=haematocrit, series_times=times), path
-    return read_region(options.aif, image, "arterial region", files), path
+    return read_region(options.aif, image, "arterial region", files), options.aif
