@@ -20,10 +20,11 @@ from simulate.phantom import Region
 from simulate.phantom_bank import BankConfig, read_bank, write_bank
 
 ERRORS = (
-    {"Fp": 0.108, "PS": 0.115, "vp": 0.176, "ve": 0.059},
-    {"Fp": 0.095, "PS": 0.037, "vp": 0.141, "ve": 0.0375},
+    {"Fp": 0.117, "PS": 0.119, "vp": 0.188, "ve": 0.0584},
+    {"Fp": 0.108, "PS": 0.0407, "vp": 0.133, "ve": 0.0374},
 )
-"""Median |log error| in the rims of `exams`, of the very weights whose figures the README gives."""
+"""Median |log error| in the rims of `exams`, of the very weights whose figures the README gives. Single phantoms: these
+two moved when vessels came to fill cells by their exact length, the mean of 16 hardly did (README)."""
 
 
 @pytest.fixture(scope="module")
