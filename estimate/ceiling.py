@@ -27,7 +27,9 @@ def ceiling_of(images: Num[np.ndarray, "*s n"], *, repeated: bool = False) -> fl
     top = max((float(frame[np.isfinite(frame)].max(initial=0.0)) for frame in frames), default=0.0)
     if top <= 0:
         return np.inf
-    count = np.sum([frame == top for frame in frames], axis=0, dtype=np.int32)
+    count = np.zeros(images.shape[:-1], np.int32)
+    for frame in frames:  # one at a time: a scan of any size
+        count += frame == top
     moving = count < len(frames) if len(frames) > 1 else count >= 0
     count = np.where(moving, count, 0)
     if top in LIMITS and (count.max(initial=0) >= 2 or np.sum(count > 0) >= SEVERAL):

@@ -7,7 +7,6 @@ import numpy as np
 
 from estimate.arterial import describe_error, write_aif_csv
 from estimate.capillary_fit import CAPILLARY_MODELS
-from estimate.examination import DCEExamination
 from estimate.examination.request import needs_input
 from estimate.kinetic_fit import MODEL_CODES
 from estimate.pipeline import estimate_examination
@@ -42,7 +41,8 @@ def estimate_dce(
     Raises InputError before any long work where the input cannot be used; only then is the folder made.
     """
     read = read_dce(options)
-    results = claim(options.out, command=COMMAND, names=written_names(read.exam), inputs=read.inputs)
+    names = written_names(options.method, options.scale, arterial_volume=options.arterial_volume)
+    results = claim(options.out, command=COMMAND, names=names, inputs=read.inputs)
     estimate = estimate_examination(read.exam, progress)
     if progress is not None:
         progress("writing maps and report", 0, 1)
@@ -66,17 +66,17 @@ QTM_MAPS = (
 _EVERY = ("peak", "TTP", "IAUC60", "T10", "status")
 
 
-def written_names(exam: DCEExamination) -> set[str]:
-    """Files that the estimate of an examination may write, besides what describes them."""
-    if exam.method == "qtmnet":
+def written_names(method: str, scale: str, *, arterial_volume: bool) -> set[str]:
+    """Files that an estimate may write, besides what describes them."""
+    if method == "qtmnet":
         maps = {n + suffix for n in MAPS for suffix in ("", "_stderr")}
-    elif exam.method == "qtm":
+    elif method == "qtm":
         maps = {"vp", "PS", "ve", "kep", "vp_ve_ratio", "speed", *QTM_MAPS}
     else:
-        fitted = ("Fp", "PS", "vp", "ve", "Ktrans", "delay", *(["va"] if exam.arterial_volume else []))
+        fitted = ("Fp", "PS", "vp", "ve", "Ktrans", "delay", *(["va"] if arterial_volume else []))
         maps = {n + suffix for n in fitted for suffix in ("", "_stderr")} | {"rss", "aicc", "model"}
     names = {f"{name}.nii.gz" for name in maps.union(_EVERY)}
-    return names | {MASK} | ({"aif.csv"} if needs_input(exam.method, exam.scale) else set())
+    return names | {MASK} | ({"aif.csv"} if needs_input(method, scale) else set())
 
 
 def _write(

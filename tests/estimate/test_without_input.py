@@ -13,6 +13,7 @@ from estimate.pipeline import estimate_maps
 from estimate.qtmnet.contrast.maps import MAPS
 from estimate.qtmnet.network import Architecture, QTMnet
 from estimate.qtmnet.weights import save_trained
+from experiments.estimate_dce import written_names
 from simulate.base.errors import InputError
 from simulate.base.status import Status
 from simulate.base.types import Series
@@ -43,9 +44,16 @@ def ask(phantom, weights, **options):
     return estimate_maps(series, **(given | options))
 
 
+def assert_announced(found):
+    """The command line looks whether a result overwrites a file before it works: it has to know all names."""
+    names = written_names(found.method, "population", arterial_volume=False)
+    assert {f"{name}.nii.gz" for name in found.maps.values} <= names
+
+
 def test_every_map_is_there_with_its_error_and_the_scale_is_told(phantom, weights):
     found = ask(phantom, weights)
     assert found.aif is None
+    assert_announced(found)
     assert {f"{n}{s}" for n in MAPS for s in ("", "_stderr")} <= set(found.maps.values)
     assert "population" in found.facts["scale"]["source"]
     assert len(found.facts["weights"]["sha256"]) == 64
@@ -86,6 +94,7 @@ def test_scales_move_absolute_values_alone(phantom, weights):
 
 def test_qtm_gives_velocities_and_says_how_well_it_did(phantom, weights):
     found = ask(phantom, None, method="qtm")
+    assert_announced(found)
     for name in ("speed", "velocity_x", "velocity_y", "velocity_z", "vp", "PS", "ve", "kep", "residual"):
         assert np.isfinite(found.maps[name]).any(), name
     assert "iterations" in found.facts["convergence"]
