@@ -12,7 +12,6 @@ from estimate.examination.input import POPULATION, checked_haematocrit
 from estimate.examination.request import check_options, needs_input
 from estimate.input_scale import CBFMap
 from estimate.t10 import VFA
-from estimate.training.checkpoint import read_facts
 from experiments.dce_series import read_series, read_vfa
 from experiments.inputs import files_of, read_map, read_mask, read_region, split_labels
 from experiments.outputs import RECORD, written_record
@@ -81,9 +80,7 @@ def read_dce(options: DCEOptions) -> DCEFiles:
     if options.haematocrit is not None:
         haematocrit = checked_haematocrit(options.haematocrit, "--haematocrit")
     names: dict[str, object] = {"series": image.path, "haematocrit": image.path, "aif": "--aif"}
-    names |= {"t10": image.path, "b1": options.b1, "cbf": options.cbf}
-    if options.weights is not None:
-        read_facts(options.weights)
+    names |= {"t10": image.path} | {n: v for n in ("b1", "cbf") if (v := getattr(options, n)) is not None}
     given: dict[str, Any] = {"mask": options.mask}
     if options.mask not in ("auto", "none"):
         given["mask"], names["mask"] = read_mask(options.mask, image, files)

@@ -18,6 +18,7 @@ from estimate.input_scale import CBFMap
 from estimate.region import region_of, region_words
 from estimate.t10 import VFA
 from estimate.tissue_mask import tissue_mask
+from estimate.training.checkpoint import read_facts
 from estimate.without_input import METHODS as WITHOUT_INPUT
 from estimate.without_input import check_request
 from simulate.base.errors import InputError
@@ -93,6 +94,8 @@ def examine(
         method, fit_delay=fit_delay, arterial_volume=arterial_volume, bounds=bounds, scale=scale,
         with_cbf=cbf is not None, with_weights=weights is not None,
     )  # fmt: skip
+    if weights is not None:
+        read_facts(weights)
     where = called(names, "series")
     series = checked_series(series, where)
     shape, quantity = series.data.shape[:-1], series.quantity
