@@ -12,7 +12,8 @@ LIMITS = tuple(2.0**bits - 1 for bits in (8, 10, 12, 14, 15, 16))
 """Largest whole numbers of scanners' converters and of files; two frames, or several voxels, on one of them tell."""
 
 _SMOOTH = 1e-5
-"""Noise over signal below which a curve has none: there a plateau is a plateau."""
+"""Noise over signal below which a curve has none: there a plateau is a plateau. So it is where noise is below the step
+of whole numbers."""
 
 
 def ceiling_of(images: Num[np.ndarray, "*s n"], *, repeated: bool = False) -> float:
@@ -32,10 +33,11 @@ def ceiling_of(images: Num[np.ndarray, "*s n"], *, repeated: bool = False) -> fl
         count += frame == top
     moving = count < len(frames) if len(frames) > 1 else count >= 0
     count = np.where(moving, count, 0)
-    if top in LIMITS and (count.max(initial=0) >= 2 or np.sum(count > 0) >= SEVERAL):
+    there, lower = int(np.sum(count > 0)), sum(int(np.sum((frame > 0) & (frame < top))) for frame in frames)
+    if top in LIMITS and lower and (count.max(initial=0) >= 2 or there >= SEVERAL):  # an image of one value has no top
         return top
     if repeated or len(frames) < SEVERAL:
         return np.inf
     many = images[count >= SEVERAL].astype(float)
-    whole = np.all(many == np.round(many), axis=-1)
-    return top if np.any(whole | (curve_noise(many) > _SMOOTH * top)) else np.inf
+    least = np.where(np.all(many == np.round(many), axis=-1), 1.0, _SMOOTH * top)
+    return top if np.any(curve_noise(many) > least) else np.inf

@@ -119,7 +119,7 @@ def voxels_of(exam: DCEExamination) -> Voxels:
 
 def _warned(exam: DCEExamination, estimate: Estimate) -> Estimate:
     """What is likely wrong with the images or the input is wrong with the maps."""
-    about = [] if estimate.aif is None else list(estimate.aif.warnings)
+    about = [*exam.doubts, *([] if estimate.aif is None else estimate.aif.warnings)]
     if np.isfinite(exam.ceiling):
         share = status_bit_share(estimate.status, Status.SATURATED)
         about.append(

@@ -20,6 +20,10 @@ def region_of(values: Any, where: object, what: str, *, labels: tuple[int, ...] 
     """
     given = np.nan_to_num(np.asarray(values, float), nan=0.0, posinf=0.0, neginf=0.0)
     if labels is None:
+        top = float(given.max(initial=0.0))
+        if top > 1 + INSIDE / 10 and not labels_in(given):
+            problem = f"holds parts of up to {top:g}, and 1 is a whole voxel"
+            raise InputError(where, what, problem, "give shares from 0 to 1, or a label of a segmentation")
         inside = given > INSIDE
     else:
         present = labels_in(given)

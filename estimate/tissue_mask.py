@@ -37,11 +37,13 @@ def tissue_mask(data: Num[np.ndarray, "*s t"], quantity: str) -> Bool[np.ndarray
         noise = np.sqrt(np.maximum(_around(np.where(alive, noise**2, 0.0)), 0.0) / share)
     bright = float(np.percentile(level[alive], 99))
     tissue = alive & ((level >= DIM * bright) | (level > STEADY * noise))
-    tissue = tidied(tissue) & alive
+    if np.array_equal(tissue, alive):  # no air: whatever varies no more has been masked already
+        return alive
+    tissue = _tidied(tissue) & alive
     return tissue if tissue.any() else alive
 
 
-def tidied(mask: Bool[np.ndarray, "*s"]) -> Bool[np.ndarray, "*s"]:
+def _tidied(mask: Bool[np.ndarray, "*s"]) -> Bool[np.ndarray, "*s"]:
     """Every voxel with the majority of its neighbourhood, without specks; as it is where that leaves none, or where
     voxels have no neighbours (one dimension)."""
     if mask.ndim < 2:

@@ -12,7 +12,7 @@ from estimate.voxels import Progress
 from experiments.figures.asl import differences_figure
 from experiments.inputs import as_series, files_of, read_map, read_mask
 from experiments.m0_images import read_m0
-from experiments.outputs import claim, medians
+from experiments.outputs import REPORTS, claim, medians
 from experiments.report import Report, Section, mask_section, summary_rows, write_report
 from simulate.base.bids import (
     ASL_FIELDS,
@@ -67,6 +67,7 @@ def estimate_asl(asked: ASLFiles, progress: Progress | None = None) -> ASLEstima
     results.write_maps(found.maps, found.status)
     write_image(results.path(MASK), read.exam.mask, found.maps.affine, unit_description="voxels quantified")
     facts = _facts(asked, read, found)
+    results.note(*REPORTS)
     write_report(results.folder, _report(asked, read, found, facts))
     results.finish(facts)
     return found

@@ -14,7 +14,7 @@ from estimate.qtmnet.contrast.maps import MAPS
 from estimate.voxels import Estimate, Progress
 from experiments.dce_series import series_name
 from experiments.figures.motion import frame_correlation
-from experiments.outputs import Results, claim, medians, number
+from experiments.outputs import REPORTS, Results, claim, medians, number
 from experiments.read_dce import DCEFiles, DCEOptions, read_dce
 from experiments.report import Report, mask_section, summary_rows, write_report
 from experiments.typical import typical_voxels
@@ -90,6 +90,7 @@ def _write(
     if estimate.aif is not None:
         write_aif_csv(results.path("aif.csv"), estimate.aif)
     facts = _facts(options, read, estimate)
+    results.note(*REPORTS)
     write_report(results.folder, replace(_report(options, read, estimate, facts), truth=truth, true_aif=true_aif))
     results.finish(facts)
 

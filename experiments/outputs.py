@@ -1,12 +1,13 @@
 """The folder of an estimate's results: what is written there, and that nothing else is touched.
 
-Files that lie there and that no earlier run wrote, inputs among them, are never overwritten or removed: maps.json lists
-what a run wrote. It is the last file to be complete; until then it says "complete": false.
+Files that lie there and that no earlier run wrote as they are, inputs among them, are never overwritten or removed:
+maps.json lists what a run wrote, with checksums. It is the last file to be complete; until then it says
+"complete": false.
 """
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,15 @@ import numpy as np
 
 from estimate.soundness import share_sound, sound
 from simulate.base.errors import InputError
-from simulate.base.files import AnyPath, prepare_output_folder, write_atomically
+from simulate.base.files import AnyPath, prepare_output_folder, sha256_of, write_atomically
 from simulate.base.nifti import write_image
 from simulate.base.provenance import InputFile
 from simulate.base.types import Maps
 from simulate.base.units import clinical_unit
 
 RECORD = "maps.json"
-REPORTS = (RECORD, "maps.png", "report.html")
-"""What describes the maps."""
+REPORTS = ("maps.png", "report.html")
+"""What shows the maps, for people."""
 
 ELSEWHERE = "give another --out"
 
@@ -31,26 +32,34 @@ ELSEWHERE = "give another --out"
 class Results:
     """A folder that one run may write to.
 
-    names : files that it may write.      earlier : files that an earlier run of the same command wrote, no inputs.
+    names : files that it may write.      earlier : files as an earlier run of the same command wrote them, no inputs.
+    written : files that this run has begun to write.
     """
 
     folder: Path
     command: str
     names: frozenset[str]
     earlier: frozenset[str]
+    written: list[str] = field(default_factory=list)
 
     def begin(self) -> None:
         """Remove what an earlier run wrote; its description would be of maps that are no longer there."""
-        files = sorted(self.names | self.earlier)
-        self._record({"command": self.command, "complete": False, "files": files})
+        self._record({"command": self.command, "complete": False, "files": dict.fromkeys(self.earlier)})
         for stale in self.earlier - {RECORD}:
             (self.folder / stale).unlink(missing_ok=True)
+        self._record({"command": self.command, "complete": False, "files": {}})
 
     def path(self, name: str) -> Path:
-        """Where to write one of `names`."""
-        if name not in self.names:
-            raise AssertionError(f"{name} was not announced, so nobody has looked whether it overwrites a file")
+        """Where to write one of `names`, which is on record from now on."""
+        self.note(name)
         return self.folder / name
+
+    def note(self, *names: str) -> None:
+        """Put files on record that are about to be written."""
+        if unknown := set(names) - self.names:
+            raise AssertionError(f"{unknown} were not announced, so nobody has looked whether they overwrite a file")
+        self.written.extend(names)
+        self._record({"command": self.command, "complete": False, "files": dict.fromkeys(self.written)})
 
     def write_maps(self, maps: Maps, status: np.ndarray) -> None:
         """NAME.nii.gz of every map with its unit, and status.nii.gz."""
@@ -60,9 +69,9 @@ class Results:
         write_image(self.path("status.nii.gz"), status, maps.affine, unit_description="bit mask")
 
     def finish(self, facts: dict[str, Any]) -> None:
-        """Write maps.json, with the list of what is there."""
-        written = sorted(name for name in self.names | {RECORD} if name == RECORD or (self.folder / name).is_file())
-        self._record({**facts, "complete": True, "files": written})
+        """Write maps.json, with the list of what is there and its checksums."""
+        there = sorted(name for name in self.written if (self.folder / name).is_file())
+        self._record({**facts, "complete": True, "files": {name: sha256_of(self.folder / name) for name in there}})
 
     def _record(self, content: dict[str, Any]) -> None:
         write_atomically(self.folder / RECORD, json.dumps(content, indent=2, allow_nan=False) + "\n")
@@ -83,17 +92,20 @@ def claim(folder: AnyPath, *, command: str, names: Iterable[str], inputs: Iterab
     if record is not None and record.get("command") != command:
         problem = f"holds results of {record.get('command')}, and maps of both would be mixed up"
         raise InputError(folder, RECORD, problem, ELSEWHERE)
-    listed = {name for name in (record or {}).get("files", []) if isinstance(name, str) and Path(name).name == name}
-    listed |= {RECORD} if record is not None else set()
     read = {_identity(Path(each.path)) for each in inputs}
-    own = {name for name in listed if (folder / name).is_file() and _identity(folder / name) not in read}
-    wanted = frozenset(names) | set(REPORTS)
+    listed = {RECORD: None, **record["files"]} if record is not None else {}
+    own = {
+        name for name, checksum in listed.items()
+        if Path(name).name == name and (folder / name).is_file() and _identity(folder / name) not in read
+        and checksum in (None, sha256_of(folder / name))
+    }  # fmt: skip
+    wanted = frozenset({*names, *REPORTS, RECORD})
     for name in sorted(wanted):
         path = folder / name
         if path.exists() and _identity(path) in read:
             raise InputError(path, "", "is an input, and the results would overwrite it", ELSEWHERE)
         if (path.exists() or path.is_symlink()) and name not in own:
-            problem = "is there already, no earlier run says that it wrote it, and the results would overwrite it"
+            problem = "is there already, not as an earlier run wrote it, and the results would overwrite it"
             raise InputError(path, "", problem, ELSEWHERE)
     return Results(prepare_output_folder(folder), command, wanted, frozenset(own))
 
@@ -116,7 +128,7 @@ def written_record(folder: AnyPath) -> dict[str, Any] | None:
         return None
     except (OSError, ValueError):
         record = None
-    if not isinstance(record, dict) or not isinstance(record.get("files"), list) or "command" not in record:
+    if not isinstance(record, dict) or not isinstance(record.get("files"), dict) or "command" not in record:
         raise InputError(path, "", "is there already, and no run wrote it", ELSEWHERE)
     return record
 

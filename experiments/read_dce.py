@@ -73,6 +73,7 @@ def read_dce(options: DCEOptions) -> DCEFiles:
     overrides = parse_set(options.set, known=(*DCE_FIELDS, *VFA_FIELDS))
     if options.relaxivity is not None:
         overrides["LongitudinalRelaxivity"] = options.relaxivity
+    _check_used(options, overrides)
     frames = image.data.shape[3]
     sidecar = read_dce_sidecar(options.series, frames=frames, quantity=options.quantity, overrides=overrides)
     files = files_of(*(options.series if isinstance(options.series, list) else [options.series]))
@@ -102,6 +103,22 @@ def read_dce(options: DCEOptions) -> DCEFiles:
     if options.mask not in ("auto", "none"):
         exam = replace(exam, mask_source=str(names["mask"]))
     return DCEFiles(exam, sidecar, [InputFile.of(path) for path in files])
+
+
+def _check_used(options: DCEOptions, overrides: dict[str, object]) -> None:
+    """Refuse what would be left unread: whoever gives it takes it to matter."""
+    of_signal = {"--t10": options.t10, "--vfa": options.vfa, "--b1": options.b1}
+    given = [name for name, value in of_signal.items() if value is not None]
+    if options.quantity == "concentration" and given:
+        raise InputError(given[0], "", "is of signals, and --quantity is concentration", "leave it out")
+    if options.aif != "auto" and not needs_input(options.method, options.scale):
+        problem = f"is not used by {options.method} with --scale {options.scale}"
+        raise InputError("--aif", options.aif, problem, "leave it out, or add --scale vessels")
+    if options.aif_is is not None and Path(options.aif).suffix.lower() != ".csv":
+        raise InputError("--aif-is", options.aif_is, "is of a curve.csv, and --aif is none", "leave it out")
+    unused = sorted(set(overrides) & set(VFA_FIELDS))
+    if unused and options.vfa is None:
+        raise InputError("--set", unused[0], "is given, and --vfa is not", "leave it out")
 
 
 def _read_cbf(path: Path, image: Image, files: list[Path]) -> CBFMap:

@@ -14,6 +14,12 @@ _ROUNDING = 1e-3  # s; a table of times printed with three decimals still covers
 ARRIVED = 0.1
 """Share of the peak at which the bolus has arrived."""
 
+LARGEST_PEAK = 100.0
+"""Concentration [mmol/L] that no injection reaches, in plasma or tissue; in micromoles every one exceeds it."""
+
+FEWEST_FOR_NOISE = 15
+"""Knots of a curve of which the differences tell its noise, and not the bolus itself."""
+
 PEAK_TO_NOISE = 5.0
 """Of a curve with a bolus, at least. The highest of 100 frames of noise alone is 2.5."""
 
@@ -41,7 +47,11 @@ def check_input(
 
 def check_bolus(where: object, times: np.ndarray, curve: np.ndarray) -> None:
     """Refuse a plasma curve that shows no bolus, or only its end."""
-    peak, noise = float(curve.max()), float(curve_noise(curve[None])[0])
+    peak = float(curve.max())
+    noise = float(curve_noise(curve[None])[0]) if curve.size >= FEWEST_FOR_NOISE else 0.0
+    if peak > LARGEST_PEAK:
+        problem = f"reaches {peak:g} mmol/L: it looks like micromoles, or like a signal"
+        raise InputError(where, "concentration", problem, "give mmol/L")
     if not peak > PEAK_TO_NOISE * noise:
         problem = f"shows no bolus: its peak is {peak:.2f} mmol/L" + (f", its noise {noise:.2f}" if noise else "")
         cure = "give an input that begins before contrast arrives; of a series that began too late none can be measured"
@@ -66,6 +76,7 @@ def _check_range(where: object, times: np.ndarray, series_times: np.ndarray) -> 
             raise InputError(where, "time", problem, "these look like milliseconds: give seconds")
         return
     problem = f"covers {times[0]:g} to {times[-1]:g} s, the series {first:g} to {last:g} s"
-    in_minutes = last > first and 0.8 < 60 * (times[-1] - times[0]) / (last - first) < 1.25
-    cure = "these look like minutes: give seconds" if in_minutes else "give a curve that covers the series"
+    cure = f"give a curve that covers the series, on its clock, which starts at {first:g} s"
+    if last > first and 0.8 < 60 * (times[-1] - times[0]) / (last - first) < 1.25:
+        cure = "these look like minutes: give seconds"
     raise InputError(where, "time", problem, cure)

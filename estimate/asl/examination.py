@@ -9,9 +9,9 @@ import numpy as np
 from estimate.asl.differences import Differences, differences
 from estimate.asl.m0 import LONG, M0Images, equilibrium, images_in_series
 from estimate.asl.network import check_request, load
+from estimate.asl.protocol_check import check_asl_protocol
 from estimate.ceiling import ceiling_of
 from estimate.region import region_of, region_words
-from estimate.tissue_mask import tidied
 from simulate.asl.constants import PARTITION_COEFFICIENT, T1_TISSUE
 from simulate.base.bids.asl import ASLSidecar
 from simulate.base.errors import InputError
@@ -20,6 +20,10 @@ METHODS = ("white_paper", "multi_delay", "qtmnet")
 
 MASK_SHARE = 0.25
 """Of the 99th percentile of M0: voxels below it are taken for air where no mask is given."""
+
+
+SAME_SCALE = 0.2, 2.0
+"""Range of controls over M0 without suppression: tissue recovers to 0.2 in half a second, and none exceeds M0."""
 
 
 class Constant(NamedTuple):
@@ -73,7 +77,7 @@ class ASLExamination:
     differences : control minus label.      m0 : (*space) of tissue.      constants : that went into it.
     mask : (*space) voxels to quantify.      mask_source : where it comes from, in words.
     saturated : (*space) voxels in which the series or M0 was cut off at the largest number it could hold.
-    anatomy : (*space) mean of the series.
+    anatomy : (*space) mean of the series.      doubts : what contradicts itself without hindering the work.
     """
 
     affine: np.ndarray
@@ -87,6 +91,7 @@ class ASLExamination:
     mask_source: str
     saturated: np.ndarray
     anatomy: np.ndarray
+    doubts: tuple[str, ...] = ()
 
 
 def examine_asl(
@@ -107,6 +112,8 @@ def examine_asl(
         problem = f"of shape {data.shape} and type {data.dtype}, for {len(sidecar.protocol.volume_types)} volumes"
         raise InputError("ASL series", "data", problem, "give real numbers (x, y, z, volume)")
     shape = data.shape[:3]
+    _check_volumes(data)
+    check_asl_protocol(sidecar, calibration, options)
     found = differences(data, sidecar.protocol)
     method = options.method or ("multi_delay" if len(found.repeats) > 1 else "white_paper")
     _check(method, found, sidecar.protocol.labelling, options)
@@ -124,8 +131,32 @@ def examine_asl(
         saturated = saturated | np.asarray((images >= ceiling_of(images, repeated=True)).any(axis=-1))
     return ASLExamination(
         np.asarray(affine), sidecar, method, options, found, m0, constants, region, source, saturated,
-        data.mean(axis=-1),
+        data.mean(axis=-1), _level_doubts(data, sidecar, m0, region),
     )  # fmt: skip
+
+
+def _check_volumes(data: np.ndarray) -> None:
+    """Refuse a series of which a whole volume holds no number, or nothing but zeros."""
+    for i, volume in enumerate(np.moveaxis(data, -1, 0), 1):
+        empty = "no finite number" if not np.isfinite(volume).any() else "zeros alone" if not volume.any() else ""
+        if empty:
+            cure = "leave it and its partner out of image and aslcontext.tsv"
+            raise InputError("ASL series", f"volume {i}", f"holds {empty}", cure)
+
+
+def _level_doubts(data: np.ndarray, sidecar: ASLSidecar, m0: np.ndarray, mask: np.ndarray) -> tuple[str, ...]:
+    """A sentence where controls and M0 are not on one scale: without suppression they are nearly alike."""
+    controls = np.asarray(sidecar.protocol.volume_types) == "control"
+    inside = mask & np.isfinite(m0) & (m0 > 0)
+    if sidecar.suppressed or not controls.any() or not inside.any():
+        return ()
+    ratio = float(np.nanmedian(data[inside][:, controls].mean(-1) / m0[inside]))
+    if SAME_SCALE[0] <= ratio <= SAME_SCALE[1]:
+        return ()
+    return (
+        f"Controls without background suppression are {ratio:.2g} of M0: the two seem to be on different scales, and "
+        "CBF is wrong by that factor.",
+    )
 
 
 def _check_share(name: str, share: np.ndarray, shape: tuple[int, ...]) -> None:
@@ -163,6 +194,8 @@ def _check(method: str, found: Differences, labelling: str, options: ASLOptions)
         load(options.weights)  # a file that is none is refused now
     elif options.weights is not None:
         raise InputError("--weights", method, "is for --method qtmnet", "leave it out")
+    if method == "white_paper" and options.model != "recommended":
+        raise InputError("--model", options.model, "is of a fit of several delays", "leave it out")
     if method == "white_paper" and options.arterial:
         raise InputError("--arterial", method, "needs several delays", "leave it out")
     if (options.grey is None) != (options.white is None):
@@ -218,5 +251,4 @@ def _separate(calibration: Calibration, shape: tuple[int, ...]) -> M0Images:
 
 def _default_mask(m0: np.ndarray) -> np.ndarray:
     finite = m0[np.isfinite(m0)]
-    bright = np.isfinite(m0) & (m0 > MASK_SHARE * np.percentile(finite, 99))
-    return tidied(bright) & np.isfinite(m0) & (m0 > 0)
+    return np.isfinite(m0) & (m0 > MASK_SHARE * np.percentile(finite, 99))

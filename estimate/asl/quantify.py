@@ -60,7 +60,7 @@ def quantify(exam: ASLExamination, progress: Progress | None = None) -> ASLEstim
     constants = _delays(found, sidecar) + more + exam.constants
     late = np.asarray(protocol.slice_times) if np.size(protocol.slice_times) else np.zeros(exam.mask.shape[2])
     lam = _value(constants, "λ")
-    warnings = list(sidecar.warnings) + _efficiency_doubts(sidecar)
+    warnings = [*sidecar.warnings, *exam.doubts, *_efficiency_doubts(sidecar)]
     usable = replace(exam, m0=np.where(exam.saturated, np.nan, exam.m0))
     if method == "qtmnet":
         arrays, doubts = _by_network(usable, protocol, late, lam, progress)

@@ -11,9 +11,9 @@ from estimate.arterial import ArterialInput
 from estimate.ceiling import ceiling_of
 from estimate.examination.input import Asked, checked_aif, checked_aif_t1, checked_haematocrit, needed
 from estimate.examination.named import Names, called
-from estimate.examination.relaxation import checked_b1, checked_t10
+from estimate.examination.relaxation import checked_b1, checked_t10, t10_doubts
 from estimate.examination.request import check_options, needs_input
-from estimate.examination.series import check_baseline, checked_series
+from estimate.examination.series import baseline_doubts, check_baseline, checked_series
 from estimate.input_scale import CBFMap
 from estimate.region import region_of, region_words
 from estimate.t10 import VFA
@@ -23,6 +23,9 @@ from estimate.without_input import METHODS as WITHOUT_INPUT
 from estimate.without_input import check_request
 from simulate.base.errors import InputError
 from simulate.base.types import Series
+
+LARGEST_R2STAR = 1000.0
+"""Transverse relaxivity [1/(s mmol/L)] that no agent reaches; in 1/(s mol/L) all exceed it."""
 
 LIKELY_CBF = 2.0, 300.0
 """Range [mL/100 g/min] of the median of any map of blood flow; in mL/g/min it is below 2, in mL/100 g/s as well."""
@@ -37,6 +40,7 @@ class DCEExamination:
     r2star : transverse relaxivity [1/(s mmol/L)], 0 where T2* is not corrected for.
     mask : (*space) voxels to estimate.      mask_source : where it comes from, in words.
     ceiling : signal at which the images were cut off, infinite where they were not.
+    doubts : sentences on what contradicts itself without hindering the work.
     """
 
     series: Series
@@ -56,6 +60,7 @@ class DCEExamination:
     scale: str
     cbf: CBFMap | None
     weights: Path | None
+    doubts: tuple[str, ...] = ()
     names: Mapping[str, object] = field(default_factory=dict)
 
     @property
@@ -97,6 +102,7 @@ def examine(
     if weights is not None:
         read_facts(weights)
     where = called(names, "series")
+    told = bool(series.protocol.baseline)
     series = checked_series(series, where)
     shape, quantity = series.data.shape[:-1], series.quantity
     if method in WITHOUT_INPUT:
@@ -112,9 +118,11 @@ def examine(
         needed(haematocrit, called(names, "haematocrit"), "CBF into plasma flow")
     ceiling = ceiling_of(series.data) if quantity == "signal" else np.inf
     region, source = _mask(mask, series, called(names, "mask"))
+    t10 = checked_t10(t10, shape, quantity, called(names, "t10"))
+    doubts = [*(baseline_doubts(series) if told and quantity == "signal" else []), *t10_doubts(t10, region)]
     return DCEExamination(
         series=series, method=method, aif=asked, aif_t1=checked_aif_t1(aif_t1, asked, quantity, used=used),
-        haematocrit=haematocrit, t10=checked_t10(t10, shape, quantity, called(names, "t10")),
+        haematocrit=haematocrit, t10=t10, doubts=tuple(doubts),
         b1=checked_b1(b1, shape, called(names, "b1")), r2star=_checked_r2star(r2star, series),
         mask=region, mask_source=source, ceiling=ceiling, fit_delay=fit_delay, arterial_volume=arterial_volume,
         bounds=bounds, scale=scale, cbf=_checked_cbf(cbf, shape, called(names, "cbf")), weights=weights, names=names,
@@ -141,7 +149,7 @@ def _mask(mask: Any, series: Series, where: str) -> tuple[np.ndarray, str]:
 
 
 def _checked_r2star(r2star: float, series: Series) -> float:
-    if not (np.isfinite(r2star) and r2star >= 0):
+    if not 0 <= r2star < LARGEST_R2STAR:
         raise InputError("--r2star", f"{r2star:g}", "is no relaxivity", "give 1/(s mmol/L), e.g. 5.7, or leave it out")
     if r2star > 0 and series.quantity != "signal":
         raise InputError("--r2star", "", "is of signals, and the series holds concentrations", "leave it out")

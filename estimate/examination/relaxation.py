@@ -12,8 +12,9 @@ from simulate.base.errors import InputError
 LARGEST_T1 = 10.0
 """T1 [s] that nothing in the body exceeds: a map whose median does is in milliseconds."""
 
-LARGEST_B1 = 10.0
-"""Ratio to the nominal transmit field that nothing exceeds: a map whose median does is in per cent."""
+LIKELY_B1 = 0.2, 2.5
+"""Range of the ratio to the nominal transmit field: the median of a map beyond it is in per cent, degrees, or a
+difference."""
 
 
 def checked_t10(t10: Any, shape: tuple[int, ...], quantity: str, where: object) -> float | np.ndarray | VFA | None:
@@ -30,23 +31,31 @@ def checked_t10(t10: Any, shape: tuple[int, ...], quantity: str, where: object) 
             problem = f"{float(values):g} s is no T1 of tissue"
             raise InputError(where, "", problem, f"give seconds between 0 and {LARGEST_T1:g}")
         return float(values)
-    return _checked_map(
-        t10, shape, LARGEST_T1, where, "T10 map", "convert it to seconds: it looks like milliseconds"
-    )  # fmt: skip
+    cure = "convert it to seconds: it looks like milliseconds"
+    return _checked_map(t10, shape, (0.0, LARGEST_T1), where, "T10 map", cure)
+
+
+def t10_doubts(t10: float | np.ndarray | VFA | None, mask: np.ndarray) -> list[str]:
+    """A sentence where voxels to be estimated have no T10, which their status takes for a lack of signal."""
+    if not isinstance(t10, np.ndarray):
+        return []
+    inside = t10[mask]
+    lacking = float(np.mean(~(np.isfinite(inside) & (inside > 0))))
+    return [f"The T10 map holds no T1 in {100 * lacking:.2g} % of the voxels (status: no signal)."] if lacking else []
 
 
 def checked_b1(b1: Any, shape: tuple[int, ...], where: object) -> float | np.ndarray:
     """The transmit field over the nominal one."""
     if np.ndim(b1) == 0:
-        if not 0 < float(b1) < LARGEST_B1:
+        if not LIKELY_B1[0] <= float(b1) <= LIKELY_B1[1]:
             raise InputError(where, "B1", f"is {float(b1):g}", "give a ratio to the nominal field, such as 0.95")
         return float(b1)
-    cure = "divide it by 100: it looks like per cent, and 1 is the nominal field"
-    return _checked_map(b1, shape, LARGEST_B1, where, "B1 map", cure)
+    cure = "give the ratio to the nominal field, 1 where they are equal; divide by 100 what is in per cent"
+    return _checked_map(b1, shape, LIKELY_B1, where, "B1 map", cure)
 
 
 def _checked_map(
-    values: Any, shape: tuple[int, ...], largest: float, where: object, what: str, cure: str
+    values: Any, shape: tuple[int, ...], likely: tuple[float, float], where: object, what: str, cure: str
 ) -> np.ndarray:
     """Refuse another shape, a map without a positive value, or one in another unit by its median."""
     values = np.asarray(values)
@@ -56,7 +65,7 @@ def _checked_map(
     positive = values[np.isfinite(values) & (values > 0)]
     if positive.size == 0:
         raise InputError(where, what, "holds no positive value", "export the map again")
-    if np.median(positive) > largest:
+    if not likely[0] <= np.median(positive) <= likely[1]:
         raise InputError(where, what, f"has a median of {np.median(positive):g}", cure)
     return values
 

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from estimate.arterial.sound import LARGEST_PEAK
 from estimate.baseline import detect_baseline
 from estimate.fit_input import frame_durations
 from simulate.base.bids.dce import PROTOCOL_FIELDS, RULES
+from simulate.base.bids.frame_times import times_problem
 from simulate.base.errors import InputError
 from simulate.base.types import DCEProtocol, Series
 
@@ -28,12 +30,49 @@ def checked_series(series: Series, where: object) -> Series:
     data = np.asarray(series.data)
     if data.dtype.kind not in "iuf":
         raise InputError(where, "data", f"is of type {data.dtype}, not real numbers", "give magnitudes as floats")
+    if series.quantity == "concentration":
+        _check_amounts(data, where)
     protocol = _checked_protocol(series.protocol, data.shape, series.quantity, where)
     affine = np.asarray(series.affine, float)
     if affine.shape != (4, 4) or not (np.isfinite(affine).all() and np.linalg.det(affine)):
         raise InputError(where, "affine", "is not a regular 4 by 4 matrix", "give voxel index to position in mm")
+    _check_frames(data, series.quantity, where)
     known = replace(protocol, baseline=protocol.baseline or detect_baseline(data))
     return replace(series, data=data, protocol=known)
+
+
+def _check_amounts(data: np.ndarray, where: object) -> None:
+    """Refuse concentrations that are micromoles, or signals."""
+    finite = data[np.isfinite(data)]
+    if finite.size and (high := float(np.percentile(finite, 99))) > LARGEST_PEAK:
+        problem = f"holds values up to {high:g}, and is said to hold concentrations in mmol/L"
+        raise InputError(where, "quantity", problem, "convert micromoles, or give it as a signal")
+
+
+def _check_frames(data: np.ndarray, quantity: str, where: object) -> None:
+    """Refuse a series of which a whole frame holds no number, or no signal: the scan was interrupted there."""
+    for i, frame in enumerate(np.moveaxis(data, -1, 0), 1):
+        empty = "no finite number" if not np.isfinite(frame).any() else ""
+        if quantity == "signal" and not frame.any():
+            empty = "zeros alone"
+        if empty:
+            cure = "leave that frame out of the images and of their times"
+            raise InputError(where, f"frame {i}", f"holds {empty}", cure)
+
+
+def baseline_doubts(series: Series) -> list[str]:
+    """A sentence where images show contrast in frames that were said to be before it."""
+    told = series.protocol.baseline
+    try:
+        found = detect_baseline(np.asarray(series.data))
+    except InputError:
+        return []
+    if told <= found + 1:
+        return []
+    return [
+        f"BaselineVolumes is {told}, and contrast shows in the images after {found}: S0 is then too high, and every "
+        "concentration too low."
+    ]
 
 
 def check_baseline(frames: int, quantity: str, where: object) -> None:
@@ -51,11 +90,8 @@ def _checked_protocol(
     if len(shape) < 2 or times.ndim != 1 or shape[-1] != times.size or times.size < 2:
         problem = f"has shape {shape} and {times.size} times"
         raise InputError(where, "times", problem, "give the start of every frame; frames are the last axis of the data")
-    step = np.diff(times)
-    if not (np.isfinite(times).all() and (step > 0).all()):
-        i = int(np.argmin(np.isfinite(times[:-1]) & (step > 0)))
-        problem = f"does not increase from frame {i + 1} ({times[i]:g} s) to the next ({times[i + 1]:g} s)"
-        raise InputError(where, "times", problem, "sort the frames by time, each once")
+    if (problem := times_problem(times)) is not None:
+        raise InputError(where, "times", problem, "give the start of every frame in seconds, in order")
     of_signal = ("RepetitionTimeExcitation", "FlipAngle")
     for field, attribute in PROTOCOL_FIELDS.items():
         values = np.asarray(getattr(protocol, attribute), float)

@@ -126,7 +126,7 @@ numbers = st.floats(1e-6, 0.7, exclude_max=True)
     times=st.lists(st.floats(-50, 250), min_size=2, max_size=9, unique=True).map(sorted),
     tr=numbers,
     angle=st.floats(0.01, 90),
-    other=st.tuples(numbers, numbers, numbers, numbers),
+    other=st.tuples(numbers, st.floats(0.5, 100), numbers, numbers),
     haematocrit=st.none() | numbers,
     data=st.data(),
 )
@@ -202,7 +202,8 @@ WRONG = [
     ("FlipAngle", float("nan"), "not finite"),
     ("EchoTime", 1.7, "looks like milliseconds"),
     ("EchoTime", -0.1, "seconds from 0"),
-    ("LongitudinalRelaxivity", 0, "above 0"),
+    ("LongitudinalRelaxivity", 0, "from 0.5 to 100"),
+    ("LongitudinalRelaxivity", 4500, "from 0.5 to 100"),
     ("LongitudinalRelaxivity", float("inf"), "not finite"),
     ("LongitudinalRelaxivity", 10**400, "not finite"),
     ("MagneticFieldStrength", 0, "tesla"),
@@ -243,9 +244,19 @@ def test_a_wrong_value_is_refused_where_it_was_written(image, name, value, probl
 
 
 def test_an_error_in_the_synonym_names_the_synonym(image):
-    write(image, {**without("RepetitionTimeExcitation"), "RepetitionTime": 4.5})
-    with pytest.raises(InputError, match=r"dce\.json: RepetitionTime: is 4.5.*milliseconds"):
+    write(image, {**without("RepetitionTimeExcitation"), "RepetitionTime": 0.0})
+    with pytest.raises(InputError, match=r"dce\.json: RepetitionTime: is 0.*seconds between 0 and 1"):
         read(image)
+
+
+@pytest.mark.parametrize("time", [4.5, 5.25, 0.9])
+def test_the_repetition_time_of_the_volumes_is_not_that_of_the_excitation(image, time):
+    """Converters write either under the one name; the cure cures."""
+    frames = {"VolumeTiming": [0, 1, 2, 3, 4]} if time < 1 else {}
+    write(image, {**without("RepetitionTimeExcitation"), "RepetitionTime": time, **frames})
+    with pytest.raises(InputError, match=r"RepetitionTime: is .*that of the volumes.*--set RepetitionTimeExcitation="):
+        read(image)
+    assert read(image, overrides={"RepetitionTimeExcitation": 0.004}).protocol.repetition_time == 0.004
 
 
 def test_slow_breast_protocols_are_no_milliseconds(image):

@@ -90,6 +90,8 @@ def test_set_wins_over_the_sidecar_and_is_noted(read):
         ({"M0Type": "Absent", "BackgroundSuppression": None}, ("BackgroundSuppression", "missing")),
         ({"LabelingEfficiency": 85}, ("LabelingEfficiency", "fraction")),
         ({"MRAcquisitionType": "2D"}, ("SliceTiming", "missing")),
+        ({"MRAcquisitionType": "2d", "SliceTiming": [0, 1, 2, 3]}, ("MRAcquisitionType", "'2d'", "2D or 3D")),
+        ({"MRAcquisitionType": None, "SliceTiming": [0, 0.4, 0.8, 1.2]}, ("MRAcquisitionType", "not given", "2D")),
         ({"MRAcquisitionType": "2D", "SliceTiming": [0, 1]}, ("SliceTiming", "4 slices")),
         ({"LookLocker": True}, ("LookLocker",)),
         (PASL | {"BolusCutOffFlag": False}, ("BolusCutOffFlag", "unknown")),

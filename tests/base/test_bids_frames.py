@@ -62,6 +62,24 @@ def test_set_gives_the_starts_of_all(frames):
     assert found.origin["VolumeTiming"] == "--set"
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("InversionTime", 0.9, "signal after an inversion"), ("MTState", True, "magnetisation transfer"),
+        ("ContrastBolusIngredient", "IODINE", "does not shorten T1"),
+    ],
+)  # fmt: skip
+def test_what_is_refused_in_one_file_is_refused_in_many(frames, field, value, words):
+    paths = frames(*(own | {field: value} for own in of_clock("10:00:00", "10:00:05")))
+    with pytest.raises(InputError, match=rf"{field}: is .*{words}"):
+        read(paths)
+
+
+def test_slices_at_other_times_are_told_of_in_many_files(frames):
+    paths = frames(*(own | {"SliceTiming": [0, 1, 2]} for own in of_clock("10:00:00", "10:00:05")))
+    assert "SliceTiming spreads over 2 s" in read(paths).warnings[0]
+
+
 def test_times_of_day_as_dcm2niix_writes_them(frames):
     paths = frames(*of_clock("13:05:20.250000", "13:05:25", "13:06:00.75"))
     np.testing.assert_allclose(read(paths).protocol.times, 13 * 3600 + 5 * 60 + np.array([20.25, 25, 60.75]))
@@ -95,9 +113,13 @@ def test_frames_that_each_count_from_zero_are_told_by_the_clock(frames):
 )
 def test_frames_out_of_order_are_refused_and_the_cure_cures(frames, fields, words):
     paths = frames(*(SPGR | own for own in fields))
-    with pytest.raises(InputError, match=words + r".*; give the frames in the order of time, or --set VolumeTiming="):
+    with pytest.raises(InputError, match=words + r".*; give the frames in the order of time") as caught:
         read(paths)
-    read(paths, overrides={"VolumeTiming": [0, 5, 10]})
+    if "--set VolumeTiming=" in str(caught.value):
+        read(paths, overrides={"VolumeTiming": [0, 5, 10]})
+    else:  # the files' own clocks say that another order is wrong
+        with pytest.raises(InputError, match=words):
+            read(paths, overrides={"VolumeTiming": [0, 5, 10]})
     if fields[2] != fields[0] and fields[1] != fields[0]:
         read([paths[i] for i in (0, 2, 1)])
 

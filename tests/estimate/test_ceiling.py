@@ -40,7 +40,9 @@ def test_a_plateau_without_noise_is_a_plateau_and_a_constant_marker_is_a_marker(
     marker = np.full(40, 3000.0)
     assert ceiling_of(np.stack([marker, NOISY[0]])) == np.inf
     assert ceiling_of(np.minimum(CURVE, 2000.25)[None]) == np.inf
-    assert ceiling_of(np.stack([np.where(smooth < 600, 100.0, 600.0)])) == 600.0  # whole numbers: told by their type
+    assert ceiling_of(np.stack([smooth])) == np.inf
+    assert ceiling_of(np.round(NOISY[:1] / 100).astype(np.int16)) == np.inf  # noise below the step of whole numbers
+    assert ceiling_of(np.full((40, 1), 255.0), repeated=True) == np.inf
     assert ceiling_of(np.stack([np.where(np.arange(40) < 30, 0.1, 0.73)])) == np.inf
 
 

@@ -125,6 +125,25 @@ def test_concentrations_may_begin_late_where_the_input_is_known_from_before(phan
     assert examine(**(given | {"series": series})).aif is given["aif"]
 
 
+@pytest.mark.parametrize("empty", [0.0, np.nan])
+@pytest.mark.parametrize("frame", [0, 20, FRAMES - 1])
+def test_a_frame_without_a_signal_is_named(given, empty, frame):
+    """An interrupted scan: as it is every voxel would be saturated or not finite."""
+    data = np.array(given["series"].data)
+    data[..., frame] = empty
+    refused(
+        given, rf"frame {frame + 1}: holds (zeros alone|no finite number)", series=replace(given["series"], data=data)
+    )
+
+
+@pytest.mark.parametrize(("told", "doubted"), [(7, False), (8, False), (9, False), (12, True), (30, True)])
+def test_frames_said_to_be_before_contrast_that_show_it(given, told, doubted):
+    """The images show eight."""
+    series = replace(given["series"], protocol=replace(given["series"].protocol, baseline=told))
+    doubts = examine(**(given | {"series": series})).doubts
+    assert any(f"BaselineVolumes is {told}, and contrast shows" in line for line in doubts) == doubted
+
+
 # -- units and numbers --------------------------------------------------------------------------------------
 
 
@@ -136,7 +155,7 @@ def test_concentrations_may_begin_late_where_the_input_is_known_from_before(phan
         ("t10", np.zeros(SHAPE), "no positive value"),
         ("t10", None, "T1 before contrast is not known"),
         ("b1", 95.0, "is 95; give a ratio"),
-        ("b1", np.full(SHAPE, 95.0), "median of 95; divide it by 100"),
+        ("b1", np.full(SHAPE, 95.0), "median of 95; give the ratio to the nominal field"),
         ("haematocrit", 42.0, "give a fraction, 0.42 for 42 %"),
         ("haematocrit", np.nan, "give a fraction"),
         ("mask", np.zeros(SHAPE), "holds no voxel"),
@@ -146,6 +165,10 @@ def test_concentrations_may_begin_late_where_the_input_is_known_from_before(phan
         ("mask", "some", "is none of auto, none"),
         ("bounds", {"Ktrans": (0.0, 1.0)}, "no such parameter"),
         ("r2star", -1.0, "is no relaxivity"),
+        ("r2star", 5700.0, "is no relaxivity"),
+        ("b1", 15.0, "is 15; give a ratio"),
+        ("b1", np.full(SHAPE, 0.03), "median of 0.03"),
+        ("mask", np.linspace(0, 255.5, 192).reshape(SHAPE), "holds parts of up to 255.5, and 1 is a whole voxel"),
         ("r2star", 5.7, "EchoTime: is needed to correct for T2"),
         ("cbf", np.full(SHAPE, 60.0), "is used with --scale asl alone"),
     ],
@@ -166,6 +189,37 @@ def test_a_protocol_that_cannot_be(given, field, value):
     series = given["series"]
     wrong = replace(series, protocol=replace(series.protocol, **{field: value}))
     refused(given, field if field != "frame_duration" else "FrameDuration", series=wrong)
+
+
+def test_amounts_in_micromoles_and_signals_taken_for_concentrations(phantom, given):
+    aif = ArterialInput(jnp.asarray(TIMES), jnp.asarray(1000 * phantom.plasma), "mine")
+    refused(given, "it looks like micromoles, or like a signal; give mmol/L", aif=aif)
+    for data in (given["series"].data, 1000 * phantom.concentration):
+        series = Series(data, phantom.protocol, AFFINE, "concentration")
+        refused(given, "is said to hold concentrations in mmol/L", series=series)
+
+
+@pytest.mark.parametrize(
+    ("factor", "offset", "words"),
+    [(1000.0, 0.0, "milliseconds"), (1 / 60, 0.0, "minutes"), (1.0, 1.7e9, "subtract the first")],
+)
+def test_times_in_other_units(given, factor, offset, words):
+    refused(given, words, series=with_times(given["series"], factor * TIMES + offset))
+
+
+@pytest.mark.parametrize(
+    "knots", [[(0, 0), (10, 0), (20, 6), (40, 2), (300, 0.5)], [(0, 0), (18, 0), (180, 2), (280, 2)]]
+)
+def test_an_input_of_few_knots_is_an_input(given, knots):
+    times, curve = np.array(knots, float).T
+    aif = ArterialInput(jnp.asarray(times), jnp.asarray(curve), "drawn")
+    assert examine(**(given | {"aif": aif})).aif is aif
+
+
+def test_a_t10_map_without_t1_in_tissue_is_told_of(phantom, given):
+    t10 = np.where(phantom.inside, phantom.t10, 0.0)
+    assert any("holds no T1 in 14 % of the voxels" in line for line in examine(**(given | {"t10": t10})).doubts)
+    assert not examine(**(given | {"t10": t10, "mask": phantom.inside})).doubts
 
 
 def test_a_cbf_in_other_units(given):

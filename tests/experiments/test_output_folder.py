@@ -41,16 +41,27 @@ def test_a_run_replaces_what_an_earlier_one_wrote_and_removes_what_it_does_not_w
     (tmp_path / "notes.txt").write_text("mine")
     a_run(tmp_path, "Fp.nii.gz", "aif.csv")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["Fp.nii.gz", "aif.csv", "maps.json", "notes.txt"]
-    assert json.loads((tmp_path / "maps.json").read_text())["files"] == ["Fp.nii.gz", "aif.csv", "maps.json"]
+    listed = json.loads((tmp_path / "maps.json").read_text())["files"]
+    assert listed == {name: sha256(b"of a run").hexdigest() for name in ("Fp.nii.gz", "aif.csv")}
 
 
 @pytest.mark.parametrize("name", ["Fp.nii.gz", "aif.csv", "report.html", "maps.png"])
 def test_a_file_that_no_run_wrote_is_not_overwritten(tmp_path, name):
     (tmp_path / name).write_text("mine")
-    with pytest.raises(InputError, match=r"is there already, no earlier run .*; give another --out"):
+    with pytest.raises(InputError, match=r"is there already, not as an earlier run wrote it, .*; give another --out"):
         claimed(tmp_path)
     a_run(tmp_path / "elsewhere", *NAMES)
     assert (tmp_path / name).read_text() == "mine"
+
+
+def test_a_result_that_was_changed_since_is_not_overwritten(tmp_path):
+    """A mask corrected by hand is work that nobody wants to lose."""
+    a_run(tmp_path, *NAMES)
+    (tmp_path / "Fp.nii.gz").write_text("corrected")
+    with pytest.raises(InputError, match="not as an earlier run wrote it"):
+        claimed(tmp_path)
+    claimed(tmp_path, names=["aif.csv"]).begin()
+    assert (tmp_path / "Fp.nii.gz").read_text() == "corrected"
 
 
 @pytest.mark.parametrize("link", [None, os.symlink, os.link])
@@ -86,7 +97,7 @@ def test_a_list_of_files_reaches_no_other_folder(tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     (tmp_path / "mine.txt").write_text("mine")
-    files = ["../mine.txt", str(tmp_path / "mine.txt"), 3, ".."]
+    files = dict.fromkeys(["../mine.txt", str(tmp_path / "mine.txt"), ".."])
     (out / "maps.json").write_text(json.dumps({"command": DCE, "files": files}))
     claimed(out).begin()
     assert (tmp_path / "mine.txt").read_text() == "mine"
@@ -96,7 +107,9 @@ def test_after_an_interrupt_the_next_run_goes_on_in_the_same_folder(tmp_path):
     results = claimed(tmp_path)
     results.begin()
     results.path("Fp.nii.gz").write_text("half of a run")
-    assert not json.loads((tmp_path / "maps.json").read_text())["complete"]
+    record = json.loads((tmp_path / "maps.json").read_text())
+    assert not record["complete"]
+    assert list(record["files"]) == ["Fp.nii.gz"]  # what was begun: aif.csv, put there meanwhile, would be anybody's
     a_run(tmp_path, *NAMES)
     assert json.loads((tmp_path / "maps.json").read_text())["complete"]
 

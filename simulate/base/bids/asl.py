@@ -260,7 +260,12 @@ def _check_m0(fields: Fields, m0_type: str, kinds: list[str], suppressed: bool) 
 
 def _slice_times(fields: Fields, slices: int) -> np.ndarray:
     """(slices,) [s] after the first readout, by the image's third index; empty unless the acquisition is 2-D."""
-    if fields.find("MRAcquisitionType")[1] != "2D":
+    name, kind, origin = fields.find("MRAcquisitionType")
+    if origin != "absent" and kind not in ("2D", "3D"):
+        raise fields.error(name, f"is {kind!r}, and must be 2D or 3D")
+    if origin == "absent" and _spread(fields.find("SliceTiming")[1]) > 0:
+        raise fields.error(name, "is not given, and SliceTiming has slices at different times, as 2D has")
+    if kind != "2D":
         return np.zeros(0)
     fields.require("SliceTiming")
     times = fields.numbers("SliceTiming", slices, "slices", _DELAY)
@@ -268,6 +273,12 @@ def _slice_times(fields: Fields, slices: int) -> np.ndarray:
     if origin != "absent" and direction not in ("k", "k-"):
         raise fields.error(name, f"is {direction!r}: slices are quantified along the third axis alone, k or k-")
     return (times[::-1] if direction == "k-" else times) - times.min()
+
+
+def _spread(times: Any) -> float:
+    """Seconds between the first and the last slice; 0 of what is no list of numbers."""
+    known = isinstance(times, list) and all(isinstance(t, int | float) for t in times)
+    return float(np.ptp(times)) if known and times else 0.0
 
 
 def _doubts(fields: Fields, kinds: list[str]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from simulate.base.bids.fields import Fields, Rule, read_fields
+from simulate.base.bids.frame_times import LONGEST_FRAME, times_problem
 from simulate.base.bids.frames import read_frames_fields
 from simulate.base.errors import InputError
 from simulate.base.files import AnyPath, write_atomically
@@ -17,19 +18,12 @@ from simulate.base.types import DCEProtocol
 LONGEST_TR = 1.0
 """TR [s] that no spoiled gradient echo reaches (they run at 2 to 20 ms): from here on it is milliseconds."""
 
-LONGEST_FRAME = 300.0
-"""Seconds from frame to frame that no DCE series exceeds (slow breast protocols take two minutes)."""
-
-
-SHORTEST_SERIES, FEWEST_FRAMES = 15.0, 10
-"""Seconds that so many frames of a DCE series last at least: less, and they are minutes."""
-
 RULES = {
     "RepetitionTimeExcitation": Rule(lambda v: 0 < v < LONGEST_TR, "seconds between 0 and 1", LONGEST_TR),
     "FlipAngle": Rule(lambda v: 0 < v <= 90, "degrees above 0 and up to 90"),
     "EchoTime": Rule(lambda v: 0 <= v < LONGEST_TR, "seconds from 0 to below 1", LONGEST_TR),
     "FrameDuration": Rule(lambda v: 0 <= v <= LONGEST_FRAME, "seconds from 0 to 300", LONGEST_FRAME),
-    "LongitudinalRelaxivity": Rule(lambda v: v > 0, "1/(s mmol/L) above 0"),
+    "LongitudinalRelaxivity": Rule(lambda v: 0.5 <= v <= 100, "1/(s mmol/L) from 0.5 to 100"),
     "MagneticFieldStrength": Rule(lambda v: 0 < v <= 30, "tesla above 0 and up to 30"),
     "Haematocrit": Rule(lambda v: 0 <= v < 0.7, "a fraction from 0 to below 0.7"),
 }
@@ -58,6 +52,10 @@ DCE_FIELDS = (
     *RULES, "RepetitionTime", "VolumeTiming", "BaselineVolumes", "InversionTime", "MTState", "ContrastBolusIngredient",
 )  # fmt: skip
 """Every field that --set knows for DCE."""
+
+
+COMMON = tuple(name for name in (*DCE_FIELDS, "SliceTiming") if name not in ("RepetitionTime", "VolumeTiming"))
+"""Fields that the frames of a series of one file for each have in common; RepetitionTime is a synonym of one."""
 
 
 @dataclass(frozen=True)
@@ -94,11 +92,14 @@ def read_dce_sidecar(
     if frames < 2:
         raise InputError(image_path, "shape", f"has {frames} frame", "give the whole series")
     if isinstance(image_path, list):
-        fields = read_frames_fields(image_path, overrides, RULES, SYNONYMS, (*RULES, "BaselineVolumes"))
+        fields = read_frames_fields(image_path, overrides, RULES, SYNONYMS, COMMON)
     else:
         fields = read_fields(image_path, overrides, RULES, SYNONYMS)
     of_signal = ("RepetitionTimeExcitation", "FlipAngle") if quantity == "signal" else ()
     fields.require(*of_signal, "VolumeTiming")
+    times = _frame_times(fields, frames)
+    if quantity == "signal":
+        _check_excitation(fields, times)
     origin = {"VolumeTiming": fields.find("VolumeTiming")[2]}
     baseline, origin["BaselineVolumes"] = _baseline(fields, frames)
     haematocrit, origin["Haematocrit"] = fields.number("Haematocrit", None)
@@ -106,7 +107,7 @@ def read_dce_sidecar(
     for name, attribute in PROTOCOL_FIELDS.items():
         number, origin[name] = fields.number(name, getattr(DCEProtocol, attribute, None))
         numbers[attribute] = float("nan") if number is None else number
-    protocol = DCEProtocol(times=_frame_times(fields, frames), baseline=baseline, **numbers)
+    protocol = DCEProtocol(times=times, baseline=baseline, **numbers)
     _refuse(fields)
     return DCESidecar(protocol, haematocrit, origin, _doubts(fields))
 
@@ -140,20 +141,18 @@ def _doubts(fields: Fields) -> list[str]:
 def _frame_times(fields: Fields, frames: int) -> np.ndarray:
     """(frames,) start of each frame [s]."""
     times = fields.numbers("VolumeTiming", frames, "frames")
-    spacing = np.diff(times)
-    if not (spacing > 0).all():
-        i = int(np.argmin(spacing > 0))
-        raise fields.error(
-            "VolumeTiming",
-            f"does not increase from frame {i + 1} ({times[i]} s) to the next ({times[i + 1]} s)",
-        )
-    if np.median(spacing) > LONGEST_FRAME:
-        problem = f"has frames {np.median(spacing):g} s apart, so that the times look like milliseconds"
-        raise fields.error("VolumeTiming", problem)
-    if times[-1] - times[0] < SHORTEST_SERIES and frames >= FEWEST_FRAMES:
-        problem = f"has {frames} frames within {times[-1] - times[0]:g} s, so that the times look like minutes"
+    if (problem := times_problem(times)) is not None:
         raise fields.error("VolumeTiming", problem)
     return times
+
+
+def _check_excitation(fields: Fields, times: np.ndarray) -> None:
+    """A RepetitionTime that is that of the volumes says nothing of the excitation's."""
+    name, value, _ = fields.find("RepetitionTimeExcitation")
+    spacing = float(np.median(np.diff(times)))
+    if name == "RepetitionTime" and isinstance(value, int | float) and 0.2 * spacing < value < 5 * spacing:
+        problem = f"is {value:g} s and frames are {spacing:g} s apart: it is that of the volumes, not of the excitation"
+        raise InputError(fields.path, name, problem, "give --set RepetitionTimeExcitation=value")
 
 
 def _baseline(fields: Fields, frames: int) -> tuple[int, str]:
@@ -161,7 +160,8 @@ def _baseline(fields: Fields, frames: int) -> tuple[int, str]:
     name, value, origin = fields.find("BaselineVolumes")
     if origin == "absent":
         return 0, "detected"
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 1 <= value < frames:
+    whole = isinstance(value, int | float | np.integer) and not isinstance(value, bool) and value == int(value)
+    if not whole or not 1 <= value < frames:
         raise fields.error(name, f"is {value!r}, and must be a whole number from 1 to {frames - 1}")
     return int(value), origin
 

@@ -15,7 +15,7 @@ DAY = 86400.0
 
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2}):(\d{2}(?:\.\d*)?)")
 
-IN_ORDER = "give the frames in the order of time, or --set VolumeTiming=[...]"
+IN_ORDER = "give the frames in the order of time"
 
 
 def read_frames_fields(
@@ -45,7 +45,11 @@ def read_frames_fields(
                 raise fields.differs(name, value, first, known, "give frames of one protocol")
     sidecar = {name: value for _, name, value in shared.values()}
     sources = {name: fields.sources[name] for fields, name, _ in shared.values()}
-    times = [] if "VolumeTiming" in own[0].overrides else _volume_timing(own)
+    if "VolumeTiming" in own[0].overrides:
+        _not_backwards(own)
+        times = []
+    else:
+        times = _volume_timing(own)
     if times:
         sidecar["VolumeTiming"] = times
     return replace(own[0], sidecar=sidecar, sources={**own[0].sources, **sources})
@@ -73,6 +77,14 @@ def _volume_timing(own: Sequence[Fields]) -> list[Any]:
         cure = "write it there or give --set VolumeTiming=[...] with the start of every frame"
         raise InputError(without.path, missing, "missing, and other frames have it", cure)
     return []
+
+
+def _not_backwards(own: Sequence[Fields]) -> None:
+    """Times that the user sets are those of the files in the order given, which their clocks must not contradict."""
+    clocks = [fields.sidecar.get("AcquisitionTime") for fields in own]
+    if all(isinstance(clock, str) and _CLOCK.fullmatch(clock.strip()) for clock in clocks):
+        times = _past_midnight([_time_of_day(fields) for fields in own])
+        _in_order(own, [t + 1e-6 * i for i, t in enumerate(times)], "AcquisitionTime")  # the same clock is no order
 
 
 def _start(fields: Fields) -> float:
@@ -109,6 +121,9 @@ def _in_order(own: Sequence[Fields], times: Sequence[float], name: str) -> list[
     for (earlier, start), (later, other) in pairwise(zip(own, times, strict=True)):
         if not other > start:
             said, before = (fields.sidecar[name] for fields in (later, earlier))
-            where = later.sources[name]
-            raise InputError(where, name, f"is {said}, not after {before} in {earlier.sources[name]}", IN_ORDER)
+            backwards = name == "AcquisitionTime" and other < start
+            cure = IN_ORDER if backwards else f"{IN_ORDER}, or --set VolumeTiming=[...]"
+            raise InputError(
+                later.sources[name], name, f"is {said}, not after {before} in {earlier.sources[name]}", cure
+            )
     return list(times)
