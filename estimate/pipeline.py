@@ -41,6 +41,10 @@ MANY = 0.05
 """Share of voxels with a bit from which on the reader is told in words."""
 
 
+LARGEST_MISFIT = 0.05
+"""Share of the signal that noise leaves at most of images whose SNR is 20."""
+
+
 def estimate_maps(
     series: Series,
     *,
@@ -102,14 +106,14 @@ def estimate_examination(exam: DCEExamination, progress: Progress | None = None)
     report = progress or (lambda *_: None)
     voxels = voxels_of(exam)
     if exam.method not in WITHOUT_INPUT:
-        return _warned(exam, _fit(exam, voxels, _arterial_input(exam, voxels, report), report))
+        return _warned(exam, voxels, _fit(exam, voxels, _arterial_input(exam, voxels, report), report))
     found = _arterial_input(exam, voxels, report) if exam.scale == "vessels" else None
     if exam.method == "qtm":
         x, y, z = (float(edge) for edge in np.linalg.norm(np.asarray(exam.series.affine)[:3, :3], axis=0))
-        return _warned(exam, estimate_by_qtm(voxels, exam.scale, found, (x, y, z), report))
+        return _warned(exam, voxels, estimate_by_qtm(voxels, exam.scale, found, (x, y, z), report))
     share = exam.haematocrit or 0.0  # no other scale than asl has a use for it, and `examine` asked for it there
     weights = exam.weights or SHIPPED
-    return _warned(exam, estimate_by_qtmnet(voxels, exam.scale, found, exam.cbf, share, weights, report))
+    return _warned(exam, voxels, estimate_by_qtmnet(voxels, exam.scale, found, exam.cbf, share, weights, report))
 
 
 def voxels_of(exam: DCEExamination) -> Voxels:
@@ -117,7 +121,7 @@ def voxels_of(exam: DCEExamination) -> Voxels:
     return Voxels(exam.series, exam.t10, exam.b1, exam.mask, r2star=exam.r2star, ceiling=exam.ceiling)
 
 
-def _warned(exam: DCEExamination, estimate: Estimate) -> Estimate:
+def _warned(exam: DCEExamination, voxels: Voxels, estimate: Estimate) -> Estimate:
     """What is likely wrong with the images or the input is wrong with the maps."""
     about = [*exam.doubts, *([] if estimate.aif is None else estimate.aif.warnings)]
     if np.isfinite(exam.ceiling):
@@ -125,6 +129,11 @@ def _warned(exam: DCEExamination, estimate: Estimate) -> Estimate:
         about.append(
             f"The images were cut off at a signal of {exam.ceiling:g}: {100 * share:.1f} % of the voxels estimated "
             "reach it (status: saturated), and so may an artery."
+        )
+    if voxels.t10_misfit > LARGEST_MISFIT:
+        about.append(
+            f"The images of variable flip angles differ from the signal equation by {100 * voxels.t10_misfit:.0f} % of "
+            "their signal: the angles may be out of order or off (B1), or the images scaled one by one."
         )
     if status_bit_share(estimate.status, Status.T10_AT_BOUND) > MANY:
         share = status_bit_share(estimate.status, Status.T10_AT_BOUND)

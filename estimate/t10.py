@@ -26,11 +26,15 @@ class VFA:
 
 
 class T10(NamedTuple):
-    """T1 [s], its standard error, and `Status` bits of its measurement: numbers or (*space)."""
+    """T1 [s], its standard error, and `Status` bits of its measurement: numbers or (*space).
+
+    misfit : what the signal equation leaves, over the signal of bright voxels; 0 where nothing tells it.
+    """
 
     t1: Any
     stderr: Any
     status: Any = 0
+    misfit: float = 0.0
 
 
 def measure_t10(vfa: VFA, b1: Any, mask: np.ndarray) -> T10:
@@ -52,7 +56,8 @@ def measure_t10(vfa: VFA, b1: Any, mask: np.ndarray) -> T10:
     level = flat.mean(axis=-1)
     bright = mask.ravel() & (level > _BRIGHT * np.nanpercentile(level, 99))
     noise = vfa_noise(residual[bright], signal.shape[-1])
+    misfit = float(noise / np.median(level[bright])) if np.isfinite(noise) and bright.any() else 0.0
     stderr = np.nan_to_num(stderr * noise) if np.isfinite(noise) else np.zeros_like(stderr)
     cut = (flat >= ceiling_of(signal, repeated=True)).any(axis=-1)
     status = status | np.where(cut, int(Status.SATURATED), 0).astype(status.dtype)
-    return T10(t1.reshape(mask.shape), stderr.reshape(mask.shape), status.reshape(mask.shape))
+    return T10(t1.reshape(mask.shape), stderr.reshape(mask.shape), status.reshape(mask.shape), misfit)

@@ -98,6 +98,11 @@ class Voxels:
         return f"in the standard errors, from {len(np.ravel(self.t10.flip_angles))} flip angles"
 
     @property
+    def t10_misfit(self) -> float:
+        """What the signal equation leaves of the images of variable flip angles, as a share of their signal."""
+        return 0.0 if self.series.quantity == "concentration" else self._t1.misfit
+
+    @property
     def _precision(self) -> type[np.floating]:
         """Of all that is computed: double where the series is, else single. Many images are stored as whole numbers."""
         return np.float64 if np.asarray(self.series.data).dtype == np.float64 else np.float32

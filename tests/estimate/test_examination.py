@@ -302,6 +302,15 @@ def test_t1_on_its_bound_reaches_every_map_s_status(phantom, given):
     assert not (found.status[~pinned] & int(Status.T10_AT_BOUND)).any()
 
 
+@pytest.mark.parametrize("wrong", ["order", "scale", None])
+def test_flip_angles_that_do_not_obey_the_equation_are_told_of(phantom, given, wrong):
+    """Angles listed backwards, or one image exported with another slope."""
+    images, angles = phantom.vfa(), VFA_ANGLES[::-1] if wrong == "order" else VFA_ANGLES
+    images[..., 1] *= 2 if wrong == "scale" else 1
+    found = estimate_maps(**(given | {"t10": VFA(images, angles, VFA_TR), "method": "patlak"}))
+    assert any("differ from the signal equation" in line for line in found.warnings) == (wrong is not None)
+
+
 def test_a_map_of_t1_that_nothing_has_is_at_its_bound(phantom, given):
     t10 = phantom.t10.copy()
     t10[5, 5, 1] = 40.0

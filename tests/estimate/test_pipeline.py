@@ -229,7 +229,7 @@ def test_a_voxel_without_t10_or_b1_has_no_estimate(phantom, fixed_aif, clean, wr
 
 
 def test_an_image_without_any_sound_voxel_is_all_status(phantom, fixed_aif):
-    series = replace(phantom.signal(), data=np.zeros((*SHAPE, TIMES.size)))
+    series = replace(phantom.signal(), data=np.full((*SHAPE, TIMES.size), 5.0))
     estimate = estimate_maps(series, aif=fixed_aif, t10=phantom.t10, mask="none")
     assert (estimate.status == int(Status.NO_SIGNAL)).all()
     assert np.isnan(estimate.maps["Ktrans"]).all()
