@@ -87,6 +87,9 @@ def _check_out(out: Path, *, nifti: bool, count: int) -> None:
             raise InputError(out, "", "names a file, and --nifti fills a folder", "name a folder, or drop --nifti")
         if is_hdf5:
             raise InputError(out, "", f"names a file, and {count} phantoms fill a folder", "name a folder")
+        if nifti and (foreign := _foreign_file(out)) is not None:
+            problem = "is there, and no simulation wrote the files of this folder"
+            raise InputError(foreign, "", problem, "name another folder, or an empty one")
     elif not is_hdf5:
         raise InputError(out, "", "does not end in .h5", "name a file such as phantom.h5, or give --nifti")
     elif out.is_dir():
@@ -94,6 +97,18 @@ def _check_out(out: Path, *, nifti: bool, count: int) -> None:
     elif out.exists() and not _is_of_an_earlier_run(out):
         problem = "is there, and no earlier run of tracerflow wrote it"
         raise InputError(out, "", problem, "name another file, or move this one")
+
+
+def _foreign_file(folder: Path) -> Path | None:
+    """A file of a folder that is not an earlier simulation's, which a sidecar with our provenance tells."""
+    files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+    for sidecar in (path for path in files if path.suffix == ".json"):
+        try:
+            if json.loads(sidecar.read_text())["Provenance"]["command"].startswith("tracerflow simulate"):
+                return None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+    return files[0] if files else None
 
 
 def _is_of_an_earlier_run(path: Path) -> bool:

@@ -60,7 +60,8 @@ def test_one_examination_as_hdf5_with_pictures(config, tmp_path):
 
 def test_nifti_goes_straight_into_the_estimator(config, tmp_path):
     folder = tmp_path / "scan"
-    assert run(["simulate", "dce", str(config), "--out", str(folder), "--nifti", "--no-pictures"]) == 0
+    for _ in range(2):  # an earlier simulation's folder may be filled again
+        assert run(["simulate", "dce", str(config), "--out", str(folder), "--nifti", "--no-pictures"]) == 0
     image = nibabel.load(folder / "dce.nii.gz")
     assert image.shape == (12, 12, 12, 25)
     sidecar = json.loads((folder / "dce.json").read_text())
@@ -248,6 +249,7 @@ def test_wrong_configurations_end_with_one_line_and_code_2(text, words, tmp_path
         (["--out", "mine.h5"], "no earlier run of tracerflow wrote it"),
         (["--out", "theirs.h5"], "no earlier run of tracerflow wrote it; name another file, or move this one"),
         (["--out", "folder.h5"], "is a folder"),
+        (["--nifti", "--out", "patient"], "patient/aif.csv: is there, and no simulation wrote the files of this folder"),
     ],
 )
 def test_wrong_arguments_end_with_one_line_and_code_2(arguments, words, tmp_path, capsys, monkeypatch):
@@ -255,6 +257,9 @@ def test_wrong_arguments_end_with_one_line_and_code_2(arguments, words, tmp_path
     (tmp_path / "mine.h5").write_text(SMALL)
     (tmp_path / "several.toml").write_text("phantoms = 2")
     (tmp_path / "folder.h5").mkdir()
+    (tmp_path / "patient").mkdir()
+    for name in ("aif.csv", "dce.json"):
+        (tmp_path / "patient" / name).write_text("{}")
     write_hdf5(tmp_path / "theirs.h5", {"signal": np.zeros(3)}, {"provenance": "another program"})
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     assert run(["simulate", "dce", *arguments]) == 2
