@@ -13,7 +13,7 @@ from estimate.examination.input import Asked, checked_aif, checked_aif_t1, check
 from estimate.examination.named import Names, called
 from estimate.examination.relaxation import checked_b1, checked_t10, t10_doubts
 from estimate.examination.request import check_options, needs_input
-from estimate.examination.series import baseline_doubts, check_baseline, checked_series
+from estimate.examination.series import baseline_doubts, check_baseline, checked_series, steady_state_doubts
 from estimate.input_scale import CBFMap
 from estimate.region import region_of, region_words
 from estimate.t10 import VFA
@@ -119,7 +119,9 @@ def examine(
     ceiling = ceiling_of(series.data) if quantity == "signal" else np.inf
     region, source = _mask(mask, series, called(names, "mask"))
     t10 = checked_t10(t10, shape, quantity, called(names, "t10"))
-    doubts = [*(baseline_doubts(series) if told and quantity == "signal" else []), *t10_doubts(t10, region)]
+    doubts = t10_doubts(t10, region)
+    if quantity == "signal":
+        doubts += [*steady_state_doubts(series), *(baseline_doubts(series) if told else [])]
     return DCEExamination(
         series=series, method=method, aif=asked, aif_t1=checked_aif_t1(aif_t1, asked, quantity, used=used),
         haematocrit=haematocrit, t10=t10, doubts=tuple(doubts),

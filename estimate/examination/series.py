@@ -15,6 +15,11 @@ from simulate.base.types import DCEProtocol, Series
 FEWEST_BEFORE = 2
 """Frames before contrast of a series of signals, at least."""
 
+FEWEST_TO_TELL = 4
+"""Frames before contrast that tell whether the first is like the others."""
+
+_UNSTEADY, _FAR = 0.03, 10.0  # share of the signal, and scatters of the other frames, by which a first frame is unlike
+
 QUANTITIES = ("signal", "concentration")
 
 
@@ -58,6 +63,22 @@ def _check_frames(data: np.ndarray, quantity: str, where: object) -> None:
         if empty:
             cure = "leave that frame out of the images and of their times"
             raise InputError(where, f"frame {i}", f"holds {empty}", cure)
+
+
+def steady_state_doubts(series: Series) -> list[str]:
+    """A sentence where the first frame is none of the steady state that the signal equation is of: S0 holds it."""
+    frames = np.moveaxis(np.asarray(series.data), -1, 0)[: series.protocol.baseline]
+    if len(frames) < FEWEST_TO_TELL:
+        return []
+    first, *others = (float(np.nanmean(frame)) for frame in frames)
+    usual = float(np.mean(others))
+    off = abs(first - usual)
+    if off <= max(_UNSTEADY * abs(usual), _FAR * float(np.std(others, ddof=1))):
+        return []
+    return [
+        f"The first frame is {first / usual:.2f} of those that follow it: the magnetisation was not steady yet, and S0 "
+        "is off; leave it out of the images and of their times."
+    ]
 
 
 def baseline_doubts(series: Series) -> list[str]:

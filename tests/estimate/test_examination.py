@@ -144,6 +144,14 @@ def test_frames_said_to_be_before_contrast_that_show_it(given, told, doubted):
     assert any(f"BaselineVolumes is {told}, and contrast shows" in line for line in doubts) == doubted
 
 
+@pytest.mark.parametrize(("factor", "doubted"), [(1.0, False), (1.01, False), (1.5, True), (3.0, True), (0.8, True)])
+def test_a_first_frame_before_the_steady_state_is_told_of(phantom, given, factor, doubted):
+    data = np.array(given["series"].data)
+    data[..., 0] *= factor
+    doubts = examine(**(given | {"series": replace(given["series"], data=data)})).doubts
+    assert any("magnetisation was not steady yet" in line for line in doubts) == doubted
+
+
 # -- units and numbers --------------------------------------------------------------------------------------
 
 

@@ -249,7 +249,10 @@ def test_wrong_configurations_end_with_one_line_and_code_2(text, words, tmp_path
         (["--out", "mine.h5"], "no earlier run of tracerflow wrote it"),
         (["--out", "theirs.h5"], "no earlier run of tracerflow wrote it; name another file, or move this one"),
         (["--out", "folder.h5"], "is a folder"),
-        (["--nifti", "--out", "patient"], "patient/aif.csv: is there, and no simulation wrote the files of this folder"),
+        (
+            ["--nifti", "--out", "patient"],
+            "patient/aif.csv: is there, and no simulation wrote",
+        ),
     ],
 )
 def test_wrong_arguments_end_with_one_line_and_code_2(arguments, words, tmp_path, capsys, monkeypatch):
