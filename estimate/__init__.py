@@ -17,13 +17,13 @@ from estimate.bounds import BOUNDS
 from estimate.examination import DCEExamination, examine
 from estimate.input_scale import CBFMap
 from estimate.kinetic_fit import FIT_MODELS, MODEL_CODES, KineticFit, fit_kinetics
+from estimate.mask import tissue_mask
 from estimate.pipeline import estimate_examination, estimate_maps
 from estimate.relaxometry import VFAResult, concentration_from_signal, vfa_t1
 from estimate.semiquantitative import SemiQuantitative, semiquantitative
 from estimate.signal_errors import SignalErrors, signal_errors
 from estimate.soundness import sound
 from estimate.t10 import VFA
-from estimate.tissue_mask import tissue_mask
 from estimate.voxels import Estimate
 
 __all__ = [

@@ -11,7 +11,8 @@ from estimate.asl.m0 import LONG, M0Images, equilibrium, images_in_series
 from estimate.asl.network import check_request, load
 from estimate.asl.protocol_check import check_asl_protocol
 from estimate.ceiling import ceiling_of
-from estimate.region import region_of, region_words
+from estimate.frames import check_frames
+from estimate.mask import mask_of
 from simulate.asl.constants import PARTITION_COEFFICIENT, T1_TISSUE
 from simulate.base.bids.asl import ASLSidecar
 from simulate.base.errors import InputError
@@ -112,7 +113,7 @@ def examine_asl(
         problem = f"of shape {data.shape} and type {data.dtype}, for {len(sidecar.protocol.volume_types)} volumes"
         raise InputError("ASL series", "data", problem, "give real numbers (x, y, z, volume)")
     shape = data.shape[:3]
-    _check_volumes(data)
+    check_frames(data, "ASL series", "volume", "leave it and its partner out of image and aslcontext.tsv")
     check_asl_protocol(sidecar, calibration, options)
     found = differences(data, sidecar.protocol)
     method = options.method or ("multi_delay" if len(found.repeats) > 1 else "white_paper")
@@ -124,7 +125,8 @@ def examine_asl(
     if slices not in (0, shape[2]):
         raise InputError("ASL series", "SliceTiming", f"has {slices} times for {shape[2]} slices", "give one for each")
     m0, constants = _m0(data, sidecar, calibration, options)
-    region, source = _mask(mask, m0)
+    words = f"M0 above {MASK_SHARE:g} of its 99th percentile"
+    region, source = mask_of(mask, shape, "mask", lambda: (_default_mask(m0), words))
     saturated = np.asarray((data >= ceiling_of(data, repeated=True)).any(axis=-1))
     if calibration is not None and np.ndim(calibration.image) >= 3:
         images = np.asarray(calibration.image).reshape(*shape, -1)
@@ -133,15 +135,6 @@ def examine_asl(
         np.asarray(affine), sidecar, method, options, found, m0, constants, region, source, saturated,
         data.mean(axis=-1), _level_doubts(data, sidecar, m0, region),
     )  # fmt: skip
-
-
-def _check_volumes(data: np.ndarray) -> None:
-    """Refuse a series of which a whole volume holds no number, or nothing but zeros."""
-    for i, volume in enumerate(np.moveaxis(data, -1, 0), 1):
-        empty = "no finite number" if not np.isfinite(volume).any() else "zeros alone" if not volume.any() else ""
-        if empty:
-            cure = "leave it and its partner out of image and aslcontext.tsv"
-            raise InputError("ASL series", f"volume {i}", f"holds {empty}", cure)
 
 
 def _level_doubts(data: np.ndarray, sidecar: ASLSidecar, m0: np.ndarray, mask: np.ndarray) -> tuple[str, ...]:
@@ -166,20 +159,6 @@ def _check_share(name: str, share: np.ndarray, shape: tuple[int, ...]) -> None:
     if not 0 < largest <= 1.01 or np.nanmin(share) < -0.01:
         problem = f"holds values from {np.nanmin(share):g} to {largest:g}"
         raise InputError(name, "", problem, "give the share of the tissue in every voxel, from 0 to 1")
-
-
-def _mask(mask: Any, m0: np.ndarray) -> tuple[np.ndarray, str]:
-    """The voxels to quantify, and in words where they come from."""
-    if mask is None or (isinstance(mask, str) and mask == "none"):
-        return np.ones(m0.shape, bool), "none, as asked for: all voxels"
-    if isinstance(mask, str):
-        if mask != "auto":
-            raise InputError("--mask", mask, "is none of auto, none", "give one of them or an image")
-        return _default_mask(m0), f"M0 above {MASK_SHARE:g} of its 99th percentile"
-    if np.shape(mask) != m0.shape:
-        problem = f"has shape {np.shape(mask)}, the series {m0.shape}"
-        raise InputError("mask", "shape", problem, "give one on the grid of the series")
-    return region_of(mask, "mask", "mask"), region_words(mask, "mask")
 
 
 def _check(method: str, found: Differences, labelling: str, options: ASLOptions) -> None:

@@ -15,9 +15,8 @@ from estimate.examination.relaxation import checked_b1, checked_t10, t10_doubts
 from estimate.examination.request import check_options, needs_input
 from estimate.examination.series import baseline_doubts, check_baseline, checked_series, steady_state_doubts
 from estimate.input_scale import CBFMap
-from estimate.region import region_of, region_words
+from estimate.mask import mask_of, tissue_mask
 from estimate.t10 import VFA
-from estimate.tissue_mask import tissue_mask
 from estimate.training.checkpoint import read_facts
 from estimate.without_input import METHODS as WITHOUT_INPUT
 from estimate.without_input import check_request
@@ -117,7 +116,10 @@ def examine(
     if scale == "asl":
         needed(haematocrit, called(names, "haematocrit"), "CBF into plasma flow")
     ceiling = ceiling_of(series.data) if quantity == "signal" else np.inf
-    region, source = _mask(mask, series, called(names, "mask"))
+    region, source = mask_of(
+        mask, shape, called(names, "mask"),
+        lambda: (tissue_mask(series.data, quantity), "tissue, found in the images"),
+    )  # fmt: skip
     t10 = checked_t10(t10, shape, quantity, called(names, "t10"))
     doubts = t10_doubts(t10, region)
     if quantity == "signal":
@@ -129,25 +131,6 @@ def examine(
         mask=region, mask_source=source, ceiling=ceiling, fit_delay=fit_delay, arterial_volume=arterial_volume,
         bounds=bounds, scale=scale, cbf=_checked_cbf(cbf, shape, called(names, "cbf")), weights=weights, names=names,
     )  # fmt: skip
-
-
-def _mask(mask: Any, series: Series, where: str) -> tuple[np.ndarray, str]:
-    """The voxels to estimate, and in words where they come from."""
-    shape = series.data.shape[:-1]
-    if mask is None or (isinstance(mask, str) and mask == "none"):
-        return np.ones(shape, bool), "none, as asked for: all voxels"
-    if isinstance(mask, str):
-        if mask != "auto":
-            raise InputError("--mask", mask, "is none of auto, none", "give one of them or an image")
-        found = tissue_mask(series.data, series.quantity)
-        if not found.any():
-            raise InputError("series", "", "no voxel of it varies", "give images of tissue")
-        return found, "tissue, found in the images"
-    values = np.asarray(mask)
-    if values.shape != shape:
-        problem = f"{values.shape}, the series {shape}"
-        raise InputError(where, "shape", problem, "give one on the grid of the series")
-    return region_of(values, where, "mask"), region_words(values, where)
 
 
 def _checked_r2star(r2star: float, series: Series) -> float:

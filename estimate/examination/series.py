@@ -7,6 +7,7 @@ import numpy as np
 from estimate.arterial.sound import LARGEST_PEAK
 from estimate.baseline import detect_baseline
 from estimate.fit_input import frame_durations
+from estimate.frames import check_frames
 from simulate.base.bids.dce import PROTOCOL_FIELDS, RULES
 from simulate.base.bids.frame_times import times_problem
 from simulate.base.errors import InputError
@@ -41,7 +42,8 @@ def checked_series(series: Series, where: object) -> Series:
     affine = np.asarray(series.affine, float)
     if affine.shape != (4, 4) or not (np.isfinite(affine).all() and np.linalg.det(affine)):
         raise InputError(where, "affine", "is not a regular 4 by 4 matrix", "give voxel index to position in mm")
-    _check_frames(data, series.quantity, where)
+    cure = "leave that frame out of the images and of their times"
+    check_frames(data, where, "frame", cure, zeros=series.quantity == "concentration")
     known = replace(protocol, baseline=protocol.baseline or detect_baseline(data))
     return replace(series, data=data, protocol=known)
 
@@ -54,17 +56,6 @@ def _check_amounts(data: np.ndarray, where: object) -> None:
         raise InputError(where, "quantity", problem, "convert micromoles, or give it as a signal")
 
 
-def _check_frames(data: np.ndarray, quantity: str, where: object) -> None:
-    """Refuse a series of which a whole frame holds no number, or no signal: the scan was interrupted there."""
-    for i, frame in enumerate(np.moveaxis(data, -1, 0), 1):
-        empty = "no finite number" if not np.isfinite(frame).any() else ""
-        if quantity == "signal" and not frame.any():
-            empty = "zeros alone"
-        if empty:
-            cure = "leave that frame out of the images and of their times"
-            raise InputError(where, f"frame {i}", f"holds {empty}", cure)
-
-
 def steady_state_doubts(series: Series) -> list[str]:
     """A sentence where the first frame is none of the steady state that the signal equation is of: S0 holds it."""
     frames = np.moveaxis(np.asarray(series.data), -1, 0)[: series.protocol.baseline]
@@ -72,8 +63,7 @@ def steady_state_doubts(series: Series) -> list[str]:
         return []
     first, *others = (float(np.nanmean(frame)) for frame in frames)
     usual = float(np.mean(others))
-    off = abs(first - usual)
-    if off <= max(_UNSTEADY * abs(usual), _FAR * float(np.std(others, ddof=1))):
+    if not usual > 0 or abs(first - usual) <= max(_UNSTEADY * usual, _FAR * float(np.std(others, ddof=1))):
         return []
     return [
         f"The first frame is {first / usual:.2f} of those that follow it: the magnetisation was not steady yet, and S0 "

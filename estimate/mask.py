@@ -1,10 +1,15 @@
-"""Tissue without a mask: what is bright, or dim and yet steady, in a series. Air is neither."""
+"""Which voxels are worked on: a mask as it was asked for; without one tissue, what is bright, or dim and yet steady."""
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Num
 from scipy import ndimage
 
 from estimate.baseline import curve_noise
+from estimate.region import region_of, region_words
+from simulate.base.errors import InputError
 
 DIM = 0.15
 """Share of the 99th percentile of the mean signal below which a voxel may be air."""
@@ -19,13 +24,37 @@ _FRAGMENT = 0.01
 """Share of the largest piece of tissue below which another is a speck."""
 
 
+def mask_of(
+    asked: Any, shape: tuple[int, ...], where: object, found: Callable[[], tuple[np.ndarray, str]]
+) -> tuple[Bool[np.ndarray, "*s"], str]:
+    """The voxels (*space) to work on, and in words where they come from.
+
+    asked : an image (*space); "none" or None, all voxels; "auto", what `found` says.      where : what to call it.
+
+    Raises InputError for another word or shape, and a mask without a voxel.
+    """
+    if asked is None or (isinstance(asked, str) and asked == "none"):
+        return np.ones(shape, bool), "none, as asked for: all voxels"
+    if isinstance(asked, str):
+        if asked != "auto":
+            raise InputError("--mask", asked, "is none of auto, none", "give one of them or an image")
+        inside, words = found()
+        if not inside.any():
+            raise InputError("series", "", "no voxel of it looks like tissue", "give images of tissue, or a mask")
+        return inside, words
+    if np.shape(asked) != shape:
+        raise InputError(where, "shape", f"{np.shape(asked)}, the series {shape}", "give one on the grid of the series")
+    return region_of(asked, where, "mask"), region_words(asked, where)
+
+
 def tissue_mask(data: Num[np.ndarray, "*s t"], quantity: str) -> Bool[np.ndarray, "*s"]:
     """Voxels (*space) of a series that are tissue.
 
     A voxel is air where its mean signal is below `DIM` of the 99th percentile and below `STEADY` times its noise, which
     is taken from successive frames and averaged over neighbours. Then every voxel goes with the majority of its
-    neighbourhood, and specks are dropped. Voxels that are constant, or finite in no frame, are never tissue. A series
-    of concentrations, whose noise no level tells from tissue, is taken to have been masked: all that varies is tissue.
+    neighbourhood, and specks are dropped; an image without air is left as it is. Voxels that are constant, or finite in
+    no frame, are never tissue. A series of concentrations, whose noise no level tells from tissue, is taken to have
+    been masked: all that varies is tissue.
     """
     shape = data.shape[:-1]
     level, noise, alive = _facts(data.reshape(-1, data.shape[-1]))

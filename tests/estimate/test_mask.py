@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from estimate.tissue_mask import tissue_mask
+from estimate.mask import tissue_mask
 
 SHAPE, FRAMES = (32, 32, 4), 20
 X, Y = np.mgrid[:32, :32]
