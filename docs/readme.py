@@ -20,7 +20,7 @@ FLOOR = "matched model, true local input, arterial volume"
 MAIN = ("Fp", "PS", "vp", "ve")
 RIM = "tumour rim"
 WORSE, COVERING = 1.5, 0.8
-"""As in `experiments.comparison.sweeps`."""
+"""As in `experiments.studies.comparison.sweeps`."""
 
 
 class Block(NamedTuple):

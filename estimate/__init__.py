@@ -1,30 +1,27 @@
 """From measured series to perfusion maps: T1, concentration, arterial input, kinetic fit; ASL to blood flow."""
 
-from estimate.arterial import (
-    ArterialInput,
-    aif_from_roi,
-    find_aif,
-    population_aif,
-    read_aif_csv,
-    write_aif_csv,
-)
+from estimate.arterial.found import find_aif
+from estimate.arterial.given import aif_from_roi, population_aif
+from estimate.arterial.scale import CBFMap
+from estimate.arterial.table import read_aif_csv, write_aif_csv
 from estimate.asl.examination import ASLExamination, ASLOptions, examine_asl
 from estimate.asl.multi_delay import ASLFit, fit_asl
 from estimate.asl.quantify import ASLEstimate, quantify
 from estimate.asl.white_paper import white_paper_cbf
-from estimate.baseline import detect_baseline, estimate_onset
-from estimate.bounds import BOUNDS
-from estimate.examination import DCEExamination, examine
-from estimate.input_scale import CBFMap
-from estimate.kinetic_fit import FIT_MODELS, MODEL_CODES, KineticFit, fit_kinetics
-from estimate.mask import tissue_mask
-from estimate.pipeline import estimate_examination, estimate_maps
-from estimate.relaxometry import VFAResult, concentration_from_signal, vfa_t1
-from estimate.semiquantitative import SemiQuantitative, semiquantitative
-from estimate.signal_errors import SignalErrors, signal_errors
-from estimate.soundness import sound
-from estimate.t10 import VFA
-from estimate.voxels import Estimate
+from estimate.examination.checked import DCEExamination, examine
+from estimate.kinetics.bounds import BOUNDS
+from estimate.kinetics.fit import FIT_MODELS, MODEL_CODES, KineticFit, fit_kinetics
+from estimate.maps.pipeline import estimate_examination, estimate_maps
+from estimate.maps.soundness import sound
+from estimate.signal.baseline import detect_baseline, estimate_onset
+from estimate.signal.concentration import concentration_from_signal
+from estimate.signal.errors import SignalErrors, signal_errors
+from estimate.signal.mask import tissue_mask
+from estimate.signal.semiquantitative import SemiQuantitative, semiquantitative
+from estimate.signal.t10 import VFA
+from estimate.signal.vfa import VFAResult, vfa_t1
+from estimate.signal.voxels import Estimate
+from simulate.inputs.arterial_input import ArterialInput
 
 __all__ = [
     # curves to parameters

@@ -1,36 +1,14 @@
 """What body and scanner do: arterial inputs, tracer kinetics, signals, and objects whose truth is known."""
 
-from simulate.aif import (
-    blood_to_plasma,
-    delayed,
-    disperse,
-    gamma_variate_aif,
-    georgiou_aif,
-    mcgrath_aif,
-    parker_aif,
-    weinmann_aif,
-)
-from simulate.asl.difference import asl_difference
-from simulate.asl.examination import ASLSimulation, simulate_asl
-from simulate.asl.series import asl_protocol, asl_series
-from simulate.asl.time_encoded import time_encoding
 from simulate.base.errors import InputError
 from simulate.base.status import Status, status_shares
 from simulate.base.types import ASLProtocol, DCEProtocol, Maps, Series, Tissue
 from simulate.base.units import from_clinical, to_clinical
-from simulate.dce import (
-    PerfusedPhantom,
-    Simulation,
-    simulate_dce,
-    truth_maps,
-    vascularise,
-    with_concentration,
-)
-from simulate.flow import Network, VesselFlow, solve_flow, solve_network
-from simulate.interstitium import march_bed
-from simulate.kinetics import MODELS, exponential_convolution, tissue_concentration
-from simulate.phantom import Morphology, Phantom, Prior, Region, tumour_phantom
-from simulate.reference import (
+from simulate.bed.assembly import Bed, make_bed
+from simulate.examinations.asl import ASLSimulation, simulate_asl
+from simulate.examinations.dce import Simulation, simulate_dce, with_concentration
+from simulate.examinations.perfused import PerfusedPhantom, vascularise
+from simulate.examinations.reference import (
     ReferencePhantom,
     grid_phantom,
     phantom_protocol,
@@ -39,10 +17,27 @@ from simulate.reference import (
     true_maps,
     write_reference,
 )
-from simulate.relaxation import RELAXIVITY, T1, blood_t1
-from simulate.signal import add_noise, frame_average, rician, spgr_concentration, spgr_signal
-from simulate.transport import Bed, cell_concentration, make_bed, readout, transport
-from simulate.vessels import Domain, Vessels, grow_vessels, make_irregular
+from simulate.examinations.truth import truth_maps
+from simulate.finite_volumes.bed import march_bed
+from simulate.flow.network import Network, solve_network
+from simulate.flow.trees import VesselFlow, solve_flow
+from simulate.inputs.population import gamma_variate_aif, georgiou_aif, mcgrath_aif, parker_aif, weinmann_aif
+from simulate.inputs.transit import blood_to_plasma, delayed, disperse
+from simulate.kinetics.convolution import exponential_convolution
+from simulate.kinetics.tissue import MODELS, tissue_concentration
+from simulate.labelling.difference import asl_difference
+from simulate.labelling.series import asl_protocol, asl_series
+from simulate.labelling.time_encoded import time_encoding
+from simulate.phantoms.priors import Prior, Region
+from simulate.phantoms.tumour import Morphology, Phantom, tumour_phantom
+from simulate.scanner.frames import frame_average
+from simulate.scanner.noise import add_noise, rician
+from simulate.scanner.relaxation import RELAXIVITY, T1, blood_t1
+from simulate.scanner.spgr import spgr_concentration, spgr_signal
+from simulate.spectral.engine import cell_concentration, transport
+from simulate.spectral.readout import readout
+from simulate.vessels.domain import Domain
+from simulate.vessels.network import Vessels, grow_vessels, make_irregular
 
 __all__ = [
     # arterial inputs, in plasma

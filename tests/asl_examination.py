@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from simulate.asl.series import asl_protocol, asl_series
-from simulate.base.bids import context_path, write_asl_sidecar
-from simulate.base.nifti import write_image
+from simulate.files.bids.asl import context_path, write_asl_sidecar
+from simulate.files.nifti import write_image
+from simulate.labelling.series import asl_protocol, asl_series
 
 SHAPE = (6, 5, 4)
 DELAYS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)

@@ -7,12 +7,12 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 
-from simulate.aif import parker_aif
-from simulate.base.bids import write_sidecar
-from simulate.base.nifti import write_image
 from simulate.base.types import DCEProtocol, Series, Tissue
-from simulate.kinetics import tissue_concentration
-from simulate.signal import spgr_signal
+from simulate.files.bids.dce import write_sidecar
+from simulate.files.nifti import write_image
+from simulate.inputs.population import parker_aif
+from simulate.kinetics.tissue import tissue_concentration
+from simulate.scanner.spgr import spgr_signal
 
 HAEMATOCRIT = 0.42
 SHAPE = (8, 8, 3)

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from estimate.arterial.given import ArterialInput
+from simulate.inputs.arterial_input import ArterialInput
 from simulate.kinetics.convolution import interpolate
 
 UNDONE = "averages over frames undone"

@@ -5,12 +5,13 @@ import numpy as np
 from jaxtyping import ArrayLike, Bool, Float, Num
 
 from estimate.arterial.evidence import KnownT1, weigh
-from estimate.arterial.given import ArterialInput, check_haematocrit
+from estimate.arterial.given import check_haematocrit
 from estimate.arterial.quality import judge
 from estimate.arterial.search import LOWEST_PEAK, find_vessel, no_artery
-from estimate.baseline import detect_baseline
-from simulate.aif import blood_to_plasma
+from estimate.signal.baseline import detect_baseline
 from simulate.base.errors import InputError
+from simulate.inputs.arterial_input import ArterialInput
+from simulate.inputs.transit import blood_to_plasma
 
 
 def find_aif(

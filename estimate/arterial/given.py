@@ -1,65 +1,18 @@
-"""What an arterial input is, and the two kinds that need no search: a region, a population."""
+"""The two kinds of arterial input that need no search: a region, a population."""
 
-import math
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
 from jaxtyping import ArrayLike, Bool, Float
 
-from simulate.aif import blood_to_plasma, georgiou_aif, parker_aif
 from simulate.base.errors import InputError
+from simulate.inputs.arterial_input import ArterialInput
+from simulate.inputs.population import georgiou_aif, parker_aif
+from simulate.inputs.transit import blood_to_plasma
 
 KNOT_SPACING = 0.25
 """Spacing [s] of a population input: linear between its knots within 0.2 % of its peak."""
-
-
-SPREAD = "sd of the logarithm of its area"
-"""Name of an input's `spread` in files."""
-
-
-@dataclass(frozen=True)
-class ArterialInput:
-    """A plasma concentration curve, linear between its own times, which need not be those of a series.
-
-    times : (k,) knots [s].      curve : (k,) plasma concentration [mmol/L].
-    source : where it comes from, for people ("found in the images, 23 voxels").
-    mask : (*space) voxels that it was measured in, or None.
-    details : numbers worth keeping with a result, by name.
-    spread : standard deviation of the logarithm of the curve's area, that is of the factor by which the whole curve may
-    be off; NaN where it is not known.
-    warnings : sentences on what is likely wrong with it.
-
-    Raises InputError for a spread that is infinite or negative.
-    """
-
-    times: Float[Array, " k"]
-    curve: Float[Array, " k"]
-    source: str
-    mask: Bool[np.ndarray, "..."] | None = None
-    details: dict[str, Any] = field(default_factory=dict)
-    spread: float = math.nan
-    warnings: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.spread < 0 or math.isinf(self.spread):
-            cure = "give a number such as 0.1, or leave it out where it is not known"
-            raise InputError("arterial input", SPREAD, f"is {self.spread:g}", cure)
-
-
-def describe_error(aif: ArterialInput) -> str:
-    """How far the whole curve may be off, in a sentence."""
-    if math.isnan(aif.spread):
-        return (
-            "How far the whole curve may be off is not known; maps of flow, permeability and volumes carry that factor."
-        )
-    factor = math.exp(1.645 * aif.spread)
-    return (
-        f"Nine times in ten its area is right within a factor of {factor:.2f} (standard deviation of the logarithm "
-        f"{aif.spread:.2f}); flow, permeability and volumes carry the same factor."
-    )
 
 
 def aif_from_roi(

@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import ndimage
 
-from estimate.baseline import curve_noise
+from estimate.signal.baseline import curve_noise
 from simulate.base.errors import InputError
 
 # Chosen on real and simulated series sampled every 1 to 6 s.

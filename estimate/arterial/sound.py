@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Num
 
-from estimate.baseline import curve_noise
+from estimate.signal.baseline import curve_noise
 from simulate.base.errors import InputError
 
 _FAR_LONGER = 100.0

@@ -21,11 +21,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike, Float
 
-from estimate.arterial.given import SPREAD, ArterialInput, check_haematocrit
+from estimate.arterial.given import check_haematocrit
 from estimate.arterial.sound import check_input
-from simulate.aif import blood_to_plasma
 from simulate.base.errors import InputError
-from simulate.base.files import write_atomically
+from simulate.files.atomic import write_atomically
+from simulate.inputs.arterial_input import SPREAD, ArterialInput
+from simulate.inputs.transit import blood_to_plasma
 
 Kind = Literal["blood", "plasma"]
 

@@ -10,12 +10,12 @@ from estimate.asl.differences import Differences, differences
 from estimate.asl.m0 import LONG, M0Images, equilibrium, images_in_series
 from estimate.asl.network import check_request, load
 from estimate.asl.protocol_check import check_asl_protocol
-from estimate.ceiling import ceiling_of
-from estimate.frames import check_frames
-from estimate.mask import mask_of
-from simulate.asl.constants import PARTITION_COEFFICIENT, T1_TISSUE
-from simulate.base.bids.asl import ASLSidecar
+from estimate.signal.ceiling import ceiling_of
+from estimate.signal.empty_frames import check_frames
+from estimate.signal.mask import mask_of
 from simulate.base.errors import InputError
+from simulate.files.bids.asl import ASLSidecar
+from simulate.labelling.constants import PARTITION_COEFFICIENT, T1_TISSUE
 
 METHODS = ("white_paper", "multi_delay", "qtmnet")
 

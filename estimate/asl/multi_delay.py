@@ -1,8 +1,8 @@
 r"""CBF and arterial transit time from differences at several delays or label durations, voxel by voxel.
 
-Bounded least squares of `simulate.asl.difference.asl_difference`. In CBF the curve is (nearly) a straight line, in ATT
-it has corners and several minima, so first every ATT of a fine grid is tried with the best CBF in closed form, for all
-voxels at once by one matrix product, and from the best of them Levenberg-Marquardt goes on.
+Bounded least squares of `simulate.labelling.difference.asl_difference`. In CBF the curve is (nearly) a straight line,
+in ATT it has corners and several minima, so first every ATT of a fine grid is tried with the best CBF in closed form,
+for all voxels at once by one matrix product, and from the best of them Levenberg-Marquardt goes on.
 
 With `arterial`, label in arteries is fitted too (aBV, aBAT: Woods et al., MRM 2024 92:469). Between two measured times
 its arrival changes nothing that aBV cannot make up for, so aBAT is one of a few: the middle of its interval.
@@ -19,13 +19,13 @@ from jax import Array
 from jaxtyping import ArrayLike, Float, Int
 
 from estimate.asl.spread import Curves, spread
-from estimate.kinetic_fit import IDENTIFIABLE
-from estimate.levenberg_marquardt import bounded_least_squares, solve_cholesky
-from estimate.standard_errors import for_few
-from simulate.asl.constants import LABEL_EFFICIENCY, PARTITION_COEFFICIENT, T1_BLOOD, T1_TISSUE
-from simulate.asl.difference import asl_difference
+from estimate.kinetics.fit import IDENTIFIABLE
+from estimate.least_squares.levenberg_marquardt import bounded_least_squares, solve_cholesky
+from estimate.least_squares.standard_errors import for_few
 from simulate.base.errors import InputError
 from simulate.base.status import Status, at_bound
+from simulate.labelling.constants import LABEL_EFFICIENCY, PARTITION_COEFFICIENT, T1_BLOOD, T1_TISSUE
+from simulate.labelling.difference import asl_difference
 
 GRID = 256
 """ATTs that are tried, from 0 to the last time."""

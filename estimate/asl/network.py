@@ -10,10 +10,10 @@ from jaxtyping import Float, Num
 from scipy.stats import chi2, norm
 
 from estimate.asl.differences import Differences
-from estimate.kinetic_fit import IDENTIFIABLE
+from estimate.kinetics.fit import IDENTIFIABLE
 from estimate.qtmnet.familiarity import ODD_SHARE, scan_warning
 from estimate.qtmnet.inference import Progress
-from estimate.qtmnet.water.examinations import T1B, TRAINING
+from estimate.qtmnet.water.domain import T1B, TRAINING
 from estimate.qtmnet.water.features import Delays
 from estimate.qtmnet.water.inference import Answer, answer
 from estimate.qtmnet.weights import SHIPPED_ASL, Trained, load_trained

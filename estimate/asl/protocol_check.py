@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from simulate.asl.difference import MODELS
-from simulate.base.bids.asl import LONGEST, LONGEST_TR, ASLSidecar
 from simulate.base.errors import InputError
 from simulate.base.schemes import LABELLED
+from simulate.files.bids.asl import LONGEST, LONGEST_TR, ASLSidecar
+from simulate.labelling.difference import MODELS
 
 
 def check_asl_protocol(sidecar: ASLSidecar, calibration: Any, options: Any) -> None:

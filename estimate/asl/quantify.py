@@ -11,22 +11,22 @@ from estimate.asl.multi_delay import LARGEST_CBF, fit_asl
 from estimate.asl.network import load, network_maps
 from estimate.asl.partial_volume import partial_volume_corrected
 from estimate.asl.white_paper import EQUATIONS, white_paper_cbf
-from estimate.kinetic_fit import IDENTIFIABLE
-from estimate.standard_errors import for_few
-from estimate.voxels import Progress, scatter
-from simulate.asl.background import label_left
-from simulate.asl.constants import (
+from estimate.kinetics.fit import IDENTIFIABLE
+from estimate.least_squares.standard_errors import for_few
+from estimate.signal.voxels import Progress, scatter
+from simulate.base.errors import InputError
+from simulate.base.status import Status, at_bound
+from simulate.base.types import ASLProtocol, Maps
+from simulate.base.units import from_clinical
+from simulate.files.bids.asl import ASLSidecar
+from simulate.labelling.background import label_left
+from simulate.labelling.constants import (
     LABEL_EFFICIENCY,
     PARTITION_COEFFICIENT,
     SUPPRESSION_EFFICIENCY,
     T1_TISSUE,
     t1_of_blood,
 )
-from simulate.base.bids.asl import ASLSidecar
-from simulate.base.errors import InputError
-from simulate.base.status import Status, at_bound
-from simulate.base.types import ASLProtocol, Maps
-from simulate.base.units import from_clinical
 
 SAME_EFFICIENCY = 0.02
 """Share by which an efficiency may differ from one that holds suppression's loss, to be taken for it."""
@@ -150,7 +150,9 @@ def _equation(method: str, protocol: ASLProtocol, options: ASLOptions) -> str:
     if method == "qtmnet":
         return "QTMnet, trained on labelled water carried through vessels and exchanged with tissue"
     arteries = " with label in arteries (aBV, aBAT)" if options.arterial else ""
-    return f"{options.model} model of {protocol.labelling}{arteries}, fitted to all delays (simulate.asl.difference)"
+    return (
+        f"{options.model} model of {protocol.labelling}{arteries}, fitted to all delays (simulate.labelling.difference)"
+    )
 
 
 def _by_slices(

@@ -7,21 +7,21 @@ from typing import Any, Literal
 
 import numpy as np
 
-from estimate.arterial import ArterialInput
-from estimate.ceiling import ceiling_of
+from estimate.arterial.scale import CBFMap
 from estimate.examination.input import Asked, checked_aif, checked_aif_t1, checked_haematocrit, needed
 from estimate.examination.named import Names, called
 from estimate.examination.relaxation import checked_b1, checked_t10, t10_doubts
 from estimate.examination.request import check_options, needs_input
 from estimate.examination.series import baseline_doubts, check_baseline, checked_series, steady_state_doubts
-from estimate.input_scale import CBFMap
-from estimate.mask import mask_of, tissue_mask
-from estimate.t10 import VFA
+from estimate.examination.without_input import METHODS as WITHOUT_INPUT
+from estimate.examination.without_input import check_request
+from estimate.signal.ceiling import ceiling_of
+from estimate.signal.mask import mask_of, tissue_mask
+from estimate.signal.t10 import VFA
 from estimate.training.checkpoint import read_facts
-from estimate.without_input import METHODS as WITHOUT_INPUT
-from estimate.without_input import check_request
 from simulate.base.errors import InputError
 from simulate.base.types import Series
+from simulate.inputs.arterial_input import ArterialInput
 
 LARGEST_R2STAR = 1000.0
 """Transverse relaxivity [1/(s mmol/L)] that no agent reaches; in 1/(s mol/L) all exceed it."""

@@ -4,12 +4,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from estimate.arterial import ArterialInput
 from estimate.arterial.given import check_haematocrit
 from estimate.arterial.sound import arrival_time, check_bolus, check_input
-from estimate.region import one_label, region_of
+from estimate.signal.region import one_label, region_of
 from simulate.base.errors import InputError
 from simulate.base.types import Series
+from simulate.inputs.arterial_input import ArterialInput
 
 POPULATION = ("parker", "georgiou")
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from estimate.t10 import VFA
-from simulate.base.bids.dce import RULES
-from simulate.base.bids.vfa import SAME_ANGLE
+from estimate.signal.t10 import VFA
 from simulate.base.errors import InputError
+from simulate.files.bids.dce import RULES
+from simulate.files.bids.vfa import SAME_ANGLE
 
 LARGEST_T1 = 10.0
 """T1 [s] that nothing in the body exceeds: a map whose median does is in milliseconds."""

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from estimate.bounds import resolve_bounds
-from estimate.kinetic_fit import FIT_MODELS
-from estimate.without_input import METHODS as WITHOUT_INPUT
+from estimate.examination.without_input import METHODS as WITHOUT_INPUT
+from estimate.kinetics.bounds import resolve_bounds
+from estimate.kinetics.fit import FIT_MODELS
 from simulate.base.errors import InputError
 
 METHODS = (*FIT_MODELS, *WITHOUT_INPUT)

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 
 from estimate.arterial.sound import LARGEST_PEAK
-from estimate.baseline import detect_baseline
-from estimate.fit_input import frame_durations
-from estimate.frames import check_frames
-from simulate.base.bids.dce import PROTOCOL_FIELDS, RULES
-from simulate.base.bids.frame_times import times_problem
+from estimate.kinetics.curves import frame_durations
+from estimate.signal.baseline import detect_baseline
+from estimate.signal.empty_frames import check_frames
 from simulate.base.errors import InputError
 from simulate.base.types import DCEProtocol, Series
+from simulate.files.bids.dce import PROTOCOL_FIELDS, RULES
+from simulate.files.bids.frame_times import times_problem
 
 FEWEST_BEFORE = 2
 """Frames before contrast of a series of signals, at least."""

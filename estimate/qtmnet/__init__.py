@@ -1,0 +1,1 @@
+"""QTMnet: perfusion from a scan's own curves, without an arterial input."""

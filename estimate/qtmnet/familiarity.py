@@ -13,7 +13,7 @@ from it (Mahalanobis; 1 on average for a familiar one). Two clouds are kept:
              unlike the training's shows here, where no single curve is strange: tissue might have been slow instead.
 
 Beyond its `limit` a voxel's curve is unfamiliar; beyond that of scans, all of a scan is. Where the limits lie is found
-on calibration phantoms (`estimate.qtmnet.limits`).
+on calibration phantoms (`estimate.qtmnet.learning.limits`).
 """
 
 from typing import Any, NamedTuple

@@ -18,7 +18,7 @@ from flax import nnx
 from jax import Array
 from jaxtyping import Bool, Float
 
-from estimate.conv3d import conv3d
+from estimate.networks.conv3d import conv3d
 from estimate.qtmnet.tracers import TRACERS, Tracer
 
 LEVELS = 3

@@ -14,7 +14,7 @@ from estimate.qtmnet.familiarity import Cloud, Familiarity
 from estimate.qtmnet.network import Architecture, QTMnet
 from estimate.training.checkpoint import load_tree, read_facts, save_tree
 from simulate.base.errors import InputError
-from simulate.base.files import AnyPath
+from simulate.files.atomic import AnyPath
 
 SHIPPED = Path(__file__).parent / "shipped" / "qtmnet" / "qtmnet.safetensors"
 """Trained by `tracerflow train qtmnet`; configuration, seed and log lie beside it."""
@@ -37,7 +37,7 @@ class Calibration(NamedTuple):
     widening : by quantity, the factor on its standard deviation that makes 90 % intervals true (already times 1.645).
     common_error : by quantity, root mean square over scans of what all of a scan's voxels are off by together.
     familiarity : what is known, and the limits.      limits : what each limit does to calibration's own scans, see
-    `estimate.qtmnet.limits`.
+    `estimate.qtmnet.learning.limits`.
     """
 
     widening: dict[str, float]

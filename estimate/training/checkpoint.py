@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from simulate.base.errors import InputError
-from simulate.base.files import AnyPath, write_atomically
+from simulate.files.atomic import AnyPath, write_atomically
 
 
 def save_tree(path: AnyPath, tree: Any, facts: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.cli.progress import progress_bar
-from experiments.demo import Demo, error_rows, run_demo
+from experiments.commands.demo import Demo, error_rows, run_demo
 from simulate.base.status import status_shares
 
 

@@ -10,12 +10,12 @@ from rich.table import Table
 
 from estimate.asl.examination import ASLOptions
 from estimate.asl.quantify import ASLEstimate
-from estimate.voxels import Estimate
+from estimate.signal.voxels import Estimate
 from experiments.cli.progress import progress_bar
-from experiments.estimate_asl import ASLFiles, estimate_asl
-from experiments.estimate_dce import estimate_dce, estimated_names
-from experiments.read_dce import DCEOptions
-from experiments.report import summary_rows
+from experiments.commands.estimate_asl import ASLFiles, estimate_asl
+from experiments.commands.estimate_dce import estimate_dce, estimated_names
+from experiments.commands.read_dce import DCEOptions
+from experiments.report.page import summary_rows
 from simulate.base.status import Status, status_shares
 
 estimate_app = App(name="estimate", help="Perfusion maps from a measured series.", help_format="plaintext")

@@ -5,19 +5,14 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from experiments import (
-    calibration_tables,
-    core_filling,
-    joint_dce_asl,
-    model_mismatch,
-    network_calibration,
-    phantom_recovery,
-)
 from experiments.cli.progress import progress_bar
-from experiments.comparison.tables import findings, write_comparison
-from experiments.qtmnet_vs_2cxm import run_qtmnet_vs_2cxm
+from experiments.studies import core_filling, joint_dce_asl, model_mismatch, phantom_recovery
+from experiments.studies.calibration import study as network_calibration
+from experiments.studies.calibration import tables as calibration_tables
+from experiments.studies.comparison.study import run_qtmnet_vs_2cxm
+from experiments.studies.comparison.tables import findings, write_comparison
 from simulate.base.errors import InputError
-from simulate.base.files import prepare_output_folder
+from simulate.files.atomic import prepare_output_folder
 
 Name = Literal[
     "model-mismatch", "phantom-recovery", "core-filling", "qtmnet-vs-2cxm", "joint-dce-asl", "network-calibration"

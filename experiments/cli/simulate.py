@@ -7,11 +7,11 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from experiments.cli.progress import progress_bar
-from experiments.simulate_asl import run_asl_simulation
-from experiments.simulate_asl_config import config_help as asl_config_help
-from experiments.simulate_asl_config import read_config as read_asl_config
-from experiments.simulate_config import config_help, read_config
-from experiments.simulate_dce import run_simulation
+from experiments.commands.simulate_asl import run_asl_simulation
+from experiments.commands.simulate_dce import run_simulation
+from experiments.config.simulate_asl import config_help as asl_config_help
+from experiments.config.simulate_asl import read_config as read_asl_config
+from experiments.config.simulate_dce import config_help, read_config
 from simulate.base.errors import InputError
 
 simulate_app = App(name="simulate", help="Examinations whose truth is known.", help_format="plaintext")

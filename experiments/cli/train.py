@@ -6,8 +6,8 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from experiments.cli.progress import progress_bar
-from experiments.train_config import config_help, read_config
-from experiments.train_qtmnet import calibrate_qtmnet, train_qtmnet, weights_file
+from experiments.commands.train_qtmnet import calibrate_qtmnet, train_qtmnet, weights_file
+from experiments.config.train import config_help, read_config
 from simulate.base.errors import InputError
 
 train_app = App(name="train", help="Estimators that learn from the simulator.", help_format="plaintext")

@@ -15,9 +15,9 @@ from simulate.kinetics.capillaries import tissue_homogeneity
 from simulate.kinetics.compartments import COMPARTMENT_MODELS, CompartmentModel
 from simulate.kinetics.convolution import exponential_convolution, interpolate, is_zero
 from simulate.kinetics.double import DoubleComplex, exp, in_double
+from simulate.kinetics.laplace import filter_integral
 from simulate.kinetics.modes import convolve_modes, stirred_tanks_modes
 from simulate.kinetics.plug_flow import behind_front
-from simulate.kinetics.spectral import filter_integral
 from simulate.kinetics.windows import from_first_knot
 
 MODELS = (*COMPARTMENT_MODELS, "tanks-N", "dp", "th", "aath")

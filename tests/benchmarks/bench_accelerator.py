@@ -14,10 +14,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from estimate.kinetic_fit import fit_kinetics
+from estimate.kinetics.fit import fit_kinetics
 from simulate.base.selfcheck import environment
 from simulate.base.types import Tissue
-from simulate.kinetics import tissue_concentration
+from simulate.kinetics.tissue import tissue_concentration
 from tests.benchmarks.bench_kinetic_fit import NAMES, Problem, draw
 
 MODELS = ("2cxm", "dp", "tanks-4", "th", "aath")

@@ -1,8 +1,8 @@
 """How right is an arterial input found in the images, does it know, and what has it learnt that from?
 
 Phantoms of `simulate_dce`, each as it comes, with an artery of 2 to 5 voxels, and with one of .8 to 1.9
-(`experiments.arterial_input.scenes` says what is drawn); a quarter of the scenes has few slices. --fit learns from the
-training patients and writes estimate/arterial/quality.json; otherwise the others are scored with what ships.
+(`experiments.studies.arterial_input.scenes` says what is drawn); a quarter of the scenes has few slices. --fit learns
+from the training patients and writes estimate/arterial/quality.json; otherwise the others are scored with what ships.
 
     python tests/benchmarks/bench_aif.py --scenes DIR [--patients 200] [--json docs/results/aif_finder.json]
     python tests/benchmarks/bench_aif.py --scenes DIR [--patients 230] --fit
@@ -15,12 +15,12 @@ import json
 from pathlib import Path
 
 from estimate.arterial.quality import FILE, T1_KINDS, qualities
-from experiments.arterial_input.bank import SPLITS, constants, read_bank, write_bank
-from experiments.arterial_input.learning import learn
-from experiments.arterial_input.looks import Look, few_slices, looks
-from experiments.arterial_input.scores import by_voxel, score, table
-from simulate.base.files import write_atomically
-from simulate.base.provenance import provenance
+from experiments.studies.arterial_input.bank import SPLITS, constants, read_bank, write_bank
+from experiments.studies.arterial_input.learning import learn
+from experiments.studies.arterial_input.looks import Look, few_slices, looks
+from experiments.studies.arterial_input.scores import by_voxel, score, table
+from simulate.files.atomic import write_atomically
+from simulate.files.provenance import provenance
 
 
 def see(folder: Path, split: str, patients: int) -> list[Look]:

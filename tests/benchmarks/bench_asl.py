@@ -15,8 +15,8 @@ import numpy as np
 from scipy.optimize import curve_fit
 
 from estimate.asl.multi_delay import LARGEST_CBF, fit_asl
-from simulate.asl.constants import LABEL_EFFICIENCY, PARTITION_COEFFICIENT, T1_BLOOD
-from simulate.asl.difference import MODELS, asl_difference
+from simulate.labelling.constants import LABEL_EFFICIENCY, PARTITION_COEFFICIENT, T1_BLOOD
+from simulate.labelling.difference import MODELS, asl_difference
 
 TIMES = 1.8 + np.array([0.5, 1.0, 1.5, 2.0, 2.5, 3.0])
 TAU, PAIRS, SIGMA = 1.8, 8, 0.002

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from estimate.conv3d import conv3d
+from estimate.networks.conv3d import conv3d
 
 LAYERS = ((64, 3, 1, 4, 16), (64, 3, 1, 16, 16), (32, 3, 1, 32, 32), (64, 7, 2, 3, 32), (32, 3, 2, 32, 64))
 

@@ -25,16 +25,17 @@ from scipy.signal import lfilter
 from scipy.stats import norm
 
 from estimate.asl.multi_delay import fit_asl
-from estimate.kinetic_fit import fit_kinetics
-from estimate.relaxometry import block_concentration, vfa_noise, vfa_t1
-from estimate.signal_errors import signal_errors
-from simulate.aif import parker_aif
-from simulate.asl.difference import asl_difference
+from estimate.kinetics.fit import fit_kinetics
+from estimate.signal.concentration import block_concentration
+from estimate.signal.errors import signal_errors
+from estimate.signal.vfa import vfa_noise, vfa_t1
 from simulate.base.selfcheck import environment
 from simulate.base.status import Status
 from simulate.base.types import DCEProtocol, Tissue
-from simulate.kinetics import tissue_concentration
-from simulate.signal import spgr_signal
+from simulate.inputs.population import parker_aif
+from simulate.kinetics.tissue import tissue_concentration
+from simulate.labelling.difference import asl_difference
+from simulate.scanner.spgr import spgr_signal
 
 KNOTS = np.arange(0.0, 301.0, 0.05)
 FRAME, FRAMES = 2.0, 150

@@ -22,12 +22,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from estimate.kinetic_fit import fit_kinetics
-from estimate.linear_least_squares import linear_2cxm
-from simulate.aif import parker_aif
+from estimate.kinetics.fit import fit_kinetics
+from estimate.kinetics.linear import linear_2cxm
 from simulate.base.selfcheck import environment
 from simulate.base.types import Tissue
-from simulate.kinetics import tissue_concentration
+from simulate.inputs.population import parker_aif
+from simulate.kinetics.tissue import tissue_concentration
 
 NAMES = ("Fp", "PS", "vp", "ve")
 SPACINGS = ((1.5, 0.3), (2.0, 0.4), (2.5, 0.3))

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from estimate.kinetic_fit import MODEL_CODES, fit_kinetics
-from simulate.aif import parker_aif
+from estimate.kinetics.fit import MODEL_CODES, fit_kinetics
 from simulate.base.selfcheck import environment
 from simulate.base.status import Status
 from simulate.base.types import Tissue
-from simulate.kinetics import tissue_concentration
+from simulate.inputs.population import parker_aif
+from simulate.kinetics.tissue import tissue_concentration
 
 KNOTS = np.arange(0.0, 301.0, 0.05)
 AIF = np.asarray(parker_aif(KNOTS, haematocrit=0.42, onset=20.0))

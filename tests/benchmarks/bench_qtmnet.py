@@ -15,12 +15,12 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from estimate.kinetic_fit import fit_kinetics
+from estimate.kinetics.fit import fit_kinetics
 from estimate.qtmnet.contrast.inference import answer
 from estimate.qtmnet.weights import load_trained
-from simulate.aif import parker_aif
 from simulate.base.types import Tissue
-from simulate.kinetics import tissue_concentration
+from simulate.inputs.population import parker_aif
+from simulate.kinetics.tissue import tissue_concentration
 
 
 def scan(shape: tuple[int, int, int], frames: int, spacing: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -62,7 +62,7 @@ def main() -> None:
     results: dict[str, Any] = {"environment": environment()}
 
     bed = uniform_bed(key, 5000)
-    first, warm = seconds(lambda: simulate.transport(bed, out))
+    first, warm = seconds(lambda: simulate.spectral(bed, out))
     results["transport, 20,000 vessels x 512 frequencies"] = {"s": warm, "first call s": first}
 
     for edge in [n for n in (16, 24, 32, 48, 64, 96) if n <= given.largest]:

@@ -23,11 +23,11 @@ import numpy as np
 from incremental_cco import grow_incrementally
 
 from simulate.base.selfcheck import environment
-from simulate.flow import Network, solve_network
-from simulate.vessels import Domain, grow_tree, grow_vessels, with_radii
-from simulate.vessels.domain import place_terminals
-from simulate.vessels.network import ARTERIAL_DROP, DESIGN_VISCOSITY
-from simulate.vessels.radii import MURRAY_EXPONENT
+from simulate.flow.network import Network, solve_network
+from simulate.vessels.domain import Domain, place_terminals
+from simulate.vessels.growth import grow_tree
+from simulate.vessels.network import ARTERIAL_DROP, DESIGN_VISCOSITY, grow_vessels
+from simulate.vessels.radii import MURRAY_EXPONENT, with_radii
 
 EDGE = 100.0  # mm
 PERFUSION = 0.01  # 1/s

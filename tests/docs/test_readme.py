@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from estimate.qtmnet.weights import SHIPPED, SHIPPED_ASL
-from simulate.base.files import sha256_of
+from simulate.files.atomic import sha256_of
 
 DOCS = Path(__file__).parents[2] / "docs"
 

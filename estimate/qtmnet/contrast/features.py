@@ -18,7 +18,7 @@ from jax import Array
 from jaxtyping import Bool, Float
 
 from estimate.qtmnet.contrast.time_basis import NODES, projection
-from simulate.inlets import AREA_WINDOW
+from simulate.inputs.random import AREA_WINDOW
 
 ARRIVED = 0.1
 """Contrast has arrived when the scan's mean curve first passes this share of its peak."""

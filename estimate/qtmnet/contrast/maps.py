@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from estimate.input_scale import InputScale
-from estimate.kinetic_fit import IDENTIFIABLE
-from estimate.qtmnet.contrast.examinations import TRAINING
+from estimate.arterial.scale import InputScale
+from estimate.kinetics.fit import IDENTIFIABLE
+from estimate.qtmnet.contrast.domain import TRAINING
 from estimate.qtmnet.contrast.inference import Answer
 from estimate.qtmnet.contrast.targets import PS_FLOOR, SCALED, SCORED, VESSEL_FLOOR
 from estimate.qtmnet.familiarity import ODD_SHARE, scan_warning
 from estimate.qtmnet.prediction import TO_ONE_SIGMA
 from simulate.base.status import Status, at_bound
-from simulate.inlets import POPULATION_AREA
+from simulate.inputs.random import POPULATION_AREA
 
 MAPS = tuple(name.replace("vp/ve", "vp_ve_ratio") for name in SCORED)
 """Names of the maps, in the order of `SCORED`."""

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 
 from estimate.qtmnet.prediction import Prediction, standard_deviation
 from simulate.base.units import from_clinical
-from simulate.inlets import POPULATION_AREA
+from simulate.inputs.random import POPULATION_AREA
 
 MEANS = ("Fp", "PS", "vp", "ve", "vp_vessels", "E", "speed", "delay")
 """Outputs that are means, in this order."""

@@ -4,8 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from estimate.input_scale import InputScale
-from estimate.qtmnet.calibration import quantiles, weighted_quantile
+from estimate.arterial.scale import InputScale
 from estimate.qtmnet.contrast.features import ScanFacts
 from estimate.qtmnet.contrast.inference import Answer
 from estimate.qtmnet.contrast.maps import MAPS, parameters, status_of, warnings_of, with_scale_error
@@ -19,11 +18,12 @@ from estimate.qtmnet.familiarity import (
     learn_scans,
     scan_strangeness,
 )
-from estimate.qtmnet.judgement import Judged, common_errors
-from estimate.qtmnet.limits import ODD
+from estimate.qtmnet.learning.calibration import quantiles, weighted_quantile
+from estimate.qtmnet.learning.judgement import Judged, common_errors
+from estimate.qtmnet.learning.limits import ODD
 from estimate.qtmnet.prediction import COVERAGE
 from simulate.base.status import Status
-from simulate.inlets import POPULATION_AREA
+from simulate.inputs.random import POPULATION_AREA
 
 
 def test_a_quantile_of_ratios_covers_new_ones_of_the_same_kind():

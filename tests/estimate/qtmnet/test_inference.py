@@ -10,14 +10,14 @@ from flax import nnx
 
 from estimate.qtmnet import inference, tiles
 from estimate.qtmnet.contrast import inference as of_contrast
-from estimate.qtmnet.contrast.examinations import draw_scan, example
 from estimate.qtmnet.contrast.features import ScanFacts, features, scan_facts
 from estimate.qtmnet.contrast.time_basis import NODES
 from estimate.qtmnet.familiarity import Cloud, Familiarity
+from estimate.qtmnet.learning.contrast import draw_scan, example
+from estimate.qtmnet.learning.stream import Voxels
 from estimate.qtmnet.network import Architecture, QTMnet
-from estimate.qtmnet.stream import Voxels
 from estimate.qtmnet.weights import load_trained, save_trained
-from simulate.responses import KNOTS, TRUTHS, inlet_curve
+from simulate.banks.contrast import KNOTS, TRUTHS, inlet_curve
 from tests.networks import uncalibrated
 
 SHAPE = (18, 15, 11)

@@ -10,14 +10,14 @@ from scipy.stats import binom
 
 from estimate.qtmnet.contrast.inference import answer
 from estimate.qtmnet.contrast.targets import PS_FLOOR, SCORED
-from estimate.qtmnet.limits import ODD_SCANS
+from estimate.qtmnet.learning.limits import ODD_SCANS
 from estimate.qtmnet.weights import SHIPPED, load_trained, weights_digest
-from experiments.comparison.found import derived
-from experiments.comparison.networks import qtmnet
-from experiments.comparison.scans import Condition, examine
-from simulate.inlets import POPULATION_AREA
-from simulate.phantom import Region
-from simulate.phantom_bank import BankConfig, read_bank, write_bank
+from experiments.studies.comparison.found import derived
+from experiments.studies.comparison.networks import qtmnet
+from experiments.studies.comparison.scans import Condition, examine
+from simulate.banks.phantoms import BankConfig, read_bank, write_bank
+from simulate.inputs.random import POPULATION_AREA
+from simulate.phantoms.priors import Region
 
 ERRORS = (
     {"Fp": 0.117, "PS": 0.119, "vp": 0.188, "ve": 0.0584},

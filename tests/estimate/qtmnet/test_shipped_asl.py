@@ -10,16 +10,17 @@ import pytest
 
 from estimate.asl.multi_delay import fit_asl
 from estimate.asl.network import shipped
-from estimate.qtmnet.stream import Voxels
-from estimate.qtmnet.water.examinations import T1B, LabelScan, measure
+from estimate.qtmnet.learning.stream import Voxels
+from estimate.qtmnet.learning.water import LabelScan, measure
+from estimate.qtmnet.water.domain import T1B
 from estimate.qtmnet.water.features import Delays
 from estimate.qtmnet.water.inference import answer
 from estimate.qtmnet.weights import SHIPPED_ASL, weights_digest
-from simulate.asl.constants import LABEL_EFFICIENCY, PARTITION_COEFFICIENT
-from simulate.asl.responses import TRUTHS, label_matrix
+from simulate.banks.phantoms import BankConfig, read_bank, write_bank
+from simulate.banks.water import TRUTHS, label_matrix
 from simulate.base.units import from_clinical
-from simulate.phantom import Region
-from simulate.phantom_bank import BankConfig, read_bank, write_bank
+from simulate.labelling.constants import LABEL_EFFICIENCY, PARTITION_COEFFICIENT
+from simulate.phantoms.priors import Region
 
 DELAYS, TAU, INLET, SIGMA, PAIRS = np.array([0.5, 1.0, 1.5, 2.0, 2.5, 3.0]), 1.8, 0.7, 0.002, 8
 TO_D = PARTITION_COEFFICIENT / (2 * LABEL_EFFICIENCY["pcasl"])

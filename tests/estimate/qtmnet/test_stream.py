@@ -5,16 +5,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from estimate.qtmnet.contrast.examinations import TRAINING, acquire, draw_scan, example, varied
+from estimate.qtmnet.contrast.domain import TRAINING
 from estimate.qtmnet.contrast.features import Frames, arrival_time, features, scan_facts
 from estimate.qtmnet.contrast.targets import DELAY_UNIT, MEANS, OUTPUTS, SCORED, VESSEL_FLOOR, predicted, target
 from estimate.qtmnet.contrast.time_basis import NODES, hat_means, projection
-from estimate.qtmnet.stream import Voxels
+from estimate.qtmnet.learning.contrast import acquire, draw_scan, example, varied
+from estimate.qtmnet.learning.stream import Voxels
+from simulate.banks.contrast import KNOTS, TRUTHS, inlet_curve, spline
 from simulate.base.types import Tissue
-from simulate.inlets import AREA_WINDOW
-from simulate.kinetics import tissue_concentration
-from simulate.phantom import Region
-from simulate.responses import KNOTS, TRUTHS, inlet_curve, spline
+from simulate.inputs.random import AREA_WINDOW
+from simulate.kinetics.tissue import tissue_concentration
+from simulate.phantoms.priors import Region
 
 TISSUE = {"Fp": 0.008, "PS": 0.002, "vp": 0.06, "ve": 0.25}
 

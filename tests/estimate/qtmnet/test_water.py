@@ -9,19 +9,20 @@ from flax import nnx
 from estimate.asl.differences import differences
 from estimate.asl.network import noise_of_a_pair
 from estimate.qtmnet.familiarity import Familiarity, curve_distance
+from estimate.qtmnet.learning.stream import Voxels
+from estimate.qtmnet.learning.water import draw_scan, example, measure, varied
 from estimate.qtmnet.network import Architecture, QTMnet
-from estimate.qtmnet.stream import Voxels
-from estimate.qtmnet.water.examinations import READOUTS, T1B, TRAINING, draw_scan, example, measure, varied
+from estimate.qtmnet.water.domain import READOUTS, T1B, TRAINING
 from estimate.qtmnet.water.features import NODES, Delays, features, levels, scan_level, sensitivity
 from estimate.qtmnet.water.inference import answer
 from estimate.qtmnet.water.targets import CBF_FLOOR, target
 from estimate.qtmnet.weights import load_trained, save_trained
-from simulate.asl.constants import BRAIN_DENSITY
-from simulate.asl.difference import asl_difference
-from simulate.asl.responses import KNOTS, TRUTHS
+from simulate.banks.water import KNOTS, TRUTHS
 from simulate.base.errors import InputError
 from simulate.base.units import from_clinical
-from simulate.phantom import Region
+from simulate.labelling.constants import BRAIN_DENSITY
+from simulate.labelling.difference import asl_difference
+from simulate.phantoms.priors import Region
 from tests.asl_examination import M0, series
 from tests.networks import uncalibrated
 

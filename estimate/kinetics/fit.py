@@ -1,0 +1,244 @@
+"""Kinetic fits of whole images: concentration and arterial input in, parameters with errors and status out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.core import Tracer
+from scipy.stats import norm
+
+from estimate.kinetics.bounds import box, resolve_bounds
+from estimate.kinetics.capillary import CAPILLARY_MODELS, capillary_fit
+from estimate.kinetics.compressed import BlockFit, compressed_fit
+from estimate.kinetics.curves import check_errors, checked
+from estimate.kinetics.derivative import with_implicit_derivative
+from estimate.kinetics.model import FitInput, FitModel
+from estimate.kinetics.model_choice import select
+from estimate.kinetics.reference_solver import lbfgsb_fit
+from estimate.least_squares.blocks import map_blocks
+from estimate.least_squares.standard_errors import CurveErrors
+from estimate.signal.errors import SignalErrors
+from simulate.base.errors import InputError
+from simulate.base.status import NO_ESTIMATE, Status
+from simulate.base.types import Tissue
+from simulate.kinetics.compartments import COMPARTMENT_MODELS
+
+FIT_MODELS = (*COMPARTMENT_MODELS, "auto", *CAPILLARY_MODELS)
+MODEL_CODES = {name: code for code, name in enumerate(("2cxm", "2cum", "etm", "tofts", "patlak", "dp", "aath"), 1)}
+"""What the `model` map holds."""
+
+IDENTIFIABLE = 1 / 3
+"""Largest standard error, as a share of its parameter, of a parameter that counts as identifiable: one that lies
+three standard errors from zero."""
+
+_LIMITS = {"Fp": jnp.inf, "PS": jnp.nan, "vp": 0.0, "ve": jnp.inf, "va": 0.0, "delay": 0.0}
+_LACKING = {"Fp": Status.NO_FP, "vp": Status.NO_VP, "ve": Status.NO_VE}
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class KineticFit:
+    """Result of `fit_kinetics`, every array of the image's shape (*s).
+
+    tissue : the parameters [1/s, fractions, s]; NaN where `status` says that there is no estimate, and the
+        limiting value (Fp inf, vp 0, ve inf) where the model lacks the parameter.
+    Ktrans : transfer constant [1/s]: Fp PS/(Fp+PS), or Fp (1-exp(-PS/Fp)) for dp and aath.
+    stderr : standard errors by name, those of `tissue` and Ktrans; NaN where the model lacks the parameter. The
+        voxel's own: what all voxels of a scan share (the input, its scale) is not in them.
+    rss : residual sum of squares [(mmol/L)^2].     aicc : corrected Akaike criterion (smaller is better).
+    correlation : of the noise of neighbouring frames, as the residuals show it; `stderr` allows for it.
+    status : bits of `simulate.base.status.Status`.     model : code of the model, see MODEL_CODES.
+
+    `tissue`, Ktrans, rss and aicc carry derivatives, of any order, in the concentration and the AIF; `stderr` and
+    `correlation` are constants to differentiation.
+    """
+
+    tissue: Tissue
+    Ktrans: Any
+    stderr: dict[str, Any]
+    rss: Any
+    aicc: Any
+    correlation: Any
+    status: Any
+    model: Any
+
+    def interval(self, name: str, level: float = 0.9) -> tuple[Any, Any]:
+        """Confidence interval of a parameter: value exp(+-z stderr/value), which stays positive.
+
+        The delay, which may be negative, has value +- z stderr.
+        """
+        value = self.Ktrans if name == "Ktrans" else getattr(self.tissue, name)
+        reach = norm.ppf((1 + level) / 2) * self.stderr[name]
+        if name == "delay":
+            return value - reach, value + reach
+        factor = jnp.exp(reach / value)
+        return value / factor, value * factor
+
+
+def fit_kinetics(
+    concentration: Any,
+    times: Any,
+    aif: Any,
+    *,
+    model: str = "2cxm",
+    aif_times: Any = None,
+    frame_duration: Any = 0.0,
+    errors: SignalErrors | None = None,
+    fit_delay: bool = False,
+    arterial_volume: bool = False,
+    bounds: dict[str, tuple[float, float]] | None = None,
+    solver: str = "compressed",
+    identifiable: float = IDENTIFIABLE,
+    progress: Callable[[int], None] | None = None,
+) -> KineticFit:
+    """Fit a kinetic model to every curve of an image by bounded least squares.
+
+    Compartmental models are fitted in the space of the AIF's own exponentials (`estimate.kinetics.table`):
+    a closed-form search over pairs of rates, then Levenberg-Marquardt. The minimum is that of the full
+    problem; nothing is approximated but the table's interpolation (relative error < 1e-6).
+
+    Parameters
+    ----------
+    concentration : (*s, t) tissue concentration [mmol/L].
+    times : (t,) centres of the frames [s], any spacing, any first value.
+    aif : (k,) arterial PLASMA concentration [mmol/L], blood/(1-haematocrit).
+    model : 2cxm, 2cum, etm, tofts, patlak; auto (of these the one to believe, voxel by voxel, see
+        `estimate.kinetics.model_choice`); dp, aath (slower, on the whole curves).
+    aif_times : (k,) sample times of the AIF [s]; `times` by default.
+    frame_duration : how long each frame is measured [s], one number or one per frame: the model is averaged over
+        [times - frame_duration/2, times + frame_duration/2], exactly. 0 samples it at `times`.
+    errors : of concentrations that come from a signal (`estimate.signal.errors`): what the error of S0, common to the
+        whole curve, and that of T10 do to the parameters goes into their standard errors. Without it the noise is
+        taken to be that of the concentrations themselves, alike in every frame.
+    fit_delay : also fit the delay from AIF to tissue.
+    arterial_volume : also fit the arterial plasma volume va of the voxel (2cxm, 2cum, tofts, dp, aath).
+    bounds : {name: (low, high)} in internal units over those of `estimate.kinetics.bounds.BOUNDS`.
+    solver : "compressed", or "lbfgsb" for jaxopt's bounded L-BFGS on the whole curves (a slow reference).
+    identifiable : a parameter whose standard error exceeds this share of its value is flagged, by default one
+        that lies within three standard errors of zero (the delay: whose standard error exceeds a frame).
+    progress : called with the number of voxels done after each block.
+
+    Returns
+    -------
+    KineticFit, differentiable in `concentration` and `aif`, forward and reverse, by the implicit function theorem (zero
+    along an active bound); jaxopt's solver: `tissue` and rss, in reverse.
+
+    Raises
+    ------
+    InputError for an unknown model or solver, a combination that cannot be told apart, fewer frames
+    than parameters, or arrays that do not match.
+    """
+    concentration, given = checked(concentration, times, aif, aif_times, frame_duration)
+    check_errors(errors, concentration.shape)
+    options = {
+        "errors": errors, "fit_delay": fit_delay, "arterial_volume": arterial_volume, "bounds": bounds,
+        "solver": solver, "identifiable": identifiable, "progress": progress,
+    }  # fmt: skip
+    if model == "auto":
+        names = [n for n in COMPARTMENT_MODELS if not (arterial_volume and _has_plasma(n))]
+        return select({name: _fit_one(concentration, given, name, **options) for name in names})
+    return _fit_one(concentration, given, model, **options)
+
+
+def _has_plasma(name: str) -> bool:
+    return name in ("etm", "patlak")
+
+
+def _fit_one(
+    concentration: Any, given: FitInput, name: str, *, errors: SignalErrors | None, fit_delay: bool,
+    arterial_volume: bool, bounds: Any, solver: str, identifiable: float, progress: Any,
+) -> KineticFit:  # fmt: skip
+    if name not in FIT_MODELS:
+        raise InputError("model", "", f"unknown model {name!r}", f"choose one of {', '.join(FIT_MODELS)}")
+    if arterial_volume and _has_plasma(name):
+        raise InputError(
+            "model",
+            name,
+            "its vp cannot be told apart from an arterial volume",
+            "leave out arterial_volume or use 2cxm",
+        )
+    fit_model = FitModel(name, arterial_volume=arterial_volume, fit_delay=fit_delay)
+    frames = given.times.size
+    if frames <= len(fit_model.parameters) + 2:
+        raise InputError(
+            "concentration", "frames", f"{frames} frames cannot determine {len(fit_model.parameters)} parameters",
+            "measure longer or choose a simpler model",
+        )  # fmt: skip
+    limits = resolve_bounds(bounds)
+    shape = concentration.shape[:-1]
+    curves = concentration.reshape(-1, frames)
+    fit = _raw_fit(fit_model, solver, curves, errors, given, limits, progress)
+    if solver != "lbfgsb" and any(isinstance(each, Tracer) for each in (concentration, given.aif)):
+        fit = with_implicit_derivative(fit_model, tuple(limits.items()), jnp.asarray(curves), given, fit)
+    flat = _assemble(fit_model, fit, given.times, identifiable)
+    return jax.tree.map(lambda a: a.reshape(shape), flat)
+
+
+def _raw_fit(
+    model: FitModel, solver: str, curves: Any, errors: SignalErrors | None, given: FitInput, limits: dict, progress: Any
+) -> BlockFit:
+    """Fit (v, t) curves with the chosen solver, block by block."""
+    lower, upper = box(model, limits, given.times.dtype)
+    frames = given.times.size
+    each, before = None, jnp.zeros(frames)
+    if errors is not None:
+        each = tuple(a.reshape(-1, frames) for a in (errors.noise, errors.baseline, errors.t10))
+        before = (jnp.arange(frames) < errors.frames) / max(errors.frames, 1)
+
+    def of_block(each: Any) -> CurveErrors | None:
+        return None if each is None else CurveErrors(*jax.lax.stop_gradient(each), before=before)
+
+    if solver == "lbfgsb":
+        return map_blocks(
+            lambda c, e: lbfgsb_fit(model, c, of_block(e), given, lower, upper), curves, each, progress=progress
+        )
+    if solver != "compressed":
+        raise InputError("solver", "", f"unknown solver {solver!r}", "choose compressed or lbfgsb")
+    given = jax.lax.stop_gradient(given)
+    make = capillary_fit if model.name in CAPILLARY_MODELS else compressed_fit
+    fit = make(model, given, limits, lower, upper)
+    return map_blocks(lambda c, e: fit(jax.lax.stop_gradient(c), of_block(e)), curves, each, progress=progress)
+
+
+@partial(jax.jit, static_argnames="model")
+def _assemble(model: FitModel, fit: BlockFit, times: Any, identifiable: Any) -> KineticFit:
+    """Name the parameters, flag what the data do not determine, blank what has no estimate; voxels in a row."""
+    values, status, frame = fit.values, fit.status, jnp.median(jnp.diff(times))
+    for i, name in enumerate(model.parameters):
+        scale = frame if name == "delay" else identifiable * jnp.abs(values[i])
+        unknown = ~(fit.stderr[i] <= scale)
+        flag = Status[f"{name.upper()}_NOT_IDENTIFIABLE"] | Status.NOT_IDENTIFIABLE
+        # int32 on both sides: jaxlib 0.10.1 crashes on `int32 | int64`
+        status = status | jnp.where(unknown, jnp.int32(flag), 0)
+    for name, flag in _LACKING.items():
+        status = status if name in model.parameters else status | int(flag)
+    none = (fit.status & int(NO_ESTIMATE)) != 0
+    # a voxel without an estimate says only why
+    status = jnp.where(none, fit.status & int(NO_ESTIMATE), status)
+
+    def image(array: Any) -> Any:
+        return jnp.where(none, jnp.nan, array)
+
+    names = model.parameters
+    found = dict(zip(names, values, strict=True))
+    errors = dict(zip((*names, "Ktrans"), fit.stderr, strict=True))
+    absent = jnp.full_like(fit.rss, jnp.nan)
+    count = len(model.parameters) + 1  # the noise level is estimated as well
+    frames = times.size
+    correction = 2 * count + 2 * count * (count + 1) / (frames - count - 1)
+    # without noise a residual is rounding, of which a model with more parameters need not be proud
+    least = jnp.maximum(fit.rounding, jnp.finfo(fit.rss.dtype).tiny * 1e6)
+    aicc = frames * jnp.log(jnp.maximum(fit.rss, least) / frames) + correction
+    return KineticFit(
+        tissue=Tissue(**{n: image(found.get(n, jnp.full_like(fit.rss, _LIMITS[n]))) for n in _LIMITS}),
+        Ktrans=image(model.transfer_constant(found)),
+        stderr={n: image(errors.get(n, absent)) for n in (*_LIMITS, "Ktrans")},
+        rss=image(fit.rss),
+        aicc=image(aicc),
+        correlation=image(fit.correlation),
+        status=status,
+        model=jnp.where(none, 0, MODEL_CODES[model.name]).astype(jnp.int32),
+    )

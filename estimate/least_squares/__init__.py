@@ -1,0 +1,1 @@
+"""Many small least-squares problems at once: bounded Levenberg-Marquardt, blocks, standard errors."""

@@ -1,0 +1,140 @@
+"""Methods that need no arterial input: QTMnet, and the inversion of the transport equation (QTM).
+
+Neither knows an absolute scale; both take it from the same stated source (`estimate.arterial.scale`).
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from estimate.arterial.scale import CBFMap, asl_scale, describe, population_scale, vessel_scale
+from estimate.qtmnet.contrast.features import ARRIVED
+from estimate.qtmnet.contrast.inference import answer
+from estimate.qtmnet.contrast.maps import parameters, status_of, unphysical, warnings_of
+from estimate.qtmnet.contrast.targets import SCALED, SCORED
+from estimate.qtmnet.weights import Trained, load_trained
+from estimate.signal.voxels import Estimate, Progress, Voxels, plain_maps, scatter
+from estimate.transport_mapping.inversion import one_compartment, plasma_volume, two_compartments
+from simulate.base.errors import InputError
+from simulate.base.status import NO_ESTIMATE, Status
+from simulate.base.types import Maps
+from simulate.files.atomic import sha256_of
+from simulate.inputs.arterial_input import ArterialInput
+from simulate.inputs.random import AREA_WINDOW
+
+
+def estimate_by_qtmnet(
+    voxels: Voxels, scale: str, aif: ArterialInput | None, cbf: CBFMap | None, haematocrit: float,
+    weights: Path, report: Progress,
+) -> Estimate:  # fmt: skip
+    """The whole image through the network; voxels that have no curve are left out of it."""
+    trained, protocol = load_trained(weights), voxels.protocol
+    if trained.network.shape.told:
+        raise InputError(weights, "told", "was trained with the input given, for comparison", "give other weights")
+    times = np.asarray(protocol.frame_centres, dtype=float)
+    arrays: dict[str, np.ndarray] = {}
+    for where, concentration, before, t10_here in voxels.blocks():
+        scatter(arrays, voxels.mask.shape, where, plain_maps(concentration, times, protocol, t10_here), before)
+
+    def blocks() -> Iterator[tuple]:
+        for where, concentration, before, _ in voxels.blocks():
+            sound = (before & int(NO_ESTIMATE)) == 0
+            yield tuple(axis[sound] for axis in where), concentration[sound]
+
+    total = int(((arrays["status"] & int(NO_ESTIMATE)) == 0).sum())
+    report("qtmnet", 0, max(total, 1))
+    if total == 0:
+        raise InputError("series", "", "no voxel of the mask has a curve", "give a mask that covers enhancing tissue")
+    found = answer(
+        trained, blocks, voxels.mask.shape, np.asarray(protocol.times), float(protocol.frame_duration),
+        progress=lambda done, total: report("qtmnet", done, total),
+    )  # fmt: skip
+    if found.facts.arrival <= times[1]:
+        raise InputError("series", "", "contrast is there from the first frames on", "fit a model instead")
+    where = tuple(np.concatenate(axis) for axis in zip(*(place for place, _ in blocks()), strict=True))
+    if scale == "vessels":
+        assert aif is not None
+        chosen = vessel_scale(aif)
+    elif scale == "asl":
+        flow = np.exp(found.value[:, SCORED.index("Fp")]) * found.level
+        assert cbf is not None
+        common = trained.calibration.common_error["Fp"]
+        chosen = asl_scale(flow, cbf.at(where), haematocrit=haematocrit, own_error=common)
+    else:
+        chosen = population_scale()
+    values = parameters(found, chosen, trained.widening)
+    scatter(arrays, voxels.mask.shape, where, values, status_of(found, values, arrays["status"][where]))
+    status = arrays.pop("status").astype(np.int32)
+    facts = {
+        "scale": describe(chosen, SCALED),
+        "weights": _weights_facts(weights, trained),
+        "strangeness of the scan": found.strangeness,
+    }
+    warnings = warnings_of(found, values, times, alarms=trained.calibration.limits["scans"]["alarms"])
+    return Estimate(Maps(arrays, voxels.series.affine), status, aif, protocol, "qtmnet", facts, warnings)
+
+
+def _weights_facts(path: Path, trained: Trained) -> dict[str, Any]:
+    made, known = trained.facts.get("provenance", {}), trained.calibration
+    return {
+        "file": path.name, "sha256": sha256_of(path), "trained": made.get("time"), "seed": made.get("seed"),
+        "limits: shares of familiar curves and scans beyond, of strange scans found": known.limits,
+        "what a scan's voxels are off by together, sd of the logarithm (delay: s)": known.common_error,
+    }  # fmt: skip
+
+
+def estimate_by_qtm(
+    voxels: Voxels, scale: str, aif: ArterialInput | None, cell: tuple[float, float, float], report: Progress
+) -> Estimate:
+    """Velocity of plasma and its exchange by inverting the transport equation over the mask.
+
+    The volume around the mask is held in memory at once, with its curves.
+    """
+    protocol = voxels.protocol
+    times = np.asarray(protocol.frame_centres, dtype=float)
+    arrays: dict[str, np.ndarray] = {}
+    curves = np.zeros((*voxels.mask.shape, len(times)), np.float32)
+    for where, concentration, before, t10_here in voxels.blocks():
+        scatter(arrays, voxels.mask.shape, where, plain_maps(concentration, times, protocol, t10_here), before)
+        curves[where] = np.where(np.isfinite(concentration), concentration, 0.0)
+    sound = (arrays["status"] & int(NO_ESTIMATE)) == 0
+    if not sound.any():
+        raise InputError("series", "", "no voxel of the mask has a curve", "give a mask that covers enhancing tissue")
+    box = tuple(slice(int(i.min()), int(i.max()) + 1) for i in np.nonzero(sound))
+    report("qtm, one compartment", 0, 2)
+    first = one_compartment(curves[box], times, cell, inside=sound[box])
+    report("qtm, two compartments", 1, 2)
+    second = two_compartments(curves[box], times, cell, inside=sound[box])
+    chosen = vessel_scale(aif) if aif is not None else population_scale()
+    arrival = float(times[np.argmax(np.mean(curves[sound], axis=0) > ARRIVED * np.mean(curves[sound], axis=0).max())])
+    vp = plasma_volume(second, times, arrival, AREA_WINDOW, chosen.area)
+    with np.errstate(all="ignore"):
+        values = {
+            "vp": vp, "PS": vp * second.PS_over_vp, "ve": vp * second.PS_over_vp / second.PS_over_ve,
+            "kep": second.PS_over_ve, "vp_ve_ratio": second.PS_over_ve / second.PS_over_vp,
+            "speed": second.speed, "residual": second.residual,
+            **{f"velocity_{axis}": second.velocity[..., i] for i, axis in enumerate("xyz")},
+            "speed_one_compartment": first.speed, "residual_one_compartment": first.residual,
+        }  # fmt: skip
+    where = np.nonzero(sound)
+    inner = sound[box]
+    flat = {name: np.where(np.isfinite(v[inner]), v[inner], np.nan) for name, v in values.items()}
+    status = np.where(unphysical(flat), int(Status.UNFAMILIAR), 0)
+    status |= arrays["status"][where] | (0 if second.converged else int(Status.NOT_CONVERGED))
+    scatter(arrays, voxels.mask.shape, where, flat, status.astype(np.int32))
+    report("qtm", 2, 2)
+    status = arrays.pop("status").astype(np.int32)
+    left = {"one compartment": first.residual[inner], "two compartments": second.residual[inner]}
+    facts = {
+        "scale": describe(chosen, ("vp", "PS", "ve")),
+        "convergence": {
+            "converged": second.converged, "iterations": second.iterations,
+            **{f"median residual, {name}": float(np.median(r)) for name, r in left.items()},
+        },
+    }  # fmt: skip
+    unsolved = [f"The inversion stopped after {second.iterations} iterations, before its optimum."]
+    return Estimate(
+        Maps(arrays, voxels.series.affine), status, aif, protocol, "qtm", facts, [] if second.converged else unsolved
+    )

@@ -1,0 +1,1 @@
+"""Layers that learnt estimators and classifiers share."""

@@ -1,0 +1,26 @@
+"""What a QTMnet for contrast and one for labelled water are taught by: examinations, and what counts in the loss."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from estimate.qtmnet.learning import contrast, water
+from estimate.qtmnet.learning.stream import Examination
+
+REST = 0.25
+"""Importance of a quantity that is not named."""
+
+
+class Lesson(NamedTuple):
+    """importance : of each scored quantity in the loss, by default `REST`.      examination : draws one to train on.
+    strange : one whose input or label none of the training is like."""
+
+    importance: Mapping[str, float]
+    examination: Examination
+    strange: Examination
+
+
+LESSONS = {
+    "contrast": Lesson({"Fp": 1.0, "PS": 1.0, "vp": 1.0, "ve": 1.0}, contrast.examination, contrast.slow_injection),
+    "water": Lesson({"CBF": 1.0, "ATT": 1.0}, water.examination, water.late_label),
+}
+"""By the tracer's name, see `estimate.qtmnet.tracers`."""

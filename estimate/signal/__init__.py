@@ -1,0 +1,1 @@
+"""From measured signal to concentration: T1, baseline, masks, errors, and a series as its voxels."""

@@ -1,0 +1,1 @@
+"""What the command line does, as functions that a notebook can call as well."""

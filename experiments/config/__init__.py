@@ -1,0 +1,1 @@
+"""Configurations in TOML, read strictly: what the commands can be told."""

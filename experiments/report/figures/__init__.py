@@ -1,0 +1,1 @@
+"""Pictures: pure functions that return a Figure."""

@@ -1,0 +1,1 @@
+"""Questions asked with the floors below, each one command: tracerflow experiment NAME."""

@@ -1,0 +1,1 @@
+"""Does a network's stated posterior hold?"""

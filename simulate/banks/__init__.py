@@ -1,0 +1,1 @@
+"""Phantoms as their responses, on disk: what estimators are trained, calibrated and tested on."""

@@ -1,0 +1,119 @@
+r"""From a phantom to a DCE-MRI series with its complete truth: vessels, flow, transport, signal, noise.
+
+    phantom --vascularise--> bed --transport--> concentration --SPGR--> signal --voxels, noise--> series
+
+The vessels that can be resolved take their share of every cell; what is left is capillary-tissue units, and
+the flow that those ask for is what the vessels carry. So mass closes and the truth of a cell is what was drawn.
+"""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float, Key
+
+from simulate.base.errors import InputError
+from simulate.base.types import DCEProtocol, Maps, Series
+from simulate.bed.sections import average_cells
+from simulate.examinations.perfused import PerfusedPhantom, vascularise
+from simulate.examinations.truth import truth_maps
+from simulate.phantoms.tumour import Phantom
+from simulate.scanner.noise import add_noise
+from simulate.scanner.spgr import spgr_signal
+from simulate.spectral.engine import Ledger, cell_concentration, transport
+from simulate.spectral.readout import FREQUENCIES, readout
+
+PROTON_DENSITY = 1000.0  # S0 of tissue and blood [signal]
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A simulated examination.
+
+    series : the noisy signal on voxels.      concentration : (*voxels, t) behind it, noise-free [mmol/L].
+    truth : maps on voxels in clinical units (see `truth_maps`), of the physical model `model`.
+    ledger : where the tracer is in every frame.
+    aif, aif_times : (k,) plasma concentration at the block's inlet [mmol/L], linear between its knots [s].
+    """
+
+    series: Series
+    concentration: Any
+    truth: Maps
+    ledger: Ledger
+    perfused: PerfusedPhantom
+    aif: Any
+    aif_times: Any
+
+    @property
+    def model(self) -> str:
+        return self.perfused.phantom.model
+
+    @property
+    def aif_blood(self) -> Any:
+        """(k,) concentration of the input in whole blood [mmol/L]: contrast stays out of the red cells."""
+        return (1 - self.perfused.haematocrit) * self.aif
+
+
+def simulate_dce(
+    key: Key[Array, ""],
+    phantom: Phantom | PerfusedPhantom,
+    protocol: DCEProtocol,
+    aif: Float[ArrayLike, " k"],
+    *,
+    aif_times: Float[ArrayLike, " k"] | None = None,
+    snr: float = 50.0,
+    terminals: int = 5000,
+    haematocrit: float = 0.42,
+    coarsen: int = 1,
+    frequencies: int = FREQUENCIES,
+) -> Simulation:
+    """Simulate a noisy DCE-MRI series of a phantom, with its truth.
+
+    Parameters
+    ----------
+    key : random key of vessels and noise.
+    phantom : from `tumour_phantom`, or from `vascularise` where its vessels shall be used again.
+    aif : (k,) PLASMA concentration [mmol/L] at the block's inlet; aif_times : (k,) [s], the frames by default.
+    snr : baseline signal over the noise of one complex channel.
+    terminals, haematocrit : see `vascularise`.
+    coarsen : cells along the edge of a voxel; signals are averaged over its cells.
+    frequencies : see `readout`.
+
+    Raises
+    ------
+    InputError where the grid is no multiple of `coarsen`, and as `vascularise` does.
+    """
+    grow, noise = jax.random.split(key)
+    perfused = phantom
+    if isinstance(phantom, Phantom):
+        perfused = vascularise(
+            grow, phantom, terminals=terminals, haematocrit=haematocrit, field_strength=float(protocol.field_strength)
+        )
+    assert isinstance(perfused, PerfusedPhantom)
+    shape = perfused.blood.shape
+    if any(n % coarsen for n in shape):
+        raise InputError("simulate_dce", "coarsen", f"{coarsen} does not divide {shape}", "give a common divisor")
+    knots = protocol.times if aif_times is None else aif_times
+    out = readout(aif, knots, protocol.times, float(protocol.frame_duration), frequencies=frequencies)
+    contents, ledger = transport(perfused.bed, out)
+    cells = cell_concentration(perfused.bed, contents).reshape(*shape, -1)
+    concentration, signal = _measure(cells, jnp.asarray(perfused.t10), protocol, coarsen)
+    affine = np.diag([*(coarsen * np.asarray(perfused.phantom.cell)), 1.0])
+    series = add_noise(noise, Series(signal, protocol, affine), snr=snr)
+    truth = truth_maps(perfused, coarsen=coarsen)
+    return Simulation(series, concentration, truth, ledger, perfused, np.asarray(aif), np.asarray(knots))
+
+
+@partial(jax.jit, static_argnames="coarsen")
+def _measure(cells: Array, t10: Array, protocol: DCEProtocol, coarsen: int) -> tuple[Array, Array]:
+    """Concentration and signal of voxels: means over their cells."""
+    signal = spgr_signal(cells, protocol, t10=t10, s0=PROTON_DENSITY)
+    return average_cells(cells, coarsen), average_cells(signal, coarsen)
+
+
+def with_concentration(simulation: Simulation) -> Series:
+    """The noise-free concentration as a series."""
+    return replace(simulation.series, data=simulation.concentration, quantity="concentration")

@@ -1,0 +1,71 @@
+"""Ground truth of a phantom with vessels, on voxels."""
+
+from typing import Any
+
+import numpy as np
+
+from simulate.base.types import Maps, Tissue
+from simulate.base.units import to_clinical
+from simulate.bed.motion import plasma_motion
+from simulate.bed.sections import average_cells
+from simulate.examinations.perfused import PerfusedPhantom
+
+
+def truth_maps(perfused: PerfusedPhantom, *, coarsen: int = 1) -> Maps:
+    """Ground truth on voxels, in clinical units; every kind of flow has its own name.
+
+    Fp : delivered plasma flow, that of the capillaries in the voxel.      through_flow : half the plasma flow
+    across the voxel's faces in resolved vessels, over its volume; it depends on the voxel's size.
+    speed, velocity_x.._z : mean speed and mean velocity of all plasma in the voxel [mm/s].
+    vp : plasma of the capillary units.      vp_vessels : plasma of resolved vessels.      vp_total : both.
+    PS, ve, Ktrans (of the unit's own model).      delay : mean time from the inlet to the capillaries [s].
+    dispersion : mean of the exponential spread on the way [s].      Those two are weighted by Fp; NaN without flow.
+    T10, T10_tissue : T1 before contrast of the whole voxel and of the tissue beside resolved vessels [s].
+    """
+    phantom, bed, tissue = perfused.phantom, perfused.bed, perfused.tissue
+    shape = perfused.blood.shape
+    motion = plasma_motion(bed, coarsen)
+    Ktrans = np.where(tissue.Fp > 0, _transfer_constant(tissue, phantom.mixing), 0.0)
+    arrival = np.asarray(motion.arrival)[bed.owner] + np.asarray(bed.local_delay)
+    spread = np.asarray(bed.feed_dispersion)[bed.owner]
+    flow = average_cells(tissue.Fp, coarsen)
+
+    def by_flow(values: Any) -> Any:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(flow > 0, average_cells(tissue.Fp * np.reshape(values, shape), coarsen) / flow, np.nan)
+
+    vp = average_cells(tissue.vp, coarsen)
+    values = {
+        "Fp": flow,
+        "PS": average_cells(tissue.PS, coarsen),
+        "vp": vp,
+        "ve": average_cells(tissue.ve, coarsen),
+        "Ktrans": average_cells(Ktrans, coarsen),
+        "vp_vessels": motion.plasma,
+        "vp_total": vp + motion.plasma,
+        "delay": by_flow(arrival),
+        "dispersion": by_flow(spread),
+        "T10": 1 / average_cells(1 / perfused.t10, coarsen),
+        "T10_tissue": tissue_t1(perfused, coarsen),
+        "through_flow": motion.through_flow,
+        "speed": motion.speed,
+        **{f"velocity_{axis}": motion.velocity[..., i] for i, axis in enumerate("xyz")},
+    }
+    affine = np.diag([*(coarsen * np.asarray(phantom.cell)), 1.0])
+    return Maps({name: to_clinical(name, np.asarray(value)) for name, value in values.items()}, affine)
+
+
+def tissue_t1(perfused: PerfusedPhantom, coarsen: int = 1) -> Any:
+    """(*voxels) T1 [s] of what resolved vessels leave of a voxel: rates add up by volume."""
+    tissue = 1 - perfused.blood
+    rate = average_cells(tissue / np.maximum(perfused.phantom.t10, 1e-3), coarsen)
+    return average_cells(tissue, coarsen) / rate
+
+
+def _transfer_constant(tissue: Tissue, mixing: float) -> Any:
+    """Ktrans of N tanks: Fp times the extraction 1-(1+PS/(N Fp))^-N; Renkin and Crone's for plug flow."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.nan_to_num(tissue.PS / tissue.Fp)
+    if mixing == 0:
+        return -tissue.Fp * np.expm1(-ratio)
+    return -tissue.Fp * np.expm1(-np.log1p(mixing * ratio) / mixing)

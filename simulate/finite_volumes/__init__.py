@@ -1,0 +1,1 @@
+"""Tracer through a vascular bed by finite volumes in time, with diffusion between the cells' interstitium."""

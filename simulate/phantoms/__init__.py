@@ -1,0 +1,1 @@
+"""Tissue whose every property is known: random tumours in brain-like surroundings."""

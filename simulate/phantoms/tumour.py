@@ -1,0 +1,208 @@
+"""Random tumours in brain-like surroundings: where which tissue is, and what it is like."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float, Int, Key
+from scipy.ndimage import binary_erosion
+
+from simulate.base.errors import InputError
+from simulate.base.types import Tissue
+from simulate.phantoms.fields import smooth_field
+from simulate.phantoms.priors import (
+    CSF_T10,
+    GREY_MATTER,
+    NECROSIS,
+    OEDEMA,
+    SOLID_PART,
+    WHITE_MATTER,
+    Prior,
+    Region,
+)
+from simulate.vessels.domain import connected_pieces
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Phantom:
+    """Tissue on a grid of cells, before vessels are grown into it; arrays (*space).
+
+    tissue : Fp, PS [1/s], vp, ve of the capillary-tissue unit of each cell; 0 where there is none.
+    t10 : [s].      region : values of `Region`.
+    feed_delay, feed_dispersion : of the supply on its way to this place [s].
+    irregularity : how tumour-like its vessels are, 0 to 1.
+    mixing : 1/N of the N stirred tanks of every capillary; 1 is 2CXM, 0 plug flow.
+    cell : edges of a cell [mm].      grade : of the tumour, 2 to 4; 0 without one.
+    """
+
+    tissue: Tissue
+    t10: Any
+    region: Any
+    feed_delay: Any
+    feed_dispersion: Any
+    irregularity: Any
+    mixing: Any
+    cell: tuple[float, float, float] = field(metadata={"static": True})
+    grade: int = field(metadata={"static": True})
+
+    @property
+    def model(self) -> str:
+        """Name of the kinetic model that makes every cell's curve, as `tissue_concentration` knows it."""
+        if self.mixing == 0:
+            return "dp"
+        return "2cxm" if self.mixing == 1 else f"tanks-{round(1 / self.mixing)}"
+
+
+@dataclass(frozen=True)
+class Morphology:
+    """Shape of a tumour (chosen ranges, uniform): lengths [mm] and shares.
+
+    radius : over half the shortest edge of the grid.      lobes : relative depth of lobulation.
+    rim : thickness around a necrotic core (grade 4).      oedema : reach of it.      infiltration : reach of it.
+    """
+
+    radius: tuple[float, float] = (0.4, 0.6)
+    lobes: tuple[float, float] = (0.15, 0.35)
+    rim: tuple[float, float] = (4.0, 9.0)
+    oedema: tuple[float, float] = (4.0, 14.0)
+    infiltration: tuple[float, float] = (1.5, 5.0)
+
+
+def tumour_phantom(
+    key: Key[Array, ""],
+    *,
+    shape: tuple[int, int, int] = (32, 32, 32),
+    cell: tuple[float, float, float] = (2.0, 2.0, 2.0),
+    grade: int = 4,
+    mixing: float = 1.0,
+    morphology: Morphology = Morphology(),
+    late_feed: float = 4.0,
+    texture: float = 1.0,
+    width: float = 1.0,
+    t10: float = 1.0,
+) -> Phantom:
+    """Draw a tumour of this grade in grey and white matter with CSF between.
+
+    Lobulated outline, a necrotic core behind a rim of uneven thickness (grade 4), oedema and infiltrated white
+    matter around; every region's tissue is drawn from its prior, with texture inside. The supply of the block
+    and, more so, of the tumour arrives late and dispersed.
+
+    Parameters
+    ----------
+    key : random key.      shape, cell : the grid, and its cells' edges [mm].
+    grade : 2, 3 or 4; 0 draws no tumour.
+    mixing : 1 for 2CXM capillaries, 1/N for N tanks, 0 for plug flow.
+    late_feed : largest additional delay [s] of a territory.
+    texture : factor on how much tissue varies within a region, over the priors' own.
+    width, t10 : factors on the length of the priors' ranges and on T10, see `Prior.shifted`.
+
+    Raises
+    ------
+    InputError for an unknown grade, a mixing outside 0 to 1, a grid of fewer than 8 cells along an axis, or a factor
+    that is not above zero.
+    """
+    if grade not in (0, *SOLID_PART):
+        raise InputError("tumour_phantom", "grade", f"is {grade}", "give 2, 3 or 4, or 0 for no tumour")
+    if not 0 <= mixing <= 1:
+        raise InputError("tumour_phantom", "mixing", f"is {mixing}", "give 1/N of N tanks, or 0 for plug flow")
+    if min(shape) < 8 or min(cell) <= 0:
+        raise InputError("tumour_phantom", "shape", f"is {shape} cells of {cell} mm", "give 8 or more along each axis")
+    if min(texture, width, t10) <= 0:
+        problem = f"are {texture}, {width} and {t10}"
+        raise InputError("tumour_phantom", "texture, width, t10", problem, "give factors above zero")
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+    region, depth = _regions(rng, shape, cell, grade, morphology)
+    priors = {which: prior.shifted(width, t10) for which, prior in _priors(grade).items()}
+    tissue, relaxation = _tissue(rng, region, depth, cell, priors, morphology, texture)
+    in_tumour = np.isin(region, (Region.RIM, Region.CORE))
+    delay, dispersion = _feed(rng, in_tumour, cell, late_feed)
+    irregular = np.where(in_tumour, {0: 0.0, 2: 0.3, 3: 0.6, 4: 1.0}[grade], 0.0)
+    return Phantom(tissue, relaxation, region, delay, dispersion, irregular, float(mixing), cell, grade)
+
+
+def _regions(
+    rng: np.random.Generator,
+    shape: tuple[int, int, int],
+    cell: tuple[float, float, float],
+    grade: int,
+    form: Morphology,
+) -> tuple[Int[np.ndarray, "*space"], Float[np.ndarray, "*space"]]:
+    """Region of every cell, and its depth [mm] below the surface of the tumour (negative outside)."""
+    folds = smooth_field(rng, shape, cell, 9.0)
+    region = np.full(shape, int(Region.WHITE_MATTER))
+    region[folds > 0.15] = Region.GREY_MATTER
+    region[folds > 1.35] = Region.CSF
+    extent = np.asarray(shape) * np.asarray(cell)
+    at = (np.indices(shape) + 0.5) * np.reshape(cell, (3, 1, 1, 1))
+    if grade:
+        centre = extent * rng.uniform(0.42, 0.58, 3)
+        radius = rng.uniform(*form.radius) * extent.min() / 2
+        stretch = np.exp(rng.normal(0, 0.15, 3))
+        away = np.sqrt(sum(((at[i] - centre[i]) * stretch[i]) ** 2 for i in range(3)))
+        lobes = rng.uniform(*form.lobes) * smooth_field(rng, shape, cell, 0.9 * radius)
+        depth = radius * (1 + lobes) - away
+        uneven = 1 + 0.3 * smooth_field(rng, shape, cell, 8.0)
+        region[(depth > -rng.uniform(*form.oedema) * uneven) & (region != Region.GREY_MATTER)] = Region.OEDEMA
+        region[(depth > -rng.uniform(*form.infiltration) * uneven) & (region != Region.CSF)] = Region.INFILTRATION
+        region[depth > 0] = Region.RIM
+        if grade == 4:
+            inner = binary_erosion(depth > 0, border_value=1)  # a rim of at least one cell
+            region[inner & (depth > rng.uniform(*form.rim) * uneven)] = Region.CORE
+    else:
+        depth = np.full(shape, -np.inf)
+    return _connected(region), depth
+
+
+def _connected(region: Int[np.ndarray, "*space"]) -> Int[np.ndarray, "*space"]:
+    """Islands that no vessel can reach turn into CSF."""
+    pieces, count = connected_pieces(region != Region.CSF)
+    if count > 1:
+        largest = np.argmax(np.bincount(pieces.ravel())[1:]) + 1
+        region = np.where((pieces > 0) & (pieces != largest), int(Region.CSF), region)
+    return region
+
+
+def _priors(grade: int) -> dict[int, Prior]:
+    return {
+        Region.WHITE_MATTER: WHITE_MATTER,
+        Region.GREY_MATTER: GREY_MATTER,
+        Region.RIM: SOLID_PART.get(grade, WHITE_MATTER),
+        Region.CORE: NECROSIS,
+        Region.OEDEMA: OEDEMA,
+    }
+
+
+def _tissue(
+    rng: np.random.Generator, region: Any, depth: Any, cell: tuple[float, float, float], priors: dict[int, Prior],
+    form: Morphology, texture: float,
+) -> tuple[Tissue, Any]:  # fmt: skip
+    """Parameters and T10 of every cell: what its region's prior draws, times a smooth texture."""
+    values = {name: np.zeros(region.shape) for name in ("Fp", "PS", "vp", "ve", "t10")}
+    drawn = {which: prior.draw(rng) for which, prior in priors.items()}
+    grain = {name: smooth_field(rng, region.shape, cell, 5.0) for name in ("Fp", "PS", "vp", "ve", "t10")}
+    for name, field_ in values.items():
+        for which, prior in priors.items():
+            strength = texture * prior.texture if name != "t10" else 0.25 * prior.texture
+            textured = drawn[which][name] * np.exp(strength * grain[name] - strength**2 / 2)
+            field_[region == which] = textured[region == which]
+        # tumour cells among white matter, ever fewer with the distance
+        share = np.exp(np.minimum(depth, 0) / np.mean(form.infiltration))
+        mixed = share * drawn[Region.RIM][name] + (1 - share) * drawn[Region.WHITE_MATTER][name]
+        field_[region == Region.INFILTRATION] = mixed[region == Region.INFILTRATION]
+    fluid = region == Region.CSF
+    values["t10"][fluid] = CSF_T10
+    values["ve"] = np.minimum(values["ve"], 0.95 - values["vp"])
+    return Tissue(values["Fp"], values["PS"], values["vp"], values["ve"]), values["t10"]
+
+
+def _feed(rng: np.random.Generator, in_tumour: Any, cell: tuple[float, float, float], late: float) -> tuple[Any, Any]:
+    """Delay and dispersion [s] of the supply: smooth over space, a territory that is late, the tumour later still."""
+    shape = in_tumour.shape
+    smooth = smooth_field(rng, shape, cell, 14.0)
+    territory = smooth_field(rng, shape, cell, 25.0) > 0.8
+    delay = rng.uniform(0, 1.5) + 0.4 * smooth + rng.uniform(0, late) * territory + rng.uniform(0, late) * in_tumour
+    delay = np.maximum(delay, 0.0)
+    dispersion = rng.uniform(0.2, 0.8) * delay * np.exp(0.2 * smooth_field(rng, shape, cell, 14.0))
+    return delay, np.minimum(dispersion, 4.0)

@@ -1,0 +1,1 @@
+"""What a scanner makes of concentration: relaxation, spoiled gradient echo, frames, noise."""

@@ -1,0 +1,1 @@
+"""Labelled water through the same bed as contrast."""
