@@ -13,10 +13,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.typing import ArrayLike
 
 from estimate.kinetics.compressed import BlockFit, block_result, by_chunks
 from estimate.kinetics.derivative import curve_of, predict
-from estimate.kinetics.model import FitInput, FitModel, to_coordinates
+from estimate.kinetics.measurement import FitInput
+from estimate.kinetics.model import FitModel, to_coordinates
 from estimate.least_squares.levenberg_marquardt import bounded_least_squares
 from estimate.least_squares.standard_errors import CurveErrors, Linear, scaled_cholesky, solve_lower
 from simulate.base.types import Tissue
@@ -31,8 +33,8 @@ _RETURN = np.geomspace(1e-3, 0.1, 5)  # PS/ve [1/s]
 
 def capillary_fit(
     model: FitModel, given: FitInput, limits: dict, lower: Array, upper: Array
-) -> Callable[[Array, CurveErrors | None], BlockFit]:
-    """The fit of one block of curves (v, t) to this input, its dictionary made once."""
+) -> Callable[[Array, CurveErrors | None, ArrayLike], BlockFit]:
+    """The fit of one block of curves (v, t) to this input, its dictionary made once; the last is a count of voxels."""
     dtype = given.times.dtype
     low, high = limits["delay"]
     delays = np.arange(low, high + 1e-6, 2.0) if model.fit_delay else np.zeros(1)
@@ -44,7 +46,11 @@ def capillary_fit(
     shapes_of_tissue = jax.tree.map(lambda a: jnp.broadcast_to(jnp.asarray(a, dtype), delay.shape), unit)
     dictionary = _dictionary(model.name, shapes_of_tissue, given)
     # product() runs through the transit times slowest: equal parts are bands
-    return lambda curves, errors: _fit_block(model, unit, dictionary, curves, errors, given, lower, upper)
+
+    def fit(curves: Array, errors: CurveErrors | None, voxels: ArrayLike) -> BlockFit:
+        return _fit_block(model, unit, dictionary, curves, errors, given, lower, upper, voxels)
+
+    return fit
 
 
 @partial(jax.jit, static_argnames="name")
@@ -56,7 +62,7 @@ def _dictionary(name: str, tissue: Tissue, given: FitInput) -> Array:
 @partial(jax.jit, static_argnames="model")
 def _fit_block(
     model: FitModel, unit: Tissue, dictionary: Array, curves: Array, errors: CurveErrors | None, given: FitInput,
-    lower: Array, upper: Array,
+    lower: Array, upper: Array, voxels: ArrayLike,
 ) -> BlockFit:  # fmt: skip
     finite = jnp.all(jnp.isfinite(curves), axis=1)
     curves = jnp.where(finite[:, None], curves, 0.0)
@@ -94,7 +100,7 @@ def _fit_block(
         return Linear(curve, R, solve_lower(R, jnp.swapaxes(J, 0, 1)))
 
     solution = jax.tree.map(of_best, ends)
-    spread = by_chunks(linearise, solution, curves, errors)
+    spread = by_chunks(linearise, solution, curves, finite, errors, frames=curves.shape[1], voxels=voxels)
     return block_result(model, solution, solution.rss, energy, spread, lower, upper, finite, found)
 
 

@@ -6,19 +6,16 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
+from jax.typing import ArrayLike
 
 from estimate.kinetics.bounds import TYPICAL, near_bound
-from estimate.kinetics.model import (
-    FitInput,
-    FitModel,
-    compressed_normal_equations,
-    linearised,
-    to_coordinates,
-    to_physical,
-)
-from estimate.kinetics.search import coarse_start
-from estimate.kinetics.table import ExponentialTable, exponential_table
+from estimate.kinetics.measurement import FitInput
+from estimate.kinetics.model import FitModel, compressed_normal_equations, linearised, to_coordinates, to_physical
+from estimate.kinetics.search import candidates_of, coarse_start
+from estimate.kinetics.table import ExponentialTable, TableSize, delays_tabulated, exponential_table
+from estimate.least_squares.chunks import over_chunks
 from estimate.least_squares.levenberg_marquardt import Solution, bounded_least_squares
 from estimate.least_squares.standard_errors import CurveErrors, Linear, Uncertainty, standard_error, uncertainty
 from simulate.base.status import Status, at_bound
@@ -37,27 +34,39 @@ class BlockFit(NamedTuple):
     status: Array
 
 
-_CHUNK = 512
-
 _TABLE = 1e-7
 """Relative error of curves read from the table in float64; in float32 rounding is larger."""
-
-_build_table = jax.jit(exponential_table, static_argnames=("delay_bounds", "rank", "rate_nodes"))
 
 
 def compressed_fit(
     model: FitModel, given: FitInput, limits: dict, lower: Array, upper: Array
-) -> Callable[[Array, CurveErrors | None], BlockFit]:
-    """The fit of one block of curves (v, t) to this input, its table made once."""
+) -> Callable[[Array, CurveErrors | None, ArrayLike], BlockFit]:
+    """The fit of one block of curves (v, t) to this input, its table made once; the last argument counts the voxels."""
     double = given.times.dtype == jnp.float64
-    rank = (48 if double else 32) if model.fit_delay else (28 if double else 16)
-    table = _build_table(
-        given.aif, given.aif_times, given.times, duration=given.duration, rank=rank,
-        delay_bounds=limits["delay"] if model.fit_delay else None,
-        rate_nodes=640 if double and not model.fit_delay else 160,
-    )  # fmt: skip
+    size = TableSize(
+        rank=(48 if double else 32) if model.fit_delay else (28 if double else 16),
+        rates=640 if double and not model.fit_delay else 160,
+        delays=delays_tabulated(limits["delay"]) if model.fit_delay else 1,
+    )
+    table = exponential_table(given, size, delay_bounds=limits["delay"])
     tolerance = 1e-13 if double else 1e-5
-    return lambda curves, errors: fit_block(model, table, curves, errors, lower, upper, tolerance)
+    frames = np.asarray(given.times.size, np.int32)
+
+    def fit(curves: Array, errors: CurveErrors | None, voxels: ArrayLike) -> BlockFit:
+        return fit_block(model, table, curves, errors, lower, upper, frames, np.asarray(voxels, np.int32), tolerance)
+
+    return fit
+
+
+class _Begun(NamedTuple):
+    """What a chunk of c voxels starts from: y (c, r), u (c, p); outside, energy, finite, found (c,)."""
+
+    y: Array
+    u: Array
+    outside: Array
+    energy: Array
+    finite: Array
+    found: Array
 
 
 @partial(jax.jit, static_argnames=("model", "tolerance"))
@@ -68,49 +77,60 @@ def fit_block(
     errors: CurveErrors | None,
     lower: Array,
     upper: Array,
+    frames: ArrayLike,
+    voxels: ArrayLike,
     tolerance: float,
 ) -> BlockFit:
-    """Fit (v, t) curves; every voxel gets a result or a status, never an exception."""
-    finite = jnp.all(jnp.isfinite(curves), axis=1)
-    curves = jnp.where(finite[:, None], curves, 0.0)
-    y = curves @ table.basis.T
-    outside = jnp.sum((curves - y @ table.basis) ** 2, axis=1)
-    energy = jnp.sum(curves**2, axis=1)
-    start, found = coarse_start(model, table, y)
-    start = {n: jnp.where(found & jnp.isfinite(v), v, TYPICAL[n]) for n, v in start.items()}
-    for name in ("vp", "ve"):
-        if name in start:
-            start[name] = jnp.clip(start[name], 1e-6, 0.9)
-    u = jnp.clip(jnp.stack(to_coordinates(model.parameters, start)), lower, upper)
+    """Fit the first `voxels` of curves (v, t), which are zero after `frames` frames; every one gets a result or a
+    status, never an exception."""
+    candidates = candidates_of(model, table)
+
+    def begin(curves: Array) -> _Begun:
+        finite = jnp.all(jnp.isfinite(curves), axis=1)
+        curves = jnp.where(finite[:, None], curves, 0.0)
+        y = curves @ table.basis.T
+        start, found = coarse_start(model, table, candidates, y)
+        start = {n: jnp.where(found & jnp.isfinite(v), v, TYPICAL[n]) for n, v in start.items()}
+        for name in ("vp", "ve"):
+            if name in start:
+                start[name] = jnp.clip(start[name], 1e-6, 0.9)
+        u = jnp.clip(jnp.stack(to_coordinates(model.parameters, start)), lower, upper)
+        outside = jnp.sum((curves - y @ table.basis) ** 2, axis=1)
+        return _Begun(y, u.T, outside, jnp.sum(curves**2, axis=1), finite, found)
+
+    begun = over_chunks(begin, curves, voxels)
     solution = bounded_least_squares(
         partial(compressed_normal_equations, model, table),
-        y, u, lower, upper, outside=outside, energy=energy, tolerance=tolerance,
+        begun.y, begun.u.T, lower, upper,
+        outside=begun.outside, energy=begun.energy, tolerance=tolerance, voxels=voxels,
     )  # fmt: skip
-    rss, signal = solution.rss + outside, found
-    spread = by_chunks(partial(linearised, model, table), solution, curves, errors)
-    return block_result(model, solution, rss, energy, spread, lower, upper, finite, signal)
+    spread = by_chunks(
+        partial(linearised, model, table), solution, curves, begun.finite, errors, frames=frames, voxels=voxels
+    )
+    rss = solution.rss + begun.outside
+    return block_result(model, solution, rss, begun.energy, spread, lower, upper, begun.finite, begun.found)
 
 
 def by_chunks(
-    linearise: Callable[[Array, Array], Linear], solution: Solution, curves: Array, errors: CurveErrors | None
-) -> Uncertainty:
-    """The uncertainty of every voxel of a solution, few voxels at a time so that their Jacobians stay in the cache.
+    linearise: Callable[[Array, Array], Linear], solution: Solution, curves: Array, finite: Array,
+    errors: CurveErrors | None, *, frames: ArrayLike, voxels: ArrayLike,
+) -> Uncertainty:  # fmt: skip
+    """The uncertainty of every voxel of a solution, few voxels at a time.
 
-    linearise : J J^T (p, p, v) and u (p, v) to the model about u.
+    linearise : J J^T (p, p, v) and u (p, v) to the model about u.      finite : (v,) whether a curve can be used.
     """
-    voxels = curves.shape[0]
-    chunk = min(voxels, _CHUNK)
 
     def one(part: tuple) -> Uncertainty:
-        u, matrix, curves, each = part
+        u, matrix, curves, finite, each = part
         linear = linearise(jnp.moveaxis(matrix, 0, -1), u.T)
         known = None if errors is None else CurveErrors(*each, before=errors.before)
-        return jax.tree.map(lambda a: jnp.moveaxis(a, -1, 0), uncertainty(linear, curves.T - linear.curve, known))
+        left = jnp.where(finite[:, None], curves, 0.0).T - linear.curve
+        found = uncertainty(linear, left, known, frames=frames)
+        return jax.tree.map(lambda a: jnp.moveaxis(a, -1, 0), found)
 
     each = None if errors is None else errors[:3]
-    whole = (solution.u.T, jnp.moveaxis(solution.matrix, -1, 0), curves, each)
-    done = jax.lax.map(one, jax.tree.map(lambda a: a.reshape(-1, chunk, *a.shape[1:]), whole))
-    return jax.tree.map(lambda a: jnp.moveaxis(a.reshape(voxels, *a.shape[2:]), 0, -1), done)
+    whole = (solution.u.T, jnp.moveaxis(solution.matrix, -1, 0), curves, finite, each)
+    return jax.tree.map(lambda a: jnp.moveaxis(a, 0, -1), over_chunks(one, whole, voxels))
 
 
 def block_result(

@@ -5,11 +5,11 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.core import Tracer
 
-from estimate.kinetics.model import FitInput
+from estimate.kinetics.measurement import FitInput
 from estimate.signal.errors import SignalErrors
 from simulate.base.errors import InputError
+from simulate.base.runtime import is_traced
 
 _ROUNDING = 1e-3
 """Share of the spacing by which frames may overlap: times are written with few digits."""
@@ -24,6 +24,8 @@ def checked(concentration: Any, times: Any, aif: Any, aif_times: Any, frame_dura
     as_is = isinstance(concentration, np.ndarray)
     concentration = concentration if as_is else jnp.asarray(concentration, dtype)
     duration = frame_durations(times, frame_duration)
+    if not is_traced(aif) and not np.isfinite(np.asarray(aif)).all():
+        raise InputError("aif", "", "holds a number that is not finite", "give a finite curve")
     aif, times = jnp.asarray(aif, dtype), jnp.asarray(times, dtype)
     aif_times = times if aif_times is None else jnp.asarray(aif_times, dtype)
     if concentration.shape[-1:] != times.shape:
@@ -35,8 +37,6 @@ def checked(concentration: Any, times: Any, aif: Any, aif_times: Any, frame_dura
         raise InputError(
             "aif", "", f"{aif.shape} samples but {aif_times.shape} times", "give aif_times, the times of its samples"
         )
-    if not isinstance(aif, Tracer) and not bool(jnp.isfinite(aif).all()):
-        raise InputError("aif", "", "holds a number that is not finite", "give a finite curve")
     return concentration, FitInput(times, aif, aif_times, duration)
 
 
@@ -54,7 +54,7 @@ def frame_durations(times: Any, given: Any) -> Array | None:
 
     times : (t,) centres, or starts [s].      Raises InputError for frames that overlap, or no durations at all.
     """
-    if isinstance(given, Tracer) or isinstance(times, Tracer):
+    if is_traced((given, times)):
         return jnp.broadcast_to(jnp.asarray(given, float), jnp.shape(times))
     duration, centres = np.asarray(given, float), np.asarray(times, float)
     if duration.shape not in ((), centres.shape):

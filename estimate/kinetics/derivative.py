@@ -18,7 +18,8 @@ import numpy as np
 from jax import Array
 
 from estimate.kinetics.bounds import box, near_bound
-from estimate.kinetics.model import FitInput, FitModel, to_coordinates, to_physical
+from estimate.kinetics.measurement import FitInput
+from estimate.kinetics.model import FitModel, to_coordinates, to_physical
 from simulate.base.types import Tissue
 from simulate.kinetics.tissue import tissue_concentration
 

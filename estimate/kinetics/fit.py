@@ -3,25 +3,27 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from statistics import NormalDist
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.core import Tracer
-from scipy.stats import norm
+import numpy as np
 
 from estimate.kinetics.bounds import box, resolve_bounds
 from estimate.kinetics.capillary import CAPILLARY_MODELS, capillary_fit
 from estimate.kinetics.compressed import BlockFit, compressed_fit
 from estimate.kinetics.curves import check_errors, checked
 from estimate.kinetics.derivative import with_implicit_derivative
-from estimate.kinetics.model import FitInput, FitModel
+from estimate.kinetics.measurement import FRAMES, FitInput
+from estimate.kinetics.model import FitModel
 from estimate.kinetics.model_choice import select
 from estimate.kinetics.reference_solver import lbfgsb_fit
 from estimate.least_squares.blocks import map_blocks
 from estimate.least_squares.standard_errors import CurveErrors
 from estimate.signal.errors import SignalErrors
 from simulate.base.errors import InputError
+from simulate.base.runtime import is_traced
 from simulate.base.status import NO_ESTIMATE, Status
 from simulate.base.types import Tissue
 from simulate.kinetics.compartments import COMPARTMENT_MODELS
@@ -71,7 +73,7 @@ class KineticFit:
         The delay, which may be negative, has value +- z stderr.
         """
         value = self.Ktrans if name == "Ktrans" else getattr(self.tissue, name)
-        reach = norm.ppf((1 + level) / 2) * self.stderr[name]
+        reach = NormalDist().inv_cdf((1 + level) / 2) * self.stderr[name]
         if name == "delay":
             return value - reach, value + reach
         factor = jnp.exp(reach / value)
@@ -170,45 +172,69 @@ def _fit_one(
     limits = resolve_bounds(bounds)
     shape = concentration.shape[:-1]
     curves = concentration.reshape(-1, frames)
-    fit = _raw_fit(fit_model, solver, curves, errors, given, limits, progress)
-    if solver != "lbfgsb" and any(isinstance(each, Tracer) for each in (concentration, given.aif)):
-        fit = with_implicit_derivative(fit_model, tuple(limits.items()), jnp.asarray(curves), given, fit)
-    flat = _assemble(fit_model, fit, given.times, identifiable)
-    return jax.tree.map(lambda a: a.reshape(shape), flat)
+    run = _Run(fit_model, solver, given, limits, errors)
+    spacing = _median_spacing(given.times)
+
+    def named(fit: BlockFit) -> KineticFit:
+        return _assemble(fit_model, fit, frames, spacing, identifiable)
+
+    if is_traced((curves, errors, given)):
+        fit = map_blocks(run.fit, curves, run.errors, progress=progress)
+        if solver != "lbfgsb":
+            fit = with_implicit_derivative(fit_model, tuple(limits.items()), jnp.asarray(curves), given, fit)
+        return jax.tree.map(lambda a: a.reshape(shape), named(fit))
+    flat = map_blocks(lambda *block: named(run.fit(*block)), curves, run.errors, frames=run.padding, progress=progress)
+    return jax.tree.map(lambda a: jnp.asarray(np.asarray(a).reshape(shape)), flat)
 
 
-def _raw_fit(
-    model: FitModel, solver: str, curves: Any, errors: SignalErrors | None, given: FitInput, limits: dict, progress: Any
-) -> BlockFit:
-    """Fit (v, t) curves with the chosen solver, block by block."""
-    lower, upper = box(model, limits, given.times.dtype)
-    frames = given.times.size
-    each, before = None, jnp.zeros(frames)
-    if errors is not None:
-        each = tuple(a.reshape(-1, frames) for a in (errors.noise, errors.baseline, errors.t10))
-        before = (jnp.arange(frames) < errors.frames) / max(errors.frames, 1)
+def _median_spacing(times: Any) -> Any:
+    """Of frames [s]."""
+    return jnp.median(jnp.diff(times)) if is_traced(times) else np.median(np.diff(np.asarray(times, dtype=float)))
 
-    def of_block(each: Any) -> CurveErrors | None:
-        return None if each is None else CurveErrors(*jax.lax.stop_gradient(each), before=before)
 
-    if solver == "lbfgsb":
-        return map_blocks(
-            lambda c, e: lbfgsb_fit(model, c, of_block(e), given, lower, upper), curves, each, progress=progress
-        )
-    if solver != "compressed":
-        raise InputError("solver", "", f"unknown solver {solver!r}", "choose compressed or lbfgsb")
-    given = jax.lax.stop_gradient(given)
-    make = capillary_fit if model.name in CAPILLARY_MODELS else compressed_fit
-    fit = make(model, given, limits, lower, upper)
-    return map_blocks(lambda c, e: fit(jax.lax.stop_gradient(c), of_block(e)), curves, each, progress=progress)
+class _Run:
+    """A solver made ready for blocks of curves.
+
+    fit : curves (v, t), errors and how many voxels count -> BlockFit.      errors : (v, t) each, or None.
+    padding : frames are padded to a multiple of this.
+    """
+
+    def __init__(self, model: FitModel, solver: str, given: FitInput, limits: dict, errors: SignalErrors | None):
+        frames = given.times.size
+        self.errors = None
+        self._before = np.zeros(frames)
+        if errors is not None:
+            self.errors = tuple(a.reshape(-1, frames) for a in (errors.noise, errors.baseline, errors.t10))
+            self._before = (np.arange(frames) < errors.frames) / max(errors.frames, 1)
+        lower, upper = box(model, limits, given.times.dtype)
+        self.padding = None
+        if solver == "lbfgsb":
+            self._fit = lambda c, e, _: lbfgsb_fit(model, c, e, given, lower, upper)
+        elif solver != "compressed":
+            raise InputError("solver", "", f"unknown solver {solver!r}", "choose compressed or lbfgsb")
+        elif model.name in CAPILLARY_MODELS:
+            self._fit = capillary_fit(model, jax.lax.stop_gradient(given), limits, lower, upper)
+        else:
+            self.padding = FRAMES
+            self._fit = compressed_fit(model, jax.lax.stop_gradient(given), limits, lower, upper)
+
+    def fit(self, curves: Any, each: tuple | None, voxels: int) -> BlockFit:
+        known = None
+        if each is not None:
+            before = np.pad(self._before, (0, curves.shape[1] - self._before.size)).astype(curves.dtype)
+            known = CurveErrors(*jax.lax.stop_gradient(each), before=jnp.asarray(before))
+        return self._fit(curves, known, voxels)
 
 
 @partial(jax.jit, static_argnames="model")
-def _assemble(model: FitModel, fit: BlockFit, times: Any, identifiable: Any) -> KineticFit:
-    """Name the parameters, flag what the data do not determine, blank what has no estimate; voxels in a row."""
-    values, status, frame = fit.values, fit.status, jnp.median(jnp.diff(times))
+def _assemble(model: FitModel, fit: BlockFit, frames: Any, spacing: Any, identifiable: Any) -> KineticFit:
+    """Name the parameters, flag what the data do not determine, blank what has no estimate; voxels in a row.
+
+    frames : their number.      spacing : of them [s].
+    """
+    values, status = fit.values, fit.status
     for i, name in enumerate(model.parameters):
-        scale = frame if name == "delay" else identifiable * jnp.abs(values[i])
+        scale = spacing if name == "delay" else identifiable * jnp.abs(values[i])
         unknown = ~(fit.stderr[i] <= scale)
         flag = Status[f"{name.upper()}_NOT_IDENTIFIABLE"] | Status.NOT_IDENTIFIABLE
         # int32 on both sides: jaxlib 0.10.1 crashes on `int32 | int64`
@@ -227,7 +253,6 @@ def _assemble(model: FitModel, fit: BlockFit, times: Any, identifiable: Any) -> 
     errors = dict(zip((*names, "Ktrans"), fit.stderr, strict=True))
     absent = jnp.full_like(fit.rss, jnp.nan)
     count = len(model.parameters) + 1  # the noise level is estimated as well
-    frames = times.size
     correction = 2 * count + 2 * count * (count + 1) / (frames - count - 1)
     # without noise a residual is rounding, of which a model with more parameters need not be proud
     least = jnp.maximum(fit.rounding, jnp.finfo(fit.rss.dtype).tiny * 1e6)

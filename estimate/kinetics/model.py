@@ -6,7 +6,6 @@ ve/(1-vp) (so that vp + ve <= 1 always), and va and delay [s] themselves.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,19 +17,6 @@ from simulate.base.types import Tissue
 from simulate.kinetics.compartments import COMPARTMENT_MODELS, Terms
 
 _LINEAR = ("va", "delay")
-
-
-class FitInput(NamedTuple):
-    """What every curve of a fit is measured with and fed by.
-
-    times : (t,) samples, or centres of frames [s].      aif, aif_times : (k,) plasma [mmol/L] and its knots [s].
-    duration : (t,) of the frames [s]; None samples.
-    """
-
-    times: Array
-    aif: Array
-    aif_times: Array
-    duration: Array | None
 
 
 @dataclass(frozen=True)

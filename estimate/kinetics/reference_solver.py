@@ -14,7 +14,8 @@ from jax import Array
 from estimate.kinetics.bounds import TYPICAL
 from estimate.kinetics.compressed import BlockFit, block_result
 from estimate.kinetics.derivative import predict
-from estimate.kinetics.model import FitInput, FitModel, to_coordinates
+from estimate.kinetics.measurement import FitInput
+from estimate.kinetics.model import FitModel, to_coordinates
 from estimate.least_squares.levenberg_marquardt import Solution
 from estimate.least_squares.standard_errors import CurveErrors, Linear, scaled_cholesky, solve_lower, uncertainty
 

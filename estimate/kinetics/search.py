@@ -21,12 +21,14 @@ from simulate.kinetics.compartments import COMPARTMENT_MODELS, Terms
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class _Candidates:
-    """Sets of k columns: orthonormal vectors (k, n, r), triangular factors (n, k, k), rates (n, e), delay (n,)."""
+    """Sets of k columns: orthonormal vectors (k, n, r), triangular factors (n, k, k), rates (n, e), delay (n,), and
+    whether that is within the bounds (n,)."""
 
     directions: Array
     factors: Array
     rates: Array
     delays: Array
+    within: Array
 
 
 def _column_sets(model: FitModel) -> list[tuple[int, bool, bool]]:
@@ -75,6 +77,7 @@ def _candidates(model: FitModel, table: ExponentialTable, shape: tuple[int, bool
         factors=factors * sign[:, :, None],
         rates=jnp.tile(jnp.exp(log_rates)[chosen], (len(indices), 1)),
         delays=jnp.repeat(delays, len(chosen)),
+        within=jnp.repeat(indices < table.needed, len(chosen)),
     )
 
 
@@ -92,7 +95,7 @@ def _best(candidates: _Candidates, y: Array) -> tuple[Array, Array]:
     """Score (v,) and index (v,) of the best candidate with positive amplitudes; score -1 where there is none."""
     p = [direction @ y.T for direction in candidates.directions]  # k of (n, v)
     amplitudes = _amplitudes(p, candidates.factors[:, None])
-    positive = jnp.stack([a > 0 for a in amplitudes]).all(axis=0)
+    positive = jnp.stack([a > 0 for a in amplitudes]).all(axis=0) & candidates.within[:, None]
     score = jax.lax.optimization_barrier(jnp.where(positive, sum(x * x for x in p), -1.0))
     best = jax.lax.optimization_barrier(score.max(axis=0))
     # two plain maxima are far quicker than one argmax on a CPU
@@ -100,12 +103,22 @@ def _best(candidates: _Candidates, y: Array) -> tuple[Array, Array]:
     return best, jnp.where(score == best, rank, -1).max(axis=0)
 
 
-def coarse_start(model: FitModel, table: ExponentialTable, y: Array) -> tuple[dict[str, Array], Array]:
+Candidates = list[tuple[tuple[int, bool, bool], _Candidates]]
+"""Kind of columns (see `_column_sets`), and all sets of that kind."""
+
+
+def candidates_of(model: FitModel, table: ExponentialTable) -> Candidates:
+    """All that is tried, made once for all voxels."""
+    return [(shape, _candidates(model, table, shape)) for shape in _column_sets(model)]
+
+
+def coarse_start(
+    model: FitModel, table: ExponentialTable, tried: Candidates, y: Array
+) -> tuple[dict[str, Array], Array]:
     """Parameters (v,) by name to start from, and whether any candidate fitted (v,)."""
     found = jnp.full(y.shape[0], -1.0, y.dtype)
     start = {name: jnp.zeros_like(found) for name in model.parameters}
-    for shape in _column_sets(model):
-        candidates = _candidates(model, table, shape)
+    for shape, candidates in tried:
         score, index = _best(candidates, y)
         values = _parameters(model, table, shape, candidates, y, index)
         better = score > found

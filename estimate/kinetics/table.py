@@ -15,13 +15,17 @@ K -> infinity and to kappa times the running integral for K -> 0, and stays cons
 """
 
 from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from estimate.kinetics.measurement import FitInput, Sampling, sampling
 from estimate.least_squares.standard_errors import Directions, directions
+from simulate.base.runtime import is_traced
 from simulate.kinetics.convolution import exponential_convolution, interpolate
 
 
@@ -30,12 +34,13 @@ from simulate.kinetics.convolution import exponential_convolution, interpolate
 class ExponentialTable:
     """Compressed curves of one arterial input on one time grid.
 
-    directions : (r, t) orthonormal rows B and how they feel correlated noise.
+    directions : (r, T) orthonormal rows B and how they feel correlated noise; zero in frames that were added.
     curves : (d, n, m, r) normalised exponentials (K+kappa) E in the basis, with their derivatives per
         table step: m = 2 (value, d/dlogK) without delay, 4 (and d/dd, d2/dlogK dd) with it.
     fixed : (d, m, r) the input itself, kappa times its integral, and, where frames last, the input's derivative by
         delay per table step.
-    log_rate : first log K and step;  delay : first delay and step [s].    kappa : 1/duration [1/s].
+    log_rate : first log K and step;  delay : first delay and step [s], `needed` of them within the bounds.
+    kappa : 1/duration [1/s].
     """
 
     directions: Directions
@@ -43,6 +48,7 @@ class ExponentialTable:
     fixed: Array
     log_rate: tuple[Array, Array]
     delay: tuple[Array, Array]
+    needed: Array
     kappa: Array
     fits_delay: bool = field(metadata={"static": True})
     averages: bool = field(default=False, metadata={"static": True})
@@ -60,93 +66,143 @@ _INSTANT = 1e-3  # s, the width over which the slope at a frame without duration
 
 _DELAY_STEP = 0.25  # s, at least; bolus curves are smooth on this scale
 
-
-def delay_nodes(delay_bounds: tuple[float, float] | None) -> int:
-    """Number of delays in the table, a static number; enough for the largest step that `_delay_grid` takes."""
-    return 1 if delay_bounds is None else int(np.ceil((delay_bounds[1] - delay_bounds[0]) / _DELAY_STEP)) + 2
+_DELAYS = 82
+"""Delays in a table, or a multiple of them: those of the default bounds, so that other bounds are other data."""
 
 
-def _delay_grid(delay_bounds: tuple[float, float] | None, times: Array) -> tuple[Array, Array]:
+class TableSize(NamedTuple):
+    """rank : directions kept.      rates, delays : nodes; the error falls with the 4th power of the rates', and one
+    delay is none."""
+
+    rank: int
+    rates: int
+    delays: int = 1
+
+
+def delays_needed(bounds: tuple[float, float]) -> int:
+    """Number of delays within these bounds [s], for the largest step that `_delay_grid` takes."""
+    return int(np.ceil((bounds[1] - bounds[0]) / _DELAY_STEP)) + 2
+
+
+def delays_tabulated(bounds: tuple[float, float]) -> int:
+    """The number that a table holds for them, one of few."""
+    return _DELAYS * -(-delays_needed(bounds) // _DELAYS)
+
+
+def exponential_table(
+    given: FitInput, size: TableSize, *, delay_bounds: tuple[float, float] = (0.0, 0.0)
+) -> ExponentialTable:
+    """Tabulate and compress all exponentials of an input, at the frames of a measurement.
+
+    delay_bounds : range of delays [s] to tabulate, where `size` has more than one.
+    The table's basis has as many frames as `sampling` pads the measurement to, and is zero in those added.
+    """
+    wide = sampling(given)
+    lowest = np.asarray(delay_bounds[0], wide.given.times.dtype)
+    curves = _spread(wide, lowest, size)
+    if is_traced(curves):
+        basis = jnp.linalg.svd(curves, full_matrices=False)[2][: size.rank]
+    else:  # by LAPACK outside of JAX: nothing to compile, and no direction leaks into the frames added
+        basis = np.linalg.svd(np.asarray(curves)[:, : wide.frames], full_matrices=False)[2][: size.rank]
+        basis = np.pad(basis, ((0, size.rank - len(basis)), (0, wide.given.times.size - wide.frames)))
+    needed = np.asarray(delays_needed(delay_bounds) if size.delays > 1 else 1, np.int32)
+    return _tabulated(wide, lowest, jnp.asarray(basis), needed, size)
+
+
+class _Nodes(NamedTuple):
+    """log_rates (n,) from `low` in steps of `rate_step`; delays (d,) [s], `delay_step` apart."""
+
+    log_rates: Array
+    low: Array
+    rate_step: Array
+    delays: Array
+    delay_step: Array
+
+
+def _nodes(wide: Sampling, lowest: Array, size: TableSize) -> _Nodes:
+    low, high = jnp.log(1e-2 * wide.kappa), jnp.log(20 / wide.shortest)
+    rate_step = (high - low) / (size.rates - 1)
+    return _Nodes(jnp.linspace(low, high, size.rates), low, rate_step, *_delay_grid(wide.shortest, lowest, size.delays))
+
+
+def _delay_grid(shortest: Array, lowest: Array, count: int) -> tuple[Array, Array]:
     """Delays (d,) and their step [s], such that the kinks of a uniformly sampled input fall on nodes.
 
     A piecewise-linear input shifted by d has kinks at the frames where d is a multiple of the spacing; between
     nodes everything is then smooth and Hermite interpolation is of fourth order.
     """
-    if delay_bounds is None:
-        return jnp.zeros(1, times.dtype), jnp.ones((), times.dtype)
-    spacing = jnp.min(jnp.diff(times))
-    parts = jnp.maximum(jnp.floor(spacing / _DELAY_STEP), 1.0)
-    step = jnp.where(spacing < 2 * _DELAY_STEP, _DELAY_STEP, spacing / parts)
-    first = jnp.floor(delay_bounds[0] / step) * step
-    return first + step * jnp.arange(delay_nodes(delay_bounds), dtype=times.dtype), step
+    dtype = jnp.result_type(shortest)
+    if count == 1:
+        return jnp.zeros(1, dtype), jnp.ones((), dtype)
+    parts = jnp.maximum(jnp.floor(shortest / _DELAY_STEP), 1.0)
+    step = jnp.where(shortest < 2 * _DELAY_STEP, _DELAY_STEP, shortest / parts)
+    first = jnp.floor(lowest / step) * step
+    return first + step * jnp.arange(count, dtype=dtype), step
 
 
-def exponential_table(
-    aif: Array, aif_times: Array, times: Array, *, duration: Array | None = None,
-    delay_bounds: tuple[float, float] | None, rank: int, rate_nodes: int,
-) -> ExponentialTable:  # fmt: skip
-    """Tabulate and compress all exponentials of the input.
+def _exponential(wide: Sampling, log_rate: Array, delay: Array) -> Array:
+    """(n, T) normalised exponentials of the input at these rates, of curves that are `delay` late."""
+    given, rate = wide.given, jnp.exp(log_rate)
+    window = 0.0 if given.duration is None else given.duration
+    found = exponential_convolution(given.aif, given.aif_times, rate, given.times - delay, duration=window)
+    return (rate + wide.kappa)[:, None] * found
 
-    Parameters
-    ----------
-    aif, aif_times : (k,) plasma concentration [mmol/L] and its sample times [s].
-    times : (t,) sample times of the tissue curves, or the centres of their frames [s].
-    duration : (t,) of the frames [s]; None samples.
-    delay_bounds : range of delays [s] to tabulate, or None for no delay.
-    rank : number of directions kept (at most t).      rate_nodes : table size; the error falls as its 4th power.
-    """
-    first, last = times[0], times[-1]
-    kappa = 1 / (last - jnp.minimum(first, aif_times[0]))
-    shortest = jnp.min(jnp.diff(times))
-    low, high = jnp.log(1e-2 * kappa), jnp.log(20 / shortest)
-    log_rates = jnp.linspace(low, high, rate_nodes)
-    rate_step = (high - low) / (rate_nodes - 1)
-    delays, delay_step = _delay_grid(delay_bounds, times)
 
-    window = 0.0 if duration is None else duration
+def _fixed(wide: Sampling, delay: Array, delay_step: Array | None) -> Array:
+    """(m, T) the input, kappa times its integral and, with a step, the input's change per step of the delay."""
+    given, at = wide.given, wide.given.times - delay
+    window = 0.0 if given.duration is None else given.duration
+    zero = jnp.zeros((), at.dtype)
+    integral = exponential_convolution(given.aif, given.aif_times, zero, at, duration=window)
+    rows = [interpolate(given.aif, given.aif_times, at, window), wide.kappa * integral]
+    if given.duration is not None and delay_step is not None:  # a mean moves by what enters and leaves its window
+        width = jnp.maximum(given.duration, _INSTANT)
+        enters, leaves = (interpolate(given.aif, given.aif_times, at + side * width / 2) for side in (-1, 1))
+        rows.append((enters - leaves) / width * delay_step)
+    return jnp.stack(rows)
 
-    def exponential(log_rate, delay):
-        rate = jnp.exp(log_rate)
-        return (rate + kappa)[:, None] * exponential_convolution(aif, aif_times, rate, times - delay, duration=window)
 
-    def fixed_curves(delay):
-        at = times - delay
-        integral = exponential_convolution(aif, aif_times, jnp.zeros((), times.dtype), at, duration=window)
-        rows = [interpolate(aif, aif_times, at, window), kappa * integral]
-        if duration is not None and delay_bounds is not None:  # a mean moves by what enters and leaves its window
-            width = jnp.maximum(duration, _INSTANT)
-            enters, leaves = (interpolate(aif, aif_times, at + side * width / 2) for side in (-1, 1))
-            rows.append((enters - leaves) / width * delay_step)
-        return jnp.stack(rows)
+@partial(jax.jit, static_argnames="size")
+def _spread(wide: Sampling, lowest: Array, size: TableSize) -> Array:
+    """(n, T) curves of all kinds that the table holds, of which its directions are made."""
+    nodes = _nodes(wide, lowest, size)
+    few = nodes.log_rates[:: size.rates // 40]
 
-    def sample(delay):
-        return jnp.concatenate([exponential(log_rates[:: rate_nodes // 40], delay), fixed_curves(delay)[:2]])
+    def sample(delay: Array) -> Array:
+        return jnp.concatenate([_exponential(wide, few, delay), _fixed(wide, delay, None)])
 
-    spread = sample(delays[0])[None] if delay_bounds is None else jax.lax.map(sample, delays[::4])
-    curves = spread.reshape(-1, times.size)
-    basis = jnp.linalg.svd(curves, full_matrices=False)[2][: min(rank, times.size)]
+    spread = sample(nodes.delays[0])[None] if size.delays == 1 else jax.lax.map(sample, nodes.delays[::4])
+    return spread.reshape(-1, spread.shape[-1])
 
-    def at_delay(delay):
+
+@partial(jax.jit, static_argnames="size")
+def _tabulated(wide: Sampling, lowest: Array, basis: Array, needed: Array, size: TableSize) -> ExponentialTable:
+    nodes, fits_delay = _nodes(wide, lowest, size), size.delays > 1
+
+    def at_delay(delay: Array) -> tuple[Array, Array]:
         """Rows (n, m, r) at one delay; dE/dd = K E - ca(t - d) spares a second forward derivative."""
-        value, slope = jax.jvp(lambda x: exponential(x, delay), (log_rates,), (jnp.ones_like(log_rates),))
-        rows, fixed = [value, slope * rate_step], fixed_curves(delay)
-        if delay_bounds is not None:
+        log_rates = nodes.log_rates
+        value, slope = jax.jvp(lambda x: _exponential(wide, x, delay), (log_rates,), (jnp.ones_like(log_rates),))
+        fixed = _fixed(wide, delay, nodes.delay_step if fits_delay else None)
+        rows = [value, slope * nodes.rate_step]
+        if fits_delay:
             rate, shifted = jnp.exp(log_rates)[:, None], fixed[0]
-            moved = rate * value - (rate + kappa) * shifted
+            moved = rate * value - (rate + wide.kappa) * shifted
             mixed = rate * (value + slope - shifted)
-            rows += [moved * delay_step, mixed * (delay_step * rate_step)]
+            rows += [moved * nodes.delay_step, mixed * (nodes.delay_step * nodes.rate_step)]
         return jnp.stack(rows, axis=1) @ basis.T, fixed @ basis.T
 
-    tabulated, fixed = jax.lax.map(at_delay, delays)
+    tabulated, fixed = jax.lax.map(at_delay, nodes.delays)
     return ExponentialTable(
         directions=directions(basis),
         curves=tabulated,
         fixed=fixed,
-        log_rate=(low, rate_step),
-        delay=(delays[0], delay_step),
-        kappa=kappa,
-        fits_delay=delay_bounds is not None,
-        averages=duration is not None,
+        log_rate=(nodes.low, nodes.rate_step),
+        delay=(nodes.delays[0], nodes.delay_step),
+        needed=needed,
+        kappa=jnp.asarray(wide.kappa, basis.dtype),
+        fits_delay=fits_delay,
+        averages=wide.given.duration is not None,
     )
 
 

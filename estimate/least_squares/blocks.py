@@ -1,54 +1,74 @@
 """An image of any size through a function of fixed shapes: padded blocks, in bounded memory."""
 
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.core import Tracer
+import numpy as np
 from jaxlib.version import __version__ as jaxlib_version
 
-from simulate.base.runtime import programs_at_once
+from estimate.least_squares.chunks import CHUNK
+from simulate.base.runtime import is_traced, programs_at_once
 
 BLOCK = 32768
-"""Voxels per block: large enough to hide the cost of a call, small enough for the cache and for 4 GB."""
+"""Voxels per block, to which smaller images are padded: large enough to hide the cost of a call, small enough for
+4 GB."""
 
-_SIZES = (64, 1024, 8192, BLOCK)  # small images are padded to one of few sizes, so that little is compiled
 
-
-def map_blocks(fit: Callable[..., Any], *arrays: Any, progress: Callable[[int], None] | None = None) -> Any:
+def map_blocks(
+    fit: Callable[..., Any], *arrays: Any, frames: int | None = None, progress: Callable[[int], None] | None = None
+) -> Any:
     """Apply `fit` to arrays (v, ...) block by block and put the results together along their last axis.
 
-    arrays : PyTrees of arrays with as many voxels each, or None.
-    Concrete blocks run two at a time where the runtime can (`programs_at_once`), since one block's small array
-    operations cannot fill two cores.
+    fit : blocks of every array and how many of their voxels count -> PyTree of arrays (..., v). The rest is zero.
+    arrays : PyTrees of arrays (v, t) with as many voxels each, or None.
+    frames : t is padded to a multiple of this with zeros; as it is by default, and where JAX traces.
+
+    The next block is handed to JAX while one is worked on, where the runtime can do that (`programs_at_once`): one
+    block's small operations cannot fill two cores.
     """
     leaves = jax.tree.leaves(arrays)
     voxels = leaves[0].shape[0]
-    size = next((s for s in _SIZES if s >= voxels), BLOCK)
-    starts = range(0, max(voxels, 1), size)
-    traced = any(isinstance(a, Tracer) for a in leaves)
+    starts = range(0, max(voxels, 1), BLOCK)
+    if is_traced(arrays):
+        size = min(BLOCK, voxels if voxels < CHUNK else voxels + -voxels % CHUNK)
+        parts = [_of_traced(fit, arrays, start, size, voxels) for start in starts]
+        return jax.tree.map(lambda *parts: jnp.concatenate(parts, axis=-1), *parts)
+    at_once, running, done = programs_at_once(jaxlib_version), deque(), []
 
-    def one(start: int) -> Any:
-        count = min(size, voxels - start)
-
-        def cut(a: Any) -> Any:
-            block = jnp.asarray(a[start : start + size], jnp.zeros(0).dtype)
-            return jnp.pad(block, ((0, size - count), *[(0, 0)] * (block.ndim - 1)))
-
-        result = fit(*jax.tree.map(cut, arrays))
-        result = jax.tree.map(lambda a: a[..., :count], result)
-        if not traced:
-            result = jax.block_until_ready(result)
+    def finish() -> None:
+        result, count = running.popleft()
+        done.append(jax.tree.map(lambda a: np.asarray(a)[..., :count], result))
         if progress is not None:
             progress(count)
-        return result
 
-    at_once = programs_at_once(jaxlib_version)
-    if len(starts) == 1 or at_once == 1 or traced:
-        results = [one(start) for start in starts]
-    else:
-        with ThreadPoolExecutor(at_once) as pool:
-            results = list(pool.map(one, starts))
-    return jax.tree.map(lambda *parts: jnp.concatenate(parts, axis=-1), *results)
+    for start in starts:
+        count = min(BLOCK, voxels - start)
+        block = jax.tree.map(lambda a: _padded(a[start : start + BLOCK], BLOCK, frames), arrays)  # noqa: B023
+        if len(running) == at_once:
+            finish()
+        running.append((fit(*block, count), count))
+    while running:
+        finish()
+    return jax.tree.map(lambda *parts: jnp.asarray(np.concatenate(parts, axis=-1)), *done)
+
+
+def _padded(array: Any, voxels: int, frames: int | None) -> jax.Array:
+    """In the working precision, with voxels and frames of zeros after its own."""
+    block = np.asarray(array)
+    whole = block.shape[1] if frames is None else block.shape[1] + -block.shape[1] % frames
+    padded = np.zeros((voxels, whole), jnp.zeros(0).dtype)
+    padded[: len(block), : block.shape[1]] = block
+    return jnp.asarray(padded)
+
+
+def _of_traced(fit: Callable[..., Any], arrays: Any, start: int, size: int, voxels: int) -> Any:
+    count = min(size, voxels - start)
+
+    def cut(a: Any) -> Any:
+        block = jnp.asarray(a[start : start + size], jnp.zeros(0).dtype)
+        return jnp.pad(block, ((0, size - count), (0, 0)))
+
+    return jax.tree.map(lambda a: a[..., :count], fit(*jax.tree.map(cut, arrays), count))

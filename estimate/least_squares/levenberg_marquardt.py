@@ -12,6 +12,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.typing import ArrayLike
 
 _STUCK = 1e8  # damping at which no step will ever help
 
@@ -129,6 +130,7 @@ def bounded_least_squares(
     outside: Array,
     energy: Array,
     tolerance: float,
+    voxels: ArrayLike | None = None,
     chunk: int = 512,
     passes: tuple[int, ...] = PASSES,
 ) -> Solution:
@@ -142,13 +144,15 @@ def bounded_least_squares(
     outside : (v,) residual sum of squares that `normal` leaves out because no parameter changes it.
     energy : (v,) sum of squares of the data, the scale of rounding errors.
     tolerance : stop when a step promises to lower the residual sum by less than this share of it.
+    voxels : how many of them count; the others stay where they are. All by default.
     chunk : how many voxels step together.     passes : how many steps before each gathering of what is not done.
     """
-    p, voxels = start.shape
-    chunk = min(chunk, voxels)
-    nothing = jnp.zeros(voxels, start.dtype)
-    matrix = jnp.zeros((p, p, voxels), start.dtype)
-    begin = _Progress(start, nothing, nothing + 1e-2, nothing + 2.0, jnp.zeros(voxels, bool), matrix)
+    p, size = start.shape
+    chunk = min(chunk, size)
+    nothing = jnp.zeros(size, start.dtype)
+    matrix = jnp.zeros((p, p, size), start.dtype)
+    idle = jnp.arange(size) >= (size if voxels is None else voxels)
+    begin = _Progress(start, nothing, nothing + 1e-2, nothing + 2.0, idle, matrix)
 
     def one_chunk(carry):
         progress, order, steps, k = carry
@@ -169,7 +173,7 @@ def bounded_least_squares(
 
     def one_pass(carry):
         progress, n = carry
-        order = jnp.flatnonzero(~progress.done, size=voxels + -voxels % chunk, fill_value=0).astype(jnp.int32)
+        order = jnp.flatnonzero(~progress.done, size=size + -size % chunk, fill_value=0).astype(jnp.int32)
         active = jnp.sum(~progress.done)
         # what fills the last chunk up are copies of its first voxel: they step alike
         place = jnp.arange(order.size, dtype=jnp.int32)

@@ -22,14 +22,17 @@ Where all curves of a model lie in few directions, W = w B with orthonormal rows
 is that of the curve itself (a = 1, b = q = 0), no voxel needs W: Y R_\rho Y^T = w (B R_\rho B^T) w^T.
 """
 
+from collections.abc import Callable
+from functools import partial
+from statistics import NormalDist
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from scipy.stats import norm
-from scipy.stats import t as student_t
+from jax.typing import ArrayLike
+from scipy.special import stdtrit
 
 MOST_CORRELATED = 0.95
 """Largest correlation of neighbouring frames that is told apart from a wrong model."""
@@ -80,45 +83,79 @@ class Linear(NamedTuple):
     directions: Directions | None = None
 
 
-def uncertainty(linear: Linear, residual: Array, errors: CurveErrors | None) -> Uncertainty:
-    """Of the solver's coordinates. residual (t, v); errors None: noise of the curve itself."""
+def uncertainty(
+    linear: Linear, residual: Array, errors: CurveErrors | None, *, frames: ArrayLike | None = None
+) -> Uncertainty:
+    """Of the solver's coordinates.
+
+    residual : (t, v).      errors : None where the noise is that of the curve itself.
+    frames : how many there are, where others that hold nothing but zeros come after them.
+    """
+    count = residual.shape[0] if frames is None else frames
     if errors is not None:
-        return _of_signal(linear, residual, errors)
+        return _of_signal(linear, residual, errors, count)
     w = linear.w
-    lag = _lag(w, None if linear.directions is None else linear.directions.neighbours)
-    rho, variance = _noise(residual, lag, float(w.shape[0]))
+    rho, variance = _noise(residual, _lag(linear), float(w.shape[0]), count)
     if linear.directions is None:
-        gram = _autoregressive_gram(w, rho)
+        gram = _autoregressive_gram(lambda start, size: jax.lax.dynamic_slice_in_dim(w, start, size, 1), rho, w, count)
     else:
         gram = _gram_between(w, linear.directions.correlated, rho)
     K = variance * (gram + _unfelt(w))
     return Uncertainty(_solve_factor(linear.R, cholesky(K)), rho)
 
 
-def _of_signal(linear: Linear, residual: Array, errors: CurveErrors) -> Uncertainty:
+def _of_signal(linear: Linear, residual: Array, errors: CurveErrors, count: ArrayLike) -> Uncertainty:
     """Where the concentration was made of a signal: see the module's equations."""
-    W = linear.w if linear.directions is None else jnp.einsum("irv,rt->itv", linear.w, linear.directions.basis)
+    w, before = linear.w, errors.before
     a, b, q = (each.T for each in errors[:3])
-    common = jnp.sum(W * b, axis=1)
-    left = b - jnp.sum(common[:, None] * W, axis=0)  # what the fit leaves of an error of S0 is not noise
+    common = _felt(linear, b)
+    left = b - _curve_of(linear, common)  # what the fit leaves of an error of S0 is not noise
     share = jnp.sum(left * residual, axis=0) / jnp.maximum(jnp.sum(left**2, axis=0), _tiny(left))
     noise = (residual - share * left) / jnp.where(a == 0, 1.0, a)
-    rho, variance = _noise(noise, _lag(W, None), W.shape[0] + 1.0)
-    gram = _autoregressive_gram(W * a + common[:, None] * errors.before[:, None], rho)
-    of_t10 = jnp.sum(W * q, axis=1)
-    K = variance * (gram + _unfelt(W) * jnp.mean(a**2, axis=0)) + of_t10[:, None] * of_t10[None]
+    rho, variance = _noise(noise, _lag(linear), w.shape[0] + 1.0, count)
+
+    def moved(start: Array, size: int) -> Array:
+        """(p, size, v) by how much noise of these frames moves the parameters."""
+        at = partial(jax.lax.dynamic_slice_in_dim, start_index=start, slice_size=size)
+        rows = at(w, axis=1) if linear.directions is None else _rows(w, at(linear.directions.basis, axis=1))
+        return rows * at(a, axis=0) + common[:, None] * at(before, axis=0)[:, None]
+
+    gram = _autoregressive_gram(moved, rho, w, count, jnp.size(before))
+    of_t10 = _felt(linear, q)
+    K = variance * (gram + _unfelt(w) * jnp.sum(a**2, axis=0) / count) + of_t10[:, None] * of_t10[None]
     return Uncertainty(_solve_factor(linear.R, cholesky(K)), rho)
 
 
-def _lag(w: Array, neighbours: Array | None) -> Array:
-    """(v,) the mean correlation of neighbouring frames in the directions w (p, r, v)."""
-    moved = w[:, 1:] * w[:, :-1] if neighbours is None else w * jnp.einsum("rs,isv->irv", neighbours, w)
+def _rows(w: Array, basis: Array) -> Array:
+    """(p, t, v) W = w B."""
+    return jnp.einsum("irv,rt->itv", w, basis)
+
+
+def _felt(linear: Linear, curves: Array) -> Array:
+    """(p, v) sum_t W c of curves (t, v)."""
+    within = curves if linear.directions is None else linear.directions.basis @ curves
+    return jnp.sum(linear.w * within, axis=1)
+
+
+def _curve_of(linear: Linear, amounts: Array) -> Array:
+    """(t, v) sum_i a_i W_i of amounts (p, v)."""
+    within = jnp.sum(linear.w * amounts[:, None], axis=0)
+    return within if linear.directions is None else linear.directions.basis.T @ within
+
+
+def _lag(linear: Linear) -> Array:
+    """(v,) the mean correlation of neighbouring frames in the model's directions."""
+    w = linear.w
+    if linear.directions is None:
+        moved = w[:, 1:] * w[:, :-1]
+    else:
+        moved = w * jnp.einsum("rs,isv->irv", linear.directions.neighbours, w)
     return jnp.clip(jnp.sum(moved, axis=(0, 1)) / w.shape[0], -1.0, 1.0)
 
 
-def _noise(residual: Array, lag: Array, taken: float) -> tuple[Array, Array]:
+def _noise(residual: Array, lag: Array, taken: float, frames: ArrayLike) -> tuple[Array, Array]:
     """The noise's correlation and variance (v,) from residuals (t, v) that `taken` directions were taken from."""
-    frames = residual.shape[0]
+    frames = jnp.asarray(frames, residual.dtype)
     energy = jnp.sum(residual**2, axis=0)
     raw = jnp.sum(residual[1:] * residual[:-1], axis=0) / jnp.maximum(energy, _tiny(energy)) * frames / (frames - 1)
     rho = _correlation(raw, lag, taken, frames)
@@ -143,14 +180,14 @@ def for_few(freedom: int | None) -> float:
 
     1 where the noise is known (None), or nothing tells it (0).
     """
-    return float(student_t.ppf(0.95, freedom) / norm.ppf(0.95)) if freedom else 1.0
+    return float(stdtrit(freedom, 0.95) / NormalDist().inv_cdf(0.95)) if freedom else 1.0
 
 
 def _share(rho: Array, lag: Array) -> Array:
     return (1 - rho**2) / (1 - 2 * rho * lag + rho**2)
 
 
-def _correlation(raw: Array, lag: Array, taken: float, frames: int) -> Array:
+def _correlation(raw: Array, lag: Array, taken: float, frames: Array) -> Array:
     """rho of the noise from that of the residuals: E[raw] (t - k s) = t rho - k d s, by a few fixed points."""
     rho = jnp.clip(raw, 0.0, MOST_CORRELATED)
     for _ in range(8):
@@ -159,21 +196,42 @@ def _correlation(raw: Array, lag: Array, taken: float, frames: int) -> Array:
     return rho
 
 
-def _autoregressive_gram(Y: Array, rho: Array) -> Array:
-    """Y R_rho Y^T (p, p, v) of Y (p, t, v), R_rho the matrix of rho^|t-s|, by the recursion u_t = rho u_{t-1} + Y_t."""
-    p, _, v = Y.shape
+_STRIDE = 8
+"""Frames that are worked on at a time."""
+
+
+def _autoregressive_gram(
+    rows: Callable[[Array, int], Array], rho: Array, w: Array, count: ArrayLike, frames: int | None = None
+) -> Array:
+    """Y R_rho Y^T (p, p, v), R_rho the matrix of rho^|t-s|, by the recursion u_t = rho u_{t-1} + Y_t.
+
+    rows : (first frame, how many) -> Y (p, size, v) of these.      frames : those that there are rows of, by default as
+    many as `w` (p, t, v) has; only the first `count` count.
+    """
+    p, v = w.shape[0], w.shape[2]
+    whole = w.shape[1] if frames is None else frames
+    stride = min(_STRIDE, whole)
     pairs = [(i, j) for i in range(p) for j in range(i + 1)]
     first, second = (jnp.asarray(k) for k in zip(*pairs, strict=True))
 
-    def advance(carried: tuple[Array, Array], now: Array) -> tuple[tuple[Array, Array], None]:
+    def advance(k: Array, carried: tuple[Array, Array]) -> tuple[Array, Array]:
         past, total = carried
-        before = rho * past
-        # now.now, and now with all that came before, both ways
-        new = now[first] * (now[second] + before[second]) + before[first] * now[second]
-        return (before + now, total + new), None
+        start = jnp.minimum(k * stride, whole - stride)  # the last stride may reach back into the one before
+        some = rows(start, stride)
+        for i in range(stride):
+            now, kept = some[:, i], rho
+            if whole % stride:
+                new = start + i >= k * stride
+                now, kept = jnp.where(new, now, 0.0), jnp.where(new, rho, 1.0)
+            before = kept * past
+            # now.now, and now with all that came before, both ways
+            total = total + now[first] * (now[second] + before[second]) + before[first] * now[second]
+            past = before + now
+        return past, total
 
-    nothing = (jnp.zeros((p, v), Y.dtype), jnp.zeros((len(pairs), v), Y.dtype))
-    (_, total), _ = jax.lax.scan(advance, nothing, jnp.moveaxis(Y, 1, 0), unroll=5)
+    nothing = (jnp.zeros((p, v), w.dtype), jnp.zeros((len(pairs), v), w.dtype))
+    strides = -(-jnp.asarray(count, jnp.int32) // stride)
+    _, total = jax.lax.fori_loop(0, strides, advance, nothing)
     place = np.zeros((p, p), int)
     for k, (i, j) in enumerate(pairs):
         place[i, j] = place[j, i] = k

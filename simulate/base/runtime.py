@@ -6,6 +6,7 @@ import os
 import platform
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
+from typing import Any
 
 _SCHEDULER = "xla_cpu_enable_concurrency_optimized_scheduler"
 
@@ -47,6 +48,14 @@ def compute_with_all_digits() -> None:
     if jax.config.jax_default_matmul_precision is None:  # pyright: ignore[reportAttributeAccessIssue]
         jax.config.update("jax_default_matmul_precision", "highest")
     jax.config.update("jax_explicit_x64_dtypes", "allow")
+
+
+def is_traced(tree: Any) -> bool:
+    """Whether JAX differentiates or compiles through some of these arrays: then nothing can be looked at."""
+    import jax
+    from jax.core import Tracer
+
+    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(tree))
 
 
 def prepare() -> None:

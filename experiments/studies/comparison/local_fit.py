@@ -10,7 +10,8 @@ from jax import Array
 
 from estimate.kinetics.bounds import box, resolve_bounds
 from estimate.kinetics.derivative import predict
-from estimate.kinetics.model import FitInput, FitModel, to_coordinates, to_physical
+from estimate.kinetics.measurement import FitInput
+from estimate.kinetics.model import FitModel, to_coordinates, to_physical
 from estimate.least_squares.levenberg_marquardt import bounded_least_squares
 from simulate.base.types import Tissue
 

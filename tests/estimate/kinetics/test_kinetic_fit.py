@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from estimate.kinetics.fit import MODEL_CODES, fit_kinetics
-from estimate.kinetics.table import exponential_table, read_exponential, read_fixed
+from estimate.kinetics.measurement import FitInput
+from estimate.kinetics.table import TableSize, delays_tabulated, exponential_table, read_exponential, read_fixed
 from estimate.signal.errors import SignalErrors
 from simulate.base.errors import InputError
 from simulate.base.status import Status
@@ -280,17 +281,20 @@ def test_a_voxel_of_blood_is_fitted():
 @pytest.mark.x64
 @pytest.mark.parametrize(("delay", "tolerance"), [(None, 1e-8), (2.345, 2e-4)])
 def test_the_table_reads_what_the_convolution_computes(delay, tolerance):
-    bounds = None if delay is None else (-10.0, 10.0)
+    bounds = (0.0, 0.0) if delay is None else (-10.0, 10.0)
+    size = TableSize(48, 640, 1 if delay is None else delays_tabulated(bounds))
     table = exponential_table(
-        jnp.asarray(AIF), jnp.asarray(TIMES), jnp.asarray(TIMES), delay_bounds=bounds, rank=48, rate_nodes=640
+        FitInput(jnp.asarray(TIMES), jnp.asarray(AIF), jnp.asarray(TIMES), None), size, delay_bounds=bounds
     )
     rates = jnp.asarray(np.geomspace(3e-4, 3.0, 57))
     lags = None if delay is None else jnp.full(57, delay)
-    read = read_exponential(table, jnp.log(rates), lags)[0] @ table.basis
+    basis = table.basis[:, : TIMES.size]
+    read = read_exponential(table, jnp.log(rates), lags)[0] @ basis
     at = jnp.asarray(TIMES) - (0.0 if delay is None else delay)
     exact = (rates[:, None] + table.kappa) * exponential_convolution(jnp.asarray(AIF), jnp.asarray(TIMES), rates, at)
     assert float(jnp.max(jnp.abs(read - exact)) / jnp.max(exact)) < tolerance
-    held = read_fixed(table, 1, lags, 57)[0] @ table.basis
+    held = read_fixed(table, 1, lags, 57)[0] @ basis
+    assert not np.any(table.basis[:, TIMES.size :])
     integral = table.kappa * exponential_convolution(jnp.asarray(AIF), jnp.asarray(TIMES), jnp.zeros(1), at)
     assert float(jnp.max(jnp.abs(held - integral)) / jnp.max(integral)) < tolerance
 
@@ -298,9 +302,10 @@ def test_the_table_reads_what_the_convolution_computes(delay, tolerance):
 @pytest.mark.x64
 @pytest.mark.parametrize("fit_delay", [False, True])
 def test_the_derivatives_read_from_the_table_are_those_of_its_values(fit_delay):
-    bounds = (-10.0, 10.0) if fit_delay else None
+    bounds = (-10.0, 10.0) if fit_delay else (0.0, 0.0)
+    size = TableSize(32, 160, delays_tabulated(bounds) if fit_delay else 1)
     table = exponential_table(
-        jnp.asarray(AIF), jnp.asarray(TIMES), jnp.asarray(TIMES), delay_bounds=bounds, rank=32, rate_nodes=160
+        FitInput(jnp.asarray(TIMES), jnp.asarray(AIF), jnp.asarray(TIMES), None), size, delay_bounds=bounds
     )
     x = jnp.log(jnp.asarray([0.003, 0.02, 0.3]))
     d = jnp.asarray([0.1, 2.345, -1.7]) if fit_delay else None
