@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,10 +11,12 @@ from jax import Array
 from jaxtyping import ArrayLike, Float, Int, Real
 
 from estimate.signal.baseline import detect_baseline
+from estimate.signal.slabs import in_slabs
 from simulate.base.errors import InputError
+from simulate.base.runtime import is_traced
 from simulate.base.status import Status
 from simulate.base.types import DCEProtocol, Series
-from simulate.scanner.spgr import baseline_scale, spgr_concentration
+from simulate.scanner.spgr import baseline_scale, check_known_baseline, spgr_concentration
 
 
 def concentration_from_signal(
@@ -40,7 +43,6 @@ def concentration_from_signal(
     return replace(series, data=concentration, protocol=protocol, quantity="concentration"), status
 
 
-@partial(jax.jit, static_argnames="r2star")
 def block_concentration(
     signal: Float[ArrayLike, "*s t"],
     protocol: DCEProtocol,
@@ -55,24 +57,87 @@ def block_concentration(
     A frame whose signal no concentration could have made is NaN and marks its voxel SATURATED. Zero, negative
     or constant voxels are NO_SIGNAL, as are those whose T10 or b1 is not a positive number; a NaN or infinity
     in the signal is NOT_FINITE: both are NaN in every frame.
+
+    Raises InputError where neither `s0` nor the number of frames before contrast is known.
     """
-    signal, t10, b1 = jnp.asarray(signal), jnp.asarray(t10), jnp.asarray(b1)
-    known = jnp.isfinite(t10) & (t10 > 0) & jnp.isfinite(b1) & (b1 > 0)
-    finite = jnp.all(jnp.isfinite(signal), axis=-1)
-    before = jnp.mean(signal[..., : protocol.baseline], axis=-1)
-    varies = jnp.max(signal, axis=-1) > jnp.min(signal, axis=-1)
-    present = (before > 0) & varies & known
-    sound = finite & present
-    signal = jnp.where(sound[..., None], signal, 1.0)
-    t10, b1 = jnp.where(known, t10, 1.0), jnp.where(known, b1, 1.0)
     if s0 is None:
-        s0 = baseline_scale(signal, protocol, t10=t10, b1=b1)
-    concentration = spgr_concentration(signal, protocol, t10=t10, s0=s0, b1=b1, r2star=r2star)
-    concentration = jnp.where(sound[..., None], concentration, jnp.nan)
-    impossible = jnp.any(jnp.isnan(concentration), axis=-1)
-    status = (
-        jnp.where(finite, 0, int(Status.NOT_FINITE))
-        | jnp.where(finite & ~present, int(Status.NO_SIGNAL), 0)
-        | jnp.where(sound & impossible, int(Status.SATURATED), 0)
-    )
-    return concentration, status
+        check_known_baseline(protocol)
+    known = look_at(signal, protocol, t10, b1)
+    scan = scan_of(protocol)
+    if is_traced((signal, t10, b1, s0, protocol)):
+        concentration = _converted(jnp.asarray(signal), *known.voxels, s0, scan, r2star)
+        shown = jnp
+    else:
+        flat, *numbers = flattened(signal, *known.voxels, *([] if s0 is None else [s0]))
+
+        def convert(curves: Array, before: Array, t10: Array, b1: Array, sound: Array, *s0: Array) -> Array:
+            return _converted(curves, before, t10, b1, sound, s0[0] if s0 else None, scan, r2star)
+
+        concentration = in_slabs(convert, flat, *numbers).reshape(np.shape(signal))
+        shown = np
+    impossible = shown.any(shown.isnan(concentration), axis=-1)
+    saturated = shown.where(known.sound & impossible, np.int32(Status.SATURATED), np.int32(0))
+    return jnp.asarray(concentration), jnp.asarray(known.status | saturated)
+
+
+class Known(NamedTuple):
+    """What is known of voxels (*s) before their curves are converted.
+
+    before : mean signal of the frames before contrast.      t10 [s], b1 : where they are no positive numbers, 1.
+    sound : whether there is something to convert; `status` says why not.
+    """
+
+    before: Any
+    t10: Any
+    b1: Any
+    sound: Any
+    status: Any
+
+    @property
+    def voxels(self) -> tuple[Any, Any, Any, Any]:
+        return self[:4]
+
+
+def look_at(signal: Any, protocol: DCEProtocol, t10: Any, b1: Any) -> Known:
+    """By NumPy where nothing is traced: then nothing is compiled."""
+    xp: Any = jnp if is_traced((signal, t10, b1)) else np
+    signal, t10, b1 = (xp.asarray(each) for each in (signal, t10, b1))
+    signal = signal if signal.dtype.kind == "f" else signal.astype(float)
+    known = xp.isfinite(t10) & (t10 > 0) & xp.isfinite(b1) & (b1 > 0)
+    finite = xp.all(xp.isfinite(signal), axis=-1)
+    before = xp.mean(xp.where(finite[..., None], signal, 1)[..., : max(protocol.baseline, 1)], axis=-1)
+    varies = xp.where(finite, xp.max(signal, axis=-1) > xp.min(signal, axis=-1), True)
+    present = (before > 0) & varies & known
+    nothing, lacking = np.int32(Status.NOT_FINITE), np.int32(Status.NO_SIGNAL)
+    status = xp.where(finite, xp.where(present, np.int32(0), lacking), nothing)
+    one = signal.dtype.type(1)
+    return Known(before, xp.where(known, t10, one), xp.where(known, b1, one), finite & present, status)
+
+
+def scan_of(protocol: DCEProtocol) -> DCEProtocol:
+    """The same for every series of a scanner: without times, and with the frames before contrast as one, their mean."""
+    return replace(protocol, times=np.zeros(0), frame_duration=0.0, baseline=1)
+
+
+def flattened(signal: Any, *of_voxels: Any) -> list[np.ndarray]:
+    """Curves (v, t) of an image (*s, t), and numbers or maps as (v,), all in the precision of the curves."""
+    curves = np.asarray(signal)
+    dtype = jnp.result_type(curves.dtype, np.float32) if curves.dtype.kind == "f" else jnp.zeros(0).dtype
+    shape = curves.shape[:-1]
+    maps = [np.broadcast_to(np.asarray(each), shape).ravel() for each in of_voxels]
+    return [
+        curves.reshape(-1, curves.shape[-1]).astype(dtype, copy=False),
+        *(each if each.dtype == bool else each.astype(dtype) for each in maps),
+    ]
+
+
+@partial(jax.jit, static_argnames="r2star")
+def _converted(
+    signal: Array, before: Array, t10: Array, b1: Array, sound: Array, s0: Array | None, scan: DCEProtocol,
+    r2star: float,
+) -> Array:  # fmt: skip
+    """(*s, t) concentration; NaN where there is nothing to convert, or nothing could have made the signal."""
+    signal = jnp.where(sound[..., None], signal, 1.0)
+    scale = baseline_scale(jnp.where(sound, before, 1.0)[..., None], scan, t10=t10, b1=b1) if s0 is None else s0
+    concentration = spgr_concentration(signal, scan, t10=t10, s0=scale, b1=b1, r2star=r2star)
+    return jnp.where(sound[..., None], concentration, jnp.nan)

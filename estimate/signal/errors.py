@@ -9,16 +9,19 @@ derivatives, by differentiation of the conversion itself; `estimate.least_square
 parameters.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import ArrayLike, Float, Real
 
-from estimate.signal.concentration import block_concentration
+from estimate.signal.concentration import flattened, look_at, scan_of
+from estimate.signal.slabs import in_slabs
+from simulate.base.runtime import is_traced
 from simulate.base.types import DCEProtocol
 from simulate.scanner.spgr import baseline_scale, check_known_baseline, spgr_concentration
 
@@ -39,7 +42,6 @@ class SignalErrors:
     frames: int = field(metadata={"static": True})
 
 
-@partial(jax.jit, static_argnames="r2star")
 def signal_errors(
     signal: Float[ArrayLike, "*s t"],
     protocol: DCEProtocol,
@@ -57,30 +59,35 @@ def signal_errors(
     Raises InputError where the number of frames before contrast is not known.
     """
     check_known_baseline(protocol)
-    signal, t10, b1 = (jnp.asarray(each, float) for each in (signal, t10, b1))
+    known, scan = look_at(signal, protocol, t10, b1), scan_of(protocol)
+    if is_traced((signal, t10, t10_stderr, b1, protocol)):
+        found = _sensitivities(jnp.asarray(signal), *known.voxels, jnp.asarray(t10_stderr), scan=scan, r2star=r2star)
+    else:
+        flat, *numbers = flattened(signal, *known.voxels, t10_stderr)
+        each = in_slabs(lambda *slab: _sensitivities(*slab, scan=scan, r2star=r2star), flat, *numbers)
+        found = tuple(jnp.asarray(a.reshape(np.shape(signal))) for a in each)
+    return SignalErrors(*found, frames=protocol.baseline)
 
-    one_frame = replace(protocol, baseline=1)  # the mean that is handed in
 
-    def with_scale(signal: Array, before: Array) -> Array:
-        known = jnp.isfinite(t10) & (t10 > 0) & (b1 > 0)
-        t1 = jnp.where(known, t10, 1.0)
-        s0 = baseline_scale(before[..., None], one_frame, t10=t1, b1=b1)
-        return spgr_concentration(signal, protocol, t10=t1, s0=s0, b1=b1, r2star=r2star)
+@partial(jax.jit, static_argnames="r2star")
+def _sensitivities(
+    signal: Array, before: Array, t10: Array, b1: Array, sound: Array, step: Array, *, scan: DCEProtocol, r2star: float
+) -> tuple[Array, Array, Array]:
+    """Derivatives (*s, t) of the concentration by its own signal and by S_0, and its change by `step` of T10."""
+    signal = jnp.where(sound[..., None], signal, 1.0)
+    before, t10 = jnp.where(sound, before, 1.0), jnp.broadcast_to(t10, before.shape)
 
-    before = jnp.mean(signal[..., : protocol.baseline], axis=-1)
-    before = jnp.where(before > 0, before, 1.0)
-    still = (jnp.zeros_like(signal), jnp.zeros_like(before))
-    noise = jax.jvp(with_scale, (signal, before), (jnp.ones_like(signal), still[1]))[1]
-    baseline = jax.jvp(with_scale, (signal, before), (still[0], jnp.ones_like(before)))[1]
-    at = jnp.broadcast_to(t10, before.shape)
-    step = jnp.broadcast_to(jnp.asarray(t10_stderr, float), before.shape)
+    def concentration(signal: Array, before: Array, t10: Array) -> Array:
+        s0 = baseline_scale(before[..., None], scan, t10=t10, b1=b1)
+        return spgr_concentration(signal, scan, t10=t10, s0=s0, b1=b1, r2star=r2star)
 
-    def with_t10(t: Array) -> Array:
-        return block_concentration(signal, protocol, t10=t, b1=b1, r2star=r2star)[0]
-
-    by_t10 = jax.jvp(with_t10, (at,), (step,))[1]
-
-    def known(sensitivity: Array) -> Array:
-        return jnp.where(jnp.isfinite(sensitivity), sensitivity, 0.0)
-
-    return SignalErrors(known(noise), known(baseline), known(by_t10), protocol.baseline)
+    at = (signal, before, t10)
+    still = jax.tree.map(jnp.zeros_like, at)
+    along = (
+        (jnp.ones_like(signal), *still[1:]),
+        (still[0], jnp.ones_like(before), still[2]),
+        (*still[:2], jnp.broadcast_to(step, t10.shape).astype(t10.dtype)),
+    )
+    found = (jax.jvp(concentration, at, each)[1] for each in along)
+    noise, baseline, by_t10 = (jnp.where(sound[..., None] & jnp.isfinite(each), each, 0.0) for each in found)
+    return noise, baseline, by_t10

@@ -5,9 +5,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import ArrayLike, Float, Real
 
-from simulate.kinetics.convolution import interpolate
+from simulate.base.runtime import is_traced
 
 IAUC_DURATION = 60.0
 """Length of the initial area [s] (Evelhoch, JMRI 1999 10:254)."""
@@ -37,18 +38,25 @@ def semiquantitative(
     The area is that of the piecewise-linear curve over exactly `IAUC_DURATION`, interpolated at both ends;
     NaN where the series ends earlier. A voxel with a NaN in any frame has no values.
     """
-    concentration, times = jnp.asarray(concentration), jnp.asarray(times)
-    arrival = jnp.broadcast_to(jnp.asarray(arrival, times.dtype), concentration.shape[:-1])
-    sound = jnp.all(jnp.isfinite(concentration), axis=-1)
-    curves = jnp.where(sound[..., None], concentration, 0.0)
-    after = jnp.where(times >= arrival[..., None], curves, -jnp.inf)
-    peak, delay = jnp.max(after, axis=-1), times[jnp.argmax(after, axis=-1)] - arrival
-    mean = jnp.vectorize(lambda curve, middle: interpolate(curve, times, middle, IAUC_DURATION), signature="(t),()->()")
-    area = IAUC_DURATION * mean(curves, arrival + IAUC_DURATION / 2)
-    covered = (arrival >= times[0]) & (arrival + IAUC_DURATION <= times[-1])
-    some = sound & (arrival <= times[-1])
+    xp: Any = jnp if is_traced((concentration, times, arrival)) else np  # by NumPy nothing is compiled
+    clock = xp.asarray(times)
+    begin = xp.asarray(arrival, clock.dtype)
+    sound = xp.all(xp.isfinite(xp.asarray(concentration)), axis=-1)
+    curves = xp.where(sound[..., None], xp.asarray(concentration), 0)
+    after = xp.where(clock >= begin[..., None], curves, -xp.inf)
+    peak, delay = xp.max(after, axis=-1), clock[xp.argmax(after, axis=-1)] - begin
+    area = _area(xp, curves, clock, begin, begin + IAUC_DURATION)
+    covered = (begin >= clock[0]) & (begin + IAUC_DURATION <= clock[-1])
+    some = sound & (begin <= clock[-1])
     return SemiQuantitative(
-        jnp.where(some, peak, jnp.nan),
-        jnp.where(some, delay, jnp.nan),
-        jnp.where(sound & covered, area, jnp.nan),
+        xp.where(some, peak, xp.nan), xp.where(some, delay, xp.nan), xp.where(sound & covered, area, xp.nan)
     )
+
+
+def _area(xp: Any, curves: Any, times: Any, start: Any, end: Any) -> Any:
+    """Integral of piecewise-linear curves (*s, t) from `start` to `end` (*s), interval by interval."""
+    low = xp.clip(start[..., None], times[:-1], times[1:])
+    high = xp.clip(end[..., None], times[:-1], times[1:])
+    left, right = curves[..., :-1], curves[..., 1:]
+    middle = ((low + high) / 2 - times[:-1]) / (times[1:] - times[:-1])
+    return xp.sum((high - low) * (left + (right - left) * middle), axis=-1)

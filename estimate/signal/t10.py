@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from estimate.signal.ceiling import ceiling_of
+from estimate.signal.slabs import over_voxels
 from estimate.signal.vfa import vfa_noise, vfa_t1
 from simulate.base.status import Status
 
@@ -46,12 +47,11 @@ def measure_t10(vfa: VFA, b1: Any, mask: np.ndarray) -> T10:
     parts = []
     for start in range(0, len(flat), CHUNK):
         part = flat[start : start + CHUNK].astype(dtype)
-        count, pad = len(part), -len(part) % 1024
-        found = vfa_t1(
-            np.pad(part, ((0, pad), (0, 0))), vfa.flip_angles, vfa.repetition_time,
-            b1=np.pad(field[start : start + CHUNK], (0, pad), constant_values=1.0),
+        found = over_voxels(
+            lambda signal, b1: vfa_t1(signal, vfa.flip_angles, vfa.repetition_time, b1=b1),
+            part, field[start : start + CHUNK],
         )  # fmt: skip
-        parts.append([np.asarray(each)[:count] for each in (found.t1, found.stderr, found.residual, found.status)])
+        parts.append([found.t1, found.stderr, found.residual, found.status])
     t1, stderr, residual, status = (np.concatenate(each) for each in zip(*parts, strict=True))
     level = flat.mean(axis=-1)
     bright = mask.ravel() & (level > _BRIGHT * np.nanpercentile(level, 99))

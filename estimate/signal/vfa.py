@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 from jaxtyping import ArrayLike, Float, Real
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from simulate.base.errors import InputError
 from simulate.base.status import Status, at_bound
@@ -58,7 +58,7 @@ def vfa_t1(
     closed form, ln T1 is found by Levenberg-Marquardt from the linear start, never uphill. T1 is kept within
     `T1_BOUNDS` and the status says where it ended on them. Differentiable in signal and b1.
     """
-    angles = jnp.atleast_1d(jnp.asarray(flip_angles, jnp.result_type(float)))
+    angles = jnp.asarray(np.atleast_1d(flip_angles), jnp.result_type(float))
     signal = jnp.asarray(signal)
     if angles.size != signal.shape[-1] or angles.size < 2:
         cure = "give one flip angle for each volume, and at least two"
@@ -113,7 +113,7 @@ def vfa_noise(residual: Float[np.ndarray, "..."], angles: int) -> float:
     left = residual[np.isfinite(residual)]
     if angles < 3 or not left.size:
         return float("nan")
-    return float(np.median(left) / np.sqrt(chi2.ppf(0.5, angles - 2) / (angles - 2)))
+    return float(np.median(left) / np.sqrt(chdtri(angles - 2, 0.5) / (angles - 2)))
 
 
 def _linear(signal: Array, angle: Array, tr: Array) -> tuple[Array, Array]:

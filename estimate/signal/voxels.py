@@ -60,13 +60,13 @@ class Voxels:
 
     def concentration(self, where: tuple) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Concentration (v, t), status before any fit (v,) and T10 (v,) of the voxels at these indices."""
-        signal, count = self._curves(where)
+        signal = self._curves(where)
         if self.series.quantity == "concentration":
-            return signal[:count], np.zeros(count, np.int32), np.full(count, np.nan)
-        b1, t10 = (self._here(each, where, len(signal)) for each in (self.b1, self._t1.t1))
+            return signal, np.zeros(len(signal), np.int32), np.full(len(signal), np.nan)
+        b1, t10 = (self._here(each, where) for each in (self.b1, self._t1.t1))
         found, status = block_concentration(signal, self.protocol, t10=t10, b1=b1, r2star=self.r2star)
-        concentration, status, t10 = np.array(found[:count]), np.array(status[:count]), np.asarray(t10)[:count]
-        cut = (signal[:count] >= self.ceiling).any(axis=-1) & ((status & int(NO_ESTIMATE)) == 0)
+        concentration, status = np.array(found), np.array(status)
+        cut = (signal >= self.ceiling).any(axis=-1) & ((status & int(NO_ESTIMATE)) == 0)
         status |= np.where(cut, int(Status.SATURATED), 0).astype(status.dtype) | self._t10_status(where, t10)
         concentration[(status & int(NO_ESTIMATE)) != 0] = np.nan
         return concentration, status, t10
@@ -82,10 +82,9 @@ class Voxels:
         series holds concentrations, of whose making nothing is known."""
         if self.series.quantity == "concentration":
             return None
-        signal, count = self._curves(where)
-        b1, t10, stderr = (self._here(each, where, len(signal)) for each in (self.b1, self._t1.t1, self._t1.stderr))
-        found = signal_errors(signal, self.protocol, t10=t10, t10_stderr=stderr, b1=b1, r2star=self.r2star)
-        return jax.tree.map(lambda a: np.asarray(a)[:count], found)
+        b1, t10, stderr = (self._here(each, where) for each in (self.b1, self._t1.t1, self._t1.stderr))
+        found = signal_errors(self._curves(where), self.protocol, t10=t10, t10_stderr=stderr, b1=b1, r2star=self.r2star)
+        return jax.tree.map(np.asarray, found)
 
     @property
     def t10_error(self) -> str:
@@ -108,12 +107,10 @@ class Voxels:
         """Of all that is computed: double where the series is, else single. Many images are stored as whole numbers."""
         return np.float64 if np.asarray(self.series.data).dtype == np.float64 else np.float32
 
-    def _curves(self, where: tuple) -> tuple[np.ndarray, int]:
-        """Measured curves of the voxels at these indices, padded to one of few sizes so that little is compiled."""
-        curves = np.stack([frame[where] for frame in np.moveaxis(self.series.data, -1, 0)], axis=-1)
-        padded = np.zeros((-len(curves) % 1024 + len(curves), curves.shape[1]), self._precision)
-        padded[: len(curves)] = curves
-        return padded, len(curves)
+    def _curves(self, where: tuple) -> np.ndarray:
+        """(v, t) measured curves of the voxels at these indices."""
+        frames = np.moveaxis(self.series.data, -1, 0)
+        return np.stack([np.asarray(frame[where], self._precision) for frame in frames], axis=-1)
 
     @cached_property
     def _t1(self) -> T10:
@@ -122,12 +119,10 @@ class Voxels:
             return T10(self.t10, 0.0)
         return measure_t10(self.t10, self.b1, self.mask)
 
-    def _here(self, value: Any, where: tuple, size: int) -> np.ndarray:
-        """A number or a map at the block's voxels, padded with ones."""
+    def _here(self, value: Any, where: tuple) -> np.ndarray:
+        """(v,) a number or a map at the block's voxels."""
         value = np.asarray(value, self._precision)
-        here = np.ones(size, value.dtype)
-        here[: len(where[0])] = value[where] if value.ndim else value
-        return here
+        return value[where] if value.ndim else np.broadcast_to(value, where[0].shape)
 
 
 def plain_maps(concentration: np.ndarray, times: np.ndarray, protocol: DCEProtocol, t10: np.ndarray) -> dict[str, Any]:
