@@ -54,7 +54,7 @@ class Architecture:
 
     @staticmethod
     def of(described: dict[str, Any]) -> "Architecture":
-        """From a configuration or the facts of a file."""
+        """From the facts of a file."""
         return Architecture(**{**described, "branch": tuple(described["branch"])})
 
 

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from experiments.cli.progress import progress_bar
 from experiments.commands.simulate_asl import run_asl_simulation
 from experiments.commands.simulate_dce import run_simulation
-from experiments.config.simulate_asl import config_help as asl_config_help
-from experiments.config.simulate_asl import read_config as read_asl_config
-from experiments.config.simulate_dce import config_help, read_config
+from experiments.config.phantoms import PhantomsConfig
+from experiments.config.simulate_asl import ASLConfig
+from experiments.config.simulate_dce import DCEConfig
+from experiments.config.toml import as_toml, read_toml
 from simulate.base.errors import InputError
 
 simulate_app = App(name="simulate", help="Examinations whose truth is known.", help_format="plaintext")
@@ -46,9 +47,9 @@ def dce(
         Print every key with its default, unit and range, and end.
     """
     if print_config:
-        print(config_help())
+        print(as_toml(DCEConfig()))
         return 0
-    return _run(run_simulation, read_config, config, out, nifti, pictures=not no_pictures)
+    return _run(run_simulation, DCEConfig, config, out, nifti, pictures=not no_pictures)
 
 
 @simulate_app.command(name="asl")
@@ -78,20 +79,20 @@ def asl(
         Print every key with its default, unit and range, and end.
     """
     if print_config:
-        print(asl_config_help())
+        print(as_toml(ASLConfig()))
         return 0
-    return _run(run_asl_simulation, read_asl_config, config, out, nifti, pictures=not no_pictures)
+    return _run(run_asl_simulation, ASLConfig, config, out, nifti, pictures=not no_pictures)
 
 
 def _run(
-    simulate: Callable[..., list[Path]], read: Callable[[Path | None], Any], config: Path | None, out: Path | None,
+    simulate: Callable[..., list[Path]], kind: type[PhantomsConfig], config: Path | None, out: Path | None,
     nifti: bool, *, pictures: bool,
 ) -> int:  # fmt: skip
     if out is None:
         raise InputError("--out", "", "is missing", "name the file or folder to write")
     if config is not None and out.resolve() == config.resolve():
         raise InputError("--out", "", f"{out} is the configuration itself", "name another file or folder to write")
-    options = read(config)
+    options = read_toml(config, kind)
     with progress_bar() as progress:
         paths = simulate(options, out, nifti=nifti, pictures=pictures, progress=progress)
     print(f"{len(paths)} {'examination' if len(paths) == 1 else 'examinations'} in {out}")

@@ -7,7 +7,8 @@ from cyclopts import App, Parameter
 
 from experiments.cli.progress import progress_bar
 from experiments.commands.train_qtmnet import calibrate_qtmnet, train_qtmnet, weights_file
-from experiments.config.train import config_help, read_config
+from experiments.config.toml import as_toml, read_toml
+from experiments.config.train import QTMnetASLConfig, QTMnetConfig, TrainConfig
 from simulate.base.errors import InputError
 
 train_app = App(name="train", help="Estimators that learn from the simulator.", help_format="plaintext")
@@ -16,23 +17,24 @@ Flag = Parameter(negative="")
 
 
 def _train(
-    tracer: str, config: Path | None, out: Path | None, resume: bool, calibrate: Path | None, print_config: bool
-) -> int:
+    kind: type[TrainConfig], config: Path | None, out: Path | None, resume: bool, calibrate: Path | None,
+    print_config: bool,
+) -> int:  # fmt: skip
     if print_config:
-        print(config_help(tracer))
+        print(as_toml(kind()))
         return 0
     if out is None:
         raise InputError("--out", "", "is missing", "name the folder to train in")
     if calibrate is not None and resume:
         raise InputError("--calibrate", "", "is given with --resume", "leave out one of them")
-    options = read_config(config, tracer)
+    options = read_toml(config, kind)
     with progress_bar() as progress:
         if calibrate is not None:
-            trained = calibrate_qtmnet(options, calibrate, out, tracer=tracer, progress=progress)
+            trained = calibrate_qtmnet(options, calibrate, out, progress=progress)
         else:
-            trained = train_qtmnet(options, out, tracer=tracer, resume=resume, progress=progress)
+            trained = train_qtmnet(options, out, resume=resume, progress=progress)
     covering = ", ".join(f"{name} {value:.2f}" for name, value in trained.widening.items())
-    print(f"weights in {out / weights_file(tracer)}; 90 % intervals are value ± q sigma with q: {covering}")
+    print(f"weights in {out / weights_file(kind.tracer)}; 90 % intervals are value ± q sigma with q: {covering}")
     return 0
 
 
@@ -61,7 +63,7 @@ def qtmnet(
     print_config
         Print every key with its default and range, and end.
     """
-    return _train("contrast", config, out, resume, calibrate, print_config)
+    return _train(QTMnetConfig, config, out, resume, calibrate, print_config)
 
 
 @train_app.command(name="qtmnet-asl")
@@ -89,4 +91,4 @@ def qtmnet_asl(
     print_config
         Print every key with its default and range, and end.
     """
-    return _train("water", config, out, resume, calibrate, print_config)
+    return _train(QTMnetASLConfig, config, out, resume, calibrate, print_config)

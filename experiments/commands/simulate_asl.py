@@ -2,14 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
 
 from experiments.commands.simulate_phantoms import Kind, Progress, phantom_of, run_phantoms, vessel_arrays
+from experiments.config.simulate_asl import ASLConfig
+from experiments.config.typed import as_record
 from experiments.report.figures.asl import examination_figures
-from simulate.base.errors import InputError
 from simulate.base.units import clinical_unit, from_clinical
 from simulate.examinations.asl import ASLSimulation, simulate_asl
 from simulate.examinations.perfused import vascularise
@@ -22,46 +22,41 @@ from simulate.labelling.series import asl_protocol
 
 
 def run_asl_simulation(
-    config: dict[str, dict[str, Any]], out: Path, *, nifti: bool = False, pictures: bool = True,
-    progress: Progress | None = None,
-) -> list[Path]:  # fmt: skip
-    """Simulate every phantom that the configuration (see `simulate_asl_config`) asks for; see `run_phantoms`."""
+    config: ASLConfig, out: Path, *, nifti: bool = False, pictures: bool = True, progress: Progress | None = None
+) -> list[Path]:
+    """Simulate every phantom that the configuration asks for; see `run_phantoms`."""
     kind = Kind(simulate_one, write_simulation, write_nifti, examination_figures, __name__)
     return run_phantoms(kind, config, out, nifti=nifti, pictures=pictures, progress=progress)
 
 
-def simulate_one(config: dict[str, dict[str, Any]], index: int) -> ASLSimulation:
+def simulate_one(config: ASLConfig, index: int) -> ASLSimulation:
     """The examination number `index` of this configuration: of the same phantom and vessels as `simulate dce`'s."""
-    draw, scan = jax.random.split(jax.random.fold_in(jax.random.key(config[""]["seed"]), index))
+    draw, scan = jax.random.split(jax.random.fold_in(jax.random.key(config.seed), index))
     grow, noise = jax.random.split(scan)
-    phantom = phantom_of(draw, config["phantom"])
-    labelling, measurement, vessels = config["labelling"], config["measurement"], config["vessels"]
-    field = labelling["MagneticFieldStrength"]
+    labelling, measurement, vessels = config.labelling, config.measurement, config.vessels
+    field, spacing = labelling.MagneticFieldStrength, measurement.slice_spacing
     perfused = vascularise(
-        grow, phantom, terminals=vessels["terminals"], haematocrit=vessels["haematocrit"], field_strength=field
-    )
-    slices = phantom.tissue.Fp.shape[2] // measurement["coarsen"]
-    spacing = measurement["slice_spacing"]
-    delays = labelling["PostLabelingDelay"]
-    if not delays:
-        raise InputError("labelling", "PostLabelingDelay", "is empty", "give at least one delay")
+        grow, phantom_of(draw, config.phantom), terminals=vessels.terminals, haematocrit=vessels.haematocrit,
+        field_strength=field,
+    )  # fmt: skip
+    slices = config.phantom.shape[2] // measurement.coarsen
     protocol = asl_protocol(
-        delays, label_duration=labelling["LabelingDuration"], pairs=labelling["pairs"], labelling=labelling["type"],
-        repetition_time=labelling["RepetitionTimePreparation"], label_efficiency=labelling["LabelingEfficiency"],
+        labelling.PostLabelingDelay, label_duration=labelling.LabelingDuration, pairs=labelling.pairs,
+        labelling=labelling.type, repetition_time=labelling.RepetitionTimePreparation,
+        label_efficiency=labelling.LabelingEfficiency,
         t1_blood=t1_of_blood(field), slice_times=spacing * np.arange(slices) if spacing else (),
     )  # fmt: skip
     return simulate_asl(
-        noise, perfused, protocol, inlet_delay=labelling["inlet_delay"],
-        exchange=from_clinical("PS", config["phantom"]["water_exchange"]), sigma=measurement["sigma"],
-        coarsen=measurement["coarsen"], frequencies=measurement["frequencies"],
+        noise, perfused, protocol, inlet_delay=labelling.inlet_delay,
+        exchange=from_clinical("PS", config.phantom.water_exchange), sigma=measurement.sigma,
+        coarsen=measurement.coarsen, frequencies=measurement.frequencies,
     )  # fmt: skip
 
 
-def write_simulation(path: Path, simulation: ASLSimulation, config: dict[str, Any], index: int) -> None:
+def write_simulation(path: Path, simulation: ASLSimulation, config: ASLConfig, index: int) -> None:
     """One examination as HDF5: volumes, noise-free differences, protocol, truth, vessels; provenance as attributes."""
-    record = provenance(
-        command="tracerflow simulate asl", options={**config, "index": index}, inputs=[], seed=config[""]["seed"]
-    )
+    options = {**as_record(config), "index": index}
+    record = provenance(command="tracerflow simulate asl", options=options, inputs=[], seed=config.seed)
     protocol = simulation.protocol
     tree = {
         "signal": np.asarray(simulation.data, np.float32),
@@ -92,7 +87,7 @@ def write_simulation(path: Path, simulation: ASLSimulation, config: dict[str, An
     write_hdf5(path, tree, attributes)
 
 
-def write_nifti(folder: Path, simulation: ASLSimulation, config: dict[str, Any]) -> None:
+def write_nifti(folder: Path, simulation: ASLSimulation, config: ASLConfig) -> None:
     """One examination as `tracerflow estimate asl` reads it: asl.nii.gz with sidecar and context, truth_NAME.nii.gz.
 
     The sidecar's BloodT1 [s] is that by which the simulated label decays in blood.
@@ -100,11 +95,9 @@ def write_nifti(folder: Path, simulation: ASLSimulation, config: dict[str, Any])
     affine, truth = simulation.affine, simulation.truth
     path = folder / "sub-1_asl.nii.gz"
     write_image(path, np.asarray(simulation.data), affine, unit_description="signal")
-    record = provenance(command="tracerflow simulate asl", options=config, inputs=[], seed=config[""]["seed"])
+    record = provenance(command="tracerflow simulate asl", options=as_record(config), inputs=[], seed=config.seed)
     extra = {"BloodT1": float(simulation.protocol.t1_blood), "GroundTruthModel": simulation.model, "Provenance": record}
-    write_asl_sidecar(
-        path, simulation.protocol, field_strength=config["labelling"]["MagneticFieldStrength"], extra=extra
-    )
+    write_asl_sidecar(path, simulation.protocol, field_strength=config.labelling.MagneticFieldStrength, extra=extra)
     write_image(folder / "mask.nii.gz", truth["CBF"] > 0, affine)
     for name, values in truth.values.items():
         described = f"{clinical_unit(name)}; truth of model {simulation.model}"

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +9,8 @@ import numpy as np
 
 from experiments.commands.simulate_phantoms import Kind, Progress, phantom_of, run_phantoms, vessel_arrays
 from experiments.commands.true_input import write_true_aif
-from experiments.config.simulate_dce import config_help as config_help
+from experiments.config.simulate_dce import DCEConfig
+from experiments.config.typed import as_record
 from experiments.report.figures.simulation import simulation_figures
 from simulate.base.errors import InputError
 from simulate.base.types import DCEProtocol
@@ -27,67 +27,62 @@ AIF_STEP = 0.1  # s; knots of the input, finer than any frame
 
 
 def run_simulation(
-    config: dict[str, dict[str, Any]], out: Path, *, nifti: bool = False, pictures: bool = True,
-    progress: Progress | None = None,
-) -> list[Path]:  # fmt: skip
-    """Simulate every phantom that the configuration (see `read_config`) asks for; see `run_phantoms`."""
+    config: DCEConfig, out: Path, *, nifti: bool = False, pictures: bool = True, progress: Progress | None = None
+) -> list[Path]:
+    """Simulate every phantom that the configuration asks for; see `run_phantoms`."""
     check_memory(config)
     kind = Kind(simulate_one, write_simulation, write_nifti, simulation_figures, __name__)
     return run_phantoms(kind, config, out, nifti=nifti, pictures=pictures, progress=progress)
 
 
-def check_memory(config: dict[str, dict[str, Any]]) -> None:
+def check_memory(config: DCEConfig) -> None:
     """Raise InputError where one phantom would need more memory than the configuration allows."""
-    cells = float(np.prod(config["phantom"]["shape"]))
-    vessels = 4.0 * config["vessels"]["terminals"]
-    frames = config["protocol"]["frames"]
+    cells = float(np.prod(config.phantom.shape))
+    vessels = 4.0 * config.vessels.terminals
+    frames = config.protocol.frames
     # float32: curves of cells (six copies on the way to the signal) and vessels, blocks of 16 frequencies
     need = 4e-9 * (6 * cells * frames + 3 * vessels * frames + 32 * 12 * (cells + vessels))
-    limit = config[""]["memory"]
-    if need > limit:
+    if need > config.memory:
         raise InputError(
-            "memory", "", f"one phantom needs about {need:.1f} GB, and {limit:g} GB are allowed",
+            "memory", "", f"one phantom needs about {need:.1f} GB, and {config.memory:g} GB are allowed",
             "ask for fewer cells, frames or terminals, or raise memory",
         )  # fmt: skip
 
 
-def simulate_one(config: dict[str, dict[str, Any]], index: int) -> Simulation:
+def simulate_one(config: DCEConfig, index: int) -> Simulation:
     """The examination number `index` of this configuration; the same numbers every time."""
-    protocol_options = config["protocol"]
-    draw, scan = jax.random.split(jax.random.fold_in(jax.random.key(config[""]["seed"]), index))
-    phantom = phantom_of(draw, config["phantom"])
-    spacing, aif = float(protocol_options["frame_spacing"]), config["aif"]
-    times = spacing * np.arange(protocol_options["frames"])
+    told, aif, measurement, vessels = config.protocol, config.aif, config.measurement, config.vessels
+    draw, scan = jax.random.split(jax.random.fold_in(jax.random.key(config.seed), index))
+    spacing = told.frame_spacing
+    times = spacing * np.arange(told.frames)
     protocol = DCEProtocol(
         times=times,
-        repetition_time=protocol_options["RepetitionTimeExcitation"],
-        flip_angle=protocol_options["FlipAngle"],
-        echo_time=protocol_options["EchoTime"],
-        relaxivity=protocol_options["LongitudinalRelaxivity"],
-        field_strength=protocol_options["MagneticFieldStrength"],
-        baseline=max(int(aif["onset"] // spacing), 1),
+        repetition_time=told.RepetitionTimeExcitation,
+        flip_angle=told.FlipAngle,
+        echo_time=told.EchoTime,
+        relaxivity=told.LongitudinalRelaxivity,
+        field_strength=told.MagneticFieldStrength,
+        baseline=max(int(aif.onset // spacing), 1),
         frame_duration=spacing,
     )
     knots = np.arange(0.0, times[-1] + 2 * spacing, AIF_STEP)
-    curve = {"parker": parker_aif, "georgiou": georgiou_aif}[aif["name"]]
-    haematocrit = config["vessels"]["haematocrit"]
-    measurement = config["measurement"]
+    curve = {"parker": parker_aif, "georgiou": georgiou_aif}[aif.name]
+    plasma = aif.amplitude * curve(knots, haematocrit=vessels.haematocrit, onset=aif.onset)
     return simulate_dce(
-        scan, phantom, protocol, aif["amplitude"] * curve(knots, haematocrit=haematocrit, onset=aif["onset"]),
-        aif_times=knots, snr=float(measurement["snr"]), terminals=config["vessels"]["terminals"],
-        haematocrit=haematocrit, coarsen=measurement["coarsen"], frequencies=measurement["frequencies"],
+        scan, phantom_of(draw, config.phantom), protocol, plasma, aif_times=knots, snr=measurement.snr,
+        terminals=vessels.terminals, haematocrit=vessels.haematocrit, coarsen=measurement.coarsen,
+        frequencies=measurement.frequencies,
     )  # fmt: skip
 
 
-def write_simulation(path: Path, simulation: Simulation, config: dict[str, Any], index: int) -> None:
+def write_simulation(path: Path, simulation: Simulation, config: DCEConfig, index: int) -> None:
     """One examination as HDF5: signal, concentration, protocol, truth, ledger, vessels; provenance as attributes.
 
     aif holds the input at the block's inlet, in plasma and in whole blood; t1_blood is T1 of that blood before
     contrast, truth/T10 and truth/T10_tissue are T1 of the voxel and of the tissue in it.
     """
-    record = provenance(
-        command="tracerflow simulate dce", options={**config, "index": index}, inputs=[], seed=config[""]["seed"]
-    )
+    options = {**as_record(config), "index": index}
+    record = provenance(command="tracerflow simulate dce", options=options, inputs=[], seed=config.seed)
     protocol, perfused, bed = simulation.series.protocol, simulation.perfused, simulation.perfused.bed
     tree = {
         "signal": np.asarray(simulation.series.data, np.float32),
@@ -128,18 +123,18 @@ UNITS = (
 )
 
 
-def write_nifti(folder: Path, simulation: Simulation, config: dict[str, Any]) -> None:
+def write_nifti(folder: Path, simulation: Simulation, config: DCEConfig) -> None:
     """One examination as `tracerflow estimate dce` reads it: dce.nii.gz with sidecar, t10, mask, aif.csv; its truth.
 
     The sidecar's BloodT1 [s] is that of the simulation's blood before contrast; aif_blood.csv is for other programs.
     """
     affine, truth = simulation.series.affine, simulation.truth
     write_image(folder / "dce.nii.gz", np.asarray(simulation.series.data), affine, unit_description="signal")
-    record = provenance(command="tracerflow simulate dce", options=config, inputs=[], seed=config[""]["seed"])
+    record = provenance(command="tracerflow simulate dce", options=as_record(config), inputs=[], seed=config.seed)
     haematocrit, t1_blood = simulation.perfused.haematocrit, simulation.perfused.t1_blood
     extra = {"BloodT1": t1_blood, "GroundTruthModel": simulation.model, "Provenance": record}
     write_sidecar(folder / "dce.nii.gz", simulation.series.protocol, haematocrit=haematocrit, extra=extra)
-    source = f"inlet of the simulated tissue ({config['aif']['name']})"
+    source = f"inlet of the simulated tissue ({config.aif.name})"
     aif = ArterialInput(jnp.asarray(simulation.aif_times), jnp.asarray(simulation.aif), source)
     write_true_aif(folder, aif, haematocrit)
     write_image(folder / "t10.nii.gz", truth["T10"], affine, unit_description=clinical_unit("T10"))

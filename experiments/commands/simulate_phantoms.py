@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from jaxtyping import Array, Key
 
+from experiments.config.phantoms import PhantomConfig, PhantomsConfig
+from experiments.config.typed import as_record
 from simulate.base.errors import InputError
 from simulate.base.units import PASCAL_PER_MMHG
 from simulate.bed.assembly import Bed
@@ -19,7 +22,12 @@ from simulate.phantoms.tumour import Phantom, tumour_phantom
 Progress = Callable[[str, int, int], None]
 
 
-class Kind(NamedTuple):
+C = TypeVar("C", bound=PhantomsConfig)
+E = TypeVar("E")
+
+
+@dataclass(frozen=True)
+class Kind(Generic[C, E]):
     """A kind of examination, as functions.
 
     simulate : of (config, index).      write : of (path, examination, config, index), an HDF5 file.
@@ -27,15 +35,15 @@ class Kind(NamedTuple):
     module : which these belong to, and whose code makes them.
     """
 
-    simulate: Callable[[dict[str, Any], int], Any]
-    write: Callable[[Path, Any, dict[str, Any], int], None]
-    nifti: Callable[[Path, Any, dict[str, Any]], None]
-    figures: Callable[[Any], dict[str, Any]]
+    simulate: Callable[[C, int], E]
+    write: Callable[[Path, E, C, int], None]
+    nifti: Callable[[Path, E, C], None]
+    figures: Callable[[E], dict[str, Any]]
     module: str
 
 
 def run_phantoms(
-    kind: Kind, config: dict[str, dict[str, Any]], out: Path, *, nifti: bool, pictures: bool, progress: Progress | None
+    kind: Kind[C, E], config: C, out: Path, *, nifti: bool, pictures: bool, progress: Progress | None
 ) -> list[Path]:
     """Simulate every phantom that a configuration asks for.
 
@@ -45,7 +53,7 @@ def run_phantoms(
 
     Raises InputError, before any work, where `out` cannot be what is to be written, or is a file of another origin.
     """
-    count = config[""]["phantoms"]
+    count = config.phantoms
     if nifti and count > 1:
         raise InputError("--nifti", "", f"{count} phantoms are asked for", "write several as HDF5")
     _check_out(out, nifti=nifti, count=count)
@@ -61,7 +69,7 @@ def run_phantoms(
         if pictures:
             _draw(kind.figures(simulation), folder, "" if nifti else f"{out.stem}-")
         return [out]
-    kept = {section: dict(values) for section, values in config.items()}
+    kept = as_record(config)
     for irrelevant in ("phantoms", "memory"):  # more phantoms may be asked for later
         kept[""].pop(irrelevant, None)
 
@@ -120,16 +128,14 @@ def _is_of_an_earlier_run(path: Path) -> bool:
         return False
 
 
-def phantom_of(key: Key[Array, ""], options: dict[str, Any]) -> Phantom:
-    """The phantom of a configuration's section [phantom]."""
-    capillaries = options["capillaries"]
+def phantom_of(key: Key[Array, ""], config: PhantomConfig) -> Phantom:
+    """The phantom that a configuration describes."""
+    capillaries = config.capillaries
     mixing = {"2cxm": 1.0, "dp": 0.0}.get(capillaries) if "-" not in capillaries else 1 / int(capillaries[6:])
     assert mixing is not None
-    x, y, z = options["cell"]
     return tumour_phantom(
-        key, shape=tuple(options["shape"]), cell=(float(x), float(y), float(z)), grade=options["grade"],
-        mixing=mixing, late_feed=float(options["late_feed"]),
-    )  # fmt: skip
+        key, shape=config.shape, cell=config.cell, grade=config.grade, mixing=mixing, late_feed=config.late_feed
+    )
 
 
 def vessel_arrays(bed: Bed) -> dict[str, dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from msgspec import structs
 
 from estimate.qtmnet.learning.calibration import calibrate
 from estimate.qtmnet.learning.lessons import LESSONS
@@ -17,6 +18,8 @@ from estimate.qtmnet.network import Architecture, QTMnet
 from estimate.qtmnet.weights import Trained, load_uncalibrated, save_trained, weights_digest
 from estimate.training.devices import copy
 from estimate.training.loop import CHECKPOINT, LOG, Rhythm, Stage, read_log, train
+from experiments.config.train import BanksConfig, TrainConfig
+from experiments.config.typed import as_record
 from experiments.report.figures.training import training_figure
 from simulate.banks.phantoms import Bank, BankConfig, read_bank, write_bank
 from simulate.base.errors import InputError
@@ -38,11 +41,8 @@ def weights_file(tracer: str) -> str:
     return f"{COMMANDS[tracer]}.safetensors"
 
 
-def train_qtmnet(
-    config: dict[str, dict[str, Any]], out: Path, *, tracer: str = "contrast", resume: bool = False,
-    progress: Progress | None = None,
-) -> Trained:  # fmt: skip
-    """Train with a configuration (see `train_config.read_config`) for a tracer into the folder `out`.
+def train_qtmnet(config: TrainConfig, out: Path, *, resume: bool = False, progress: Progress | None = None) -> Trained:
+    """Train with a configuration, for its tracer, into the folder `out`.
 
     Phantoms lie in out/phantoms and are kept. `resume` goes on from the last checkpoint; without it, a folder that
     holds one is refused.
@@ -53,14 +53,13 @@ def train_qtmnet(
     if resume != (out / CHECKPOINT).exists():
         cure = "leave out --resume" if resume else "give --resume to go on, or another folder"
         raise InputError(out / CHECKPOINT, "", "does not exist" if resume else "is there already", cure)
+    tracer, seed = config.tracer, config.seed
     splits = ("train", "validate", "calibrate")
-    banks = {split: _bank(config["phantoms"], tracer, split, out, progress) for split in splits}
-    shape = Architecture.of({**config["network"], "tracer": tracer})
-    seed, side = config[""]["seed"], banks["train"].side
+    banks = {split: _bank(config.phantoms, tracer, split, out, progress) for split in splits}
+    shape = Architecture(**structs.asdict(config.network), tracer=tracer)
     graph, weights = new_network(shape, seed)
-    stages, cube = _stages(config, graph, side), config["patches"]["side"]
+    stages, cube = _stages(config, graph, banks["train"].side), config.patches.side
     branch = len(stages) > 1
-    rhythm = Rhythm(**config["rhythm"])
     begun = time.monotonic()
 
     def report(done: int, total: int, line: dict[str, Any]) -> None:
@@ -68,17 +67,17 @@ def train_qtmnet(
             progress(f"training, loss {line['loss']:.3f}", done, total)
 
     average = train(
-        out, copy(weights), stages, copy(tuple(banks["train"][:-1])), seed=seed, config=config,
+        out, copy(weights), stages, copy(tuple(banks["train"][:-1])), seed=seed, config=as_record(config),
         validate=validation(
             graph, LESSONS[tracer].examination, banks["validate"], seed=seed + 1, cube=cube if branch else None
         ),
-        rhythm=rhythm, resume=resume, report=report,
+        rhythm=Rhythm(**structs.asdict(config.rhythm)), resume=resume, report=report,
     )  # fmt: skip
     facts = {
-        "config": config,
+        "config": as_record(config),
         "devices": [str(d.device_kind) for d in jax.devices()],
         "last session [s]": round(time.monotonic() - begun),
-        "provenance": _provenance(tracer, config, []),
+        "provenance": _provenance(config, as_record(config), []),
     }
     trained = _calibrated(nnx.merge(graph, average), branch, banks["calibrate"], config, facts)
     _write(out, trained)
@@ -87,22 +86,20 @@ def train_qtmnet(
     return trained
 
 
-def calibrate_qtmnet(
-    config: dict[str, dict[str, Any]], weights: Path, out: Path, *, tracer: str = "contrast",
-    progress: Progress | None = None,
-) -> Trained:  # fmt: skip
+def calibrate_qtmnet(config: TrainConfig, weights: Path, out: Path, *, progress: Progress | None = None) -> Trained:
     """Calibrate trained weights again, as `train_qtmnet` does with this configuration, into the folder `out`.
 
     Raises InputError for a file of other weights.
     """
-    network, uses_branch, before = load_uncalibrated(weights, tracer=tracer)
+    network, uses_branch, before = load_uncalibrated(weights, tracer=config.tracer)
     out = prepare_output_folder(out)
-    bank = _bank(config["phantoms"], tracer, "calibrate", out, progress)
-    used = {"": config[""], "phantoms": config["phantoms"], "patches": {"side": config["patches"]["side"]}}
+    bank = _bank(config.phantoms, config.tracer, "calibrate", out, progress)
+    given = as_record(config)
+    used = {"": given[""], "phantoms": given["phantoms"], "patches": {"side": config.patches.side}}
     again = {
         "config": used,
         "sha256 of the weights, as before": weights_digest(network),
-        "provenance": _provenance(tracer, used, [weights]),
+        "provenance": _provenance(config, used, [weights]),
     }
     kept = {name: before[name] for name in FACTS if name in before}
     trained = _calibrated(network, uses_branch, bank, config, {**kept, "calibrated again": again})
@@ -110,18 +107,16 @@ def calibrate_qtmnet(
     return trained
 
 
-def _calibrated(
-    network: QTMnet, uses_branch: bool, bank: Bank, config: dict[str, dict[str, Any]], facts: dict[str, Any]
-) -> Trained:
-    cube = config["patches"]["side"] if uses_branch else None
-    found = calibrate(*nnx.split(network), bank, seed=config[""]["seed"] + 2, cube=cube)
+def _calibrated(network: QTMnet, uses_branch: bool, bank: Bank, config: TrainConfig, facts: dict[str, Any]) -> Trained:
+    cube = config.patches.side if uses_branch else None
+    found = calibrate(*nnx.split(network), bank, seed=config.seed + 2, cube=cube)
     return Trained(network, uses_branch, found, facts)
 
 
-def _provenance(tracer: str, config: dict[str, dict[str, Any]], inputs: list[Path]) -> dict[str, Any]:
-    command = f"tracerflow train {COMMANDS[tracer]}"
+def _provenance(config: TrainConfig, used: dict[str, dict[str, Any]], inputs: list[Path]) -> dict[str, Any]:
+    command = f"tracerflow train {COMMANDS[config.tracer]}"
     read = [InputFile.of(path) for path in inputs]
-    return provenance(command=command, options=config, inputs=read, seed=config[""]["seed"])
+    return provenance(command=command, options=used, inputs=read, seed=config.seed)
 
 
 def _write(out: Path, trained: Trained) -> None:
@@ -130,30 +125,24 @@ def _write(out: Path, trained: Trained) -> None:
     write_atomically(out / CONFIGURATION, json.dumps(trained.facts, indent=2) + "\n")
 
 
-def _stages(config: dict[str, dict[str, Any]], graph: Any, side: int) -> list[Stage]:
-    one, two = config["sets"], config["patches"]
-    stages = [
-        Stage(
-            "sets",
-            one["steps"],
-            one["learning_rate"],
-            sets_loss(graph, scans=one["scans"], voxels=one["voxels"], side=side),
-        )
-    ]
-    if config["network"]["branch"] and two["steps"]:
-        loss = patches_loss(graph, scans=two["scans"], cube=two["side"], beside=two["beside"], side=side)
-        stages.append(Stage("patches", two["steps"], two["learning_rate"], loss))
+def _stages(config: TrainConfig, graph: Any, side: int) -> list[Stage]:
+    one, two = config.sets, config.patches
+    loss = sets_loss(graph, scans=one.scans, voxels=one.voxels, side=side)
+    stages = [Stage("sets", one.steps, one.learning_rate, loss)]
+    if config.network.branch and two.steps:
+        loss = patches_loss(graph, scans=two.scans, cube=two.side, beside=two.beside, side=side)
+        stages.append(Stage("patches", two.steps, two.learning_rate, loss))
     return stages
 
 
-def _bank(options: dict[str, Any], tracer: str, split: str, out: Path, progress: Progress | None) -> Bank:
-    rough = options["rough"] if split == "train" else 1.0
-    config = BankConfig(options["seed"], split, options["side"], options["terminals"], rough=rough, tracer=tracer)
+def _bank(config: BanksConfig, tracer: str, split: str, out: Path, progress: Progress | None) -> Bank:
+    rough = config.rough if split == "train" else 1.0
+    made = BankConfig(config.seed, split, config.side, config.terminals, rough=rough, tracer=tracer)
 
     def report(done: int, total: int) -> None:
         if progress is not None:
             progress(f"{split} phantoms", done, total)
 
-    paths = write_bank(out / "phantoms" / split, config, options[split], progress=report)
+    paths = write_bank(out / "phantoms" / split, made, getattr(config, split), progress=report)
     found = read_bank(paths, tracer=tracer)
     return found.map(jnp.asarray)

@@ -1,103 +1,70 @@
-"""Configurations in TOML: tables of keys with default, unit and range; read strictly, printed with their words."""
+"""Configurations from TOML, read strictly, and as TOML with what every key may hold."""
 
 import json
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, TypeVar
 
+from msgspec import structs
+
+from experiments.config.typed import Config, words
 from simulate.base.errors import InputError
 
-
-class Key(NamedTuple):
-    """A key of the configuration: its default, what it may hold as a test and in words."""
-
-    default: Any
-    holds: Callable[[Any], bool]
-    words: str
+C = TypeVar("C", bound=Config)
 
 
-Rule = tuple[Callable[[Any], bool], str]
+def read_toml(path: Path | None, kind: type[C]) -> C:
+    """The configuration of a TOML file; what it does not name, and all where there is no file, is the default.
 
-
-def number(low: float | int, high: float | int, unit: str, *, whole: bool = False) -> Rule:
-    kinds = (int,) if whole else (int, float)
-
-    def holds(value: Any) -> bool:
-        return isinstance(value, kinds) and not isinstance(value, bool) and low <= value <= high
-
-    kind = "a whole number" if whole else "a number"
-    return holds, f"{kind} from {low:g} to {high:g}{' ' + unit if unit else ''}"
-
-
-def several(
-    low: float | int, high: float | int, unit: str, *, whole: bool = False, count: Literal[2, 3] | None = 3
-) -> Rule:
-    """A list of two or three numbers; None takes any number of them, none as well."""
-    one, words = number(low, high, unit, whole=whole)
-
-    def holds(value: Any) -> bool:
-        return isinstance(value, list) and (count is None or len(value) == count) and all(one(v) for v in value)
-
-    length = "" if count is None else f" of {'two' if count == 2 else 'three'}"
-    return holds, f"a list{length}, each {words}"
-
-
-def switch(words: str) -> Rule:
-    return (lambda value: isinstance(value, bool)), f"true to {words}, or false"
-
-
-def one_of(*names: Any) -> Rule:
-    return (lambda value: value in names and not isinstance(value, bool)), f"one of {', '.join(map(str, names))}"
-
-
-Sections = dict[str, dict[str, Key]]
-"""Section -> key -> what it may hold; the keys of section "" stand above all others."""
-
-
-def read_toml(path: Path | None, sections_known: Sections) -> dict[str, dict[str, Any]]:
-    """The configuration of a TOML file, every key filled in; the defaults where there is no file.
-
-    Raises InputError for a file that is no TOML, an unknown section or key, or a value out of its range.
+    Raises InputError for a file that is no TOML, an unknown section or key, a value out of its range, or values that
+    do not go together.
     """
-    given: dict[str, Any] = {}
-    if path is not None:
-        try:
-            given = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(path, "", f"cannot be read ({error.strerror})", "check the path") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise InputError(path, "", f"is not valid TOML ({error})", "mend it") from error
-    where = path or Path("defaults")
-    sections = {name: value for name, value in given.items() if isinstance(value, dict)}
-    sections[""] = {name: value for name, value in given.items() if not isinstance(value, dict)}
-    for section in sections:
-        if section not in sections_known:
-            known = ", ".join(f"[{name}]" for name in sections_known if name)
-            raise InputError(where, f"[{section}]", "is no known section", f"choose among {known}")
-    return {
-        section: _read_section(where, section, keys, sections.get(section, {}))
-        for section, keys in sections_known.items()
-    }
+    if path is None:
+        return kind()
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(path, "", f"cannot be read ({error.strerror})", "check the path") from error
+    except ValueError as error:  # no TOML, no UTF-8, or a whole number of thousands of digits
+        raise InputError(path, "", f"is not valid TOML ({error})", "mend it") from error
+    return _read_section(path, kind, given)
 
 
-def _read_section(where: Path, section: str, keys: dict[str, Key], given: dict[str, Any]) -> dict[str, Any]:
+def _read_section(path: Path, kind: type[C], given: dict[str, Any], section: str = "") -> C:
+    sections = _sections(kind())
+    keys = [name for name in kind.__struct_fields__ if name not in sections]
+    values = {}
     for name, value in given.items():
-        label = f"{section}.{name}".lstrip(".")
-        if name not in keys:
-            raise InputError(where, label, "is no known key", f"choose among {', '.join(keys)}")
-        if not keys[name].holds(value):
-            raise InputError(where, label, f"is {value!r}", f"give {keys[name].words}")
-    return {name: given.get(name, key.default) for name, key in keys.items()}
+        label = _join(section, name)
+        if isinstance(value, dict) and sections:
+            if name not in sections:
+                known = ", ".join(f"[{_join(section, each)}]" for each in sections)
+                raise InputError(path, f"[{label}]", "is no known section", f"choose among {known}")
+            values[name] = _read_section(path, type(sections[name]), value, label)
+        elif name in keys:
+            values[name] = value
+        else:
+            raise InputError(path, label, "is no known key", f"choose among {', '.join(keys)}")
+    try:
+        return kind(**values)
+    except InputError as error:
+        raise InputError(path, _join(section, error.field), error.problem, error.cure) from error
 
 
-def toml_help(sections: Sections) -> str:
-    """The whole configuration as TOML, with what every key may hold."""
-    lines = []
-    for section, keys in sections.items():
-        lines += [f"[{section}]"] if section else []
-        for name, key in keys.items():
-            value = json.dumps(key.default)
-            lines.append(f"{name} = {value}  # {key.words}")
-        lines.append("")
+def as_toml(config: Config, section: str = "") -> str:
+    """A configuration as TOML, what every key may hold beside it."""
+    sections = _sections(config)
+    keys = [field for field in structs.fields(config) if field.name not in sections]
+    lines = [f"{key.name} = {json.dumps(getattr(config, key.name))}  # {words(key.type)}" for key in keys]
+    for name, part in sections.items():
+        label = _join(section, name)
+        lines += ["", f"[{label}]", as_toml(part, label)]
     return "\n".join(lines)
+
+
+def _sections(config: Config) -> dict[str, Config]:
+    return {name: value for name, value in structs.asdict(config).items() if isinstance(value, Config)}
+
+
+def _join(section: str, name: str) -> str:
+    return f"{section}.{name}".lstrip(".")

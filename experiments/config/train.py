@@ -1,98 +1,156 @@
-"""What `tracerflow train qtmnet` and `qtmnet-asl` can be told, in a TOML file: every key, default, unit and range."""
+"""What `tracerflow train qtmnet` and `qtmnet-asl` can be told: every key with its default, unit and range."""
 
-from pathlib import Path
-from typing import Any
+from typing import Annotated, ClassVar
 
-from experiments.config.toml import Key, Sections, number, read_toml, several, switch, toml_help
+from msgspec import Meta
+
+from experiments.config.typed import Config, Seed
 from simulate.base.errors import InputError
 
-CONFIG: Sections = {
-    "": {
-        "seed": Key(0, *number(0, 2**31 - 1, "", whole=True)),
-    },
-    "phantoms": {
-        "seed": Key(0, *number(0, 2**31 - 1, "", whole=True)),
-        "train": Key(2000, *number(1, 1_000_000, "", whole=True)),
-        "validate": Key(32, *number(1, 100_000, "", whole=True)),
-        "calibrate": Key(384, *number(1, 100_000, "", whole=True)),
-        "side": Key(16, *number(8, 64, "voxels", whole=True)),
-        "rough": Key(3.0, *number(1, 10, "times the texture of tissue in training, at most")),
-        "terminals": Key(2000, *number(8, 1_000_000, "", whole=True)),
-    },
-    "network": {
-        "encoder": Key(96, *number(8, 1024, "channels", whole=True)),
-        "blocks": Key(2, *number(1, 16, "per round", whole=True)),
-        "heads": Key(4, *number(1, 64, "of attention", whole=True)),
-        "context": Key(128, *number(8, 1024, "channels", whole=True)),
-        "rounds": Key(2, *number(0, 4, "of context; 0 sees single voxels only", whole=True)),
-        "decoder": Key(128, *number(8, 1024, "channels", whole=True)),
-        "branch": Key([24, 48, 64], *several(4, 512, "channels", whole=True, count=None)),
-        "told": Key(False, *switch("give it the arterial input, for comparison")),
-    },
-    "sets": {
-        "steps": Key(6000, *number(1, 100_000_000, "", whole=True)),
-        "scans": Key(64, *number(1, 4096, "a step", whole=True)),
-        "voxels": Key(160, *number(16, 1_000_000, "a scan", whole=True)),
-        "learning_rate": Key(0.015, *number(1e-6, 1, "")),
-    },
-    "patches": {
-        "steps": Key(4000, *number(0, 100_000_000, "; 0 leaves the branch untrained and unused", whole=True)),
-        "scans": Key(24, *number(1, 4096, "a step", whole=True)),
-        "side": Key(8, *number(4, 64, "voxels", whole=True)),
-        "beside": Key(128, *number(0, 1_000_000, "voxels from elsewhere", whole=True)),
-        "learning_rate": Key(0.008, *number(1e-6, 1, "")),
-    },
-    "rhythm": {
-        "log": Key(50, *number(1, 1_000_000, "steps", whole=True)),
-        "validate": Key(500, *number(1, 1_000_000, "steps", whole=True)),
-        "checkpoint": Key(500, *number(1, 1_000_000, "steps", whole=True)),
-        "average": Key(0.998, *number(0, 0.99999, "of the averaged weights, kept per step")),
-    },
-}
-"""Section -> key -> what it may hold. An empty `branch` makes a network without neighbourhood."""
-
-_OF_WATER: dict[str, dict[str, Any]] = {
-    "phantoms": {"train": 1000},
-    "network": {"encoder": 64, "context": 64, "decoder": 96, "branch": [24, 32, 48]},
-    "sets": {"steps": 4000, "scans": 64, "voxels": 160},
-    "patches": {"steps": 2500},
-}
-"""Where the defaults of the network for labelled water are others: it has fewer numbers to read."""
+Examples = Annotated[int, Meta(ge=1, le=1_000_000)]
+Held = Annotated[int, Meta(ge=1, le=100_000)]
+Channels = Annotated[int, Meta(ge=8, le=1024, description="channels")]
+Widths = tuple[Annotated[int, Meta(ge=4, le=512, description="channels")], ...]
+Scans = Annotated[int, Meta(ge=1, le=4096, description="a step")]
+SetSteps = Annotated[int, Meta(ge=1, le=100_000_000)]
+PatchSteps = Annotated[int, Meta(ge=0, le=100_000_000, description="steps; 0 leaves the branch untrained and unused")]
+Rate = Annotated[float, Meta(ge=1e-6, le=1)]
+Every = Annotated[int, Meta(ge=1, le=1_000_000, description="steps")]
 
 
-def _with_defaults(sections: Sections, others: dict[str, dict[str, Any]]) -> Sections:
-    return {
-        section: {
-            name: key._replace(default=others.get(section, {}).get(name, key.default))
-            for name, key in keys.items() if section != "network" or name != "told"
-        } for section, keys in sections.items()
-    }  # fmt: skip
+class BanksConfig(Config, frozen=True):
+    """Phantoms to train, validate and calibrate with, see `simulate.banks.phantoms.BankConfig`."""
+
+    seed: Seed = 0
+    train: Examples = 2000
+    validate: Held = 32
+    calibrate: Held = 384
+    side: Annotated[int, Meta(ge=8, le=64, description="voxels")] = 16
+    rough: Annotated[float, Meta(ge=1, le=10, description="times the texture of tissue in training, at most")] = 3.0
+    terminals: Annotated[int, Meta(ge=8, le=1_000_000)] = 2000
 
 
-CONFIGS: dict[str, Sections] = {"contrast": CONFIG, "water": _with_defaults(CONFIG, _OF_WATER)}
-"""By tracer."""
+class NetworkConfig(Config, frozen=True):
+    """Widths, see `estimate.qtmnet.network.Architecture`. An empty `branch` makes a network without neighbourhood."""
+
+    encoder: Channels = 96
+    blocks: Annotated[int, Meta(ge=1, le=16, description="per round")] = 2
+    heads: Annotated[int, Meta(ge=1, le=64, description="of attention")] = 4
+    context: Channels = 128
+    rounds: Annotated[int, Meta(ge=0, le=4, description="of context; 0 sees single voxels only")] = 2
+    decoder: Channels = 128
+    branch: Widths = (24, 48, 64)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.branch) not in (0, 3):
+            cure = "give three numbers of channels, or none"
+            raise InputError(type(self).__name__, "branch", "has not three scales", cure)
 
 
-def read_config(path: Path | None, tracer: str = "contrast") -> dict[str, dict[str, Any]]:
-    """The configuration of a TOML file, every key filled in (see `read_toml`).
+class SetsConfig(Config, frozen=True):
+    """The first stage: sets of voxels of a scan."""
 
-    Raises InputError also where keys do not go together.
-    """
-    config = read_toml(path, CONFIGS[tracer])
-    where = path or Path("defaults")
-    rhythm, patches = config["rhythm"], config["patches"]
-    for name in ("validate", "checkpoint"):
-        if rhythm[name] % rhythm["log"]:
-            raise InputError(
-                where, f"rhythm.{name}", f"is {rhythm[name]}", f"give a multiple of rhythm.log {rhythm['log']}"
-            )
-    if config["network"]["branch"] and (patches["side"] % 4 or patches["side"] > config["phantoms"]["side"]):
-        raise InputError(where, "patches.side", f"is {patches['side']}", "give a multiple of 4 within phantoms.side")
-    if config["network"]["branch"] and len(config["network"]["branch"]) != 3:
-        raise InputError(where, "network.branch", "has not three scales", "give three numbers of channels, or none")
-    return config
+    steps: SetSteps = 6000
+    scans: Scans = 64
+    voxels: Annotated[int, Meta(ge=16, le=1_000_000, description="a scan")] = 160
+    learning_rate: Rate = 0.015
 
 
-def config_help(tracer: str = "contrast") -> str:
-    """The whole configuration as TOML, with what every key may hold."""
-    return toml_help(CONFIGS[tracer])
+class PatchesConfig(Config, frozen=True):
+    """The second stage: cubes of neighbours, for the branch."""
+
+    steps: PatchSteps = 4000
+    scans: Scans = 24
+    side: Annotated[int, Meta(ge=4, le=64, description="voxels")] = 8
+    beside: Annotated[int, Meta(ge=0, le=1_000_000, description="voxels from elsewhere")] = 128
+    learning_rate: Rate = 0.008
+
+
+class RhythmConfig(Config, frozen=True):
+    """Steps between lines of the log, validations and checkpoints, see `estimate.training.loop.Rhythm`."""
+
+    log: Every = 50
+    validate: Every = 500
+    checkpoint: Every = 500
+    average: Annotated[float, Meta(ge=0, le=0.99999, description="of the averaged weights, kept per step")] = 0.998
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("validate", "checkpoint"):
+            steps = getattr(self, name)
+            if steps % self.log:
+                cure = f"give a multiple of rhythm.log {self.log}"
+                raise InputError(type(self).__name__, name, f"is {steps}", cure)
+
+
+class TrainConfig(Config, frozen=True):
+    """What both are told. tracer : what the network looks at, a name of `estimate.qtmnet.tracers.TRACERS`."""
+
+    tracer: ClassVar[str]
+
+    seed: Seed = 0
+    phantoms: BanksConfig = BanksConfig()
+    network: NetworkConfig = NetworkConfig()
+    sets: SetsConfig = SetsConfig()
+    patches: PatchesConfig = PatchesConfig()
+    rhythm: RhythmConfig = RhythmConfig()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        side = self.patches.side
+        if self.network.branch and (side % 4 or side > self.phantoms.side):
+            cure = "give a multiple of 4 within phantoms.side"
+            raise InputError(type(self).__name__, "patches.side", f"is {side}", cure)
+
+
+class ContrastNetworkConfig(NetworkConfig, frozen=True):
+    """QTMnet, or for comparison a network that is told the arterial input."""
+
+    told: Annotated[bool, Meta(description="give it the arterial input, for comparison")] = False
+
+
+class QTMnetConfig(TrainConfig, frozen=True):
+    """All of `train qtmnet`."""
+
+    tracer = "contrast"
+
+    network: ContrastNetworkConfig = ContrastNetworkConfig()
+
+
+class ASLBanksConfig(BanksConfig, frozen=True):
+    """Fewer of them do."""
+
+    train: Examples = 1000
+
+
+class ASLNetworkConfig(NetworkConfig, frozen=True):
+    """Narrower: it has fewer numbers to read."""
+
+    encoder: Channels = 64
+    context: Channels = 64
+    decoder: Channels = 96
+    branch: Widths = (24, 32, 48)
+
+
+class ASLSetsConfig(SetsConfig, frozen=True):
+    """The first stage of a smaller network."""
+
+    steps: SetSteps = 4000
+
+
+class ASLPatchesConfig(PatchesConfig, frozen=True):
+    """The second stage of a smaller network."""
+
+    steps: PatchSteps = 2500
+
+
+class QTMnetASLConfig(TrainConfig, frozen=True):
+    """All of `train qtmnet-asl`."""
+
+    tracer = "water"
+
+    phantoms: ASLBanksConfig = ASLBanksConfig()
+    network: ASLNetworkConfig = ASLNetworkConfig()
+    sets: ASLSetsConfig = ASLSetsConfig()
+    patches: ASLPatchesConfig = ASLPatchesConfig()

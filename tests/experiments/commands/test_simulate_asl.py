@@ -10,8 +10,10 @@ import pytest
 from experiments.cli import run
 from experiments.commands.simulate_asl import simulate_one
 from experiments.commands.simulate_dce import simulate_one as simulate_dce_one
-from experiments.config.simulate_asl import read_config
-from experiments.config.simulate_dce import read_config as read_dce_config
+from experiments.config.phantoms import PhantomConfig, VesselsConfig
+from experiments.config.simulate_asl import ASLConfig, ASLMeasurementConfig, ASLPhantomConfig, LabellingConfig
+from experiments.config.simulate_dce import DCEConfig, ProtocolConfig
+from experiments.config.toml import read_toml
 from simulate.base.errors import InputError
 
 SMALL = """
@@ -83,12 +85,17 @@ def test_a_folder_that_is_named_like_a_file_is_refused(config, tmp_path, capsys)
     assert {path.name for path in tmp_path.iterdir()} == {"config.toml"}
 
 
-def test_both_tracers_see_the_same_vessels(config, tmp_path):
+def test_both_tracers_see_the_same_vessels():
     """Phantom 3 of the same seed and sizes has the same blood flow in ASL and in DCE."""
-    plain = tmp_path / "dce.toml"
-    plain.write_text(SMALL.split("[labelling]")[0] + "[protocol]\nframes = 4\n")
-    labelled = simulate_one(read_config(config), 3)
-    contrast = simulate_dce_one(read_dce_config(plain), 3)
+    vessels = VesselsConfig(terminals=60)
+    asl = ASLConfig(
+        phantom=ASLPhantomConfig(grade=0, shape=(8, 8, 8)),
+        vessels=vessels,
+        labelling=LabellingConfig(pairs=2),
+        measurement=ASLMeasurementConfig(frequencies=128),
+    )
+    dce = DCEConfig(phantom=PhantomConfig(grade=0, shape=(8, 8, 8)), vessels=vessels, protocol=ProtocolConfig(frames=4))
+    labelled, contrast = simulate_one(asl, 3), simulate_dce_one(dce, 3)
     np.testing.assert_array_equal(
         labelled.perfused.bed.vessels.arteries.position, contrast.perfused.bed.vessels.arteries.position
     )
@@ -102,4 +109,4 @@ def test_configurations_are_printed_and_checked(tmp_path, capsys):
         path = tmp_path / "wrong.toml"
         path.write_text(words)
         with pytest.raises(InputError):
-            read_config(path)
+            read_toml(path, ASLConfig)

@@ -12,7 +12,8 @@ import pytest
 
 from estimate.qtmnet.weights import load_trained, weights_digest
 from experiments.cli import run
-from experiments.config.train import read_config
+from experiments.config.toml import read_toml
+from experiments.config.train import QTMnetConfig
 from simulate.base.errors import InputError
 
 TINY = """
@@ -108,7 +109,7 @@ def test_wrong_configurations_are_refused(tmp_path, change, words):
     path = tmp_path / "wrong.toml"
     path.write_text(change)
     with pytest.raises(InputError, match=words):
-        read_config(path)
+        read_toml(path, QTMnetConfig)
 
 
 def test_resuming_nothing_and_missing_out_are_refused(tmp_path, capsys):
