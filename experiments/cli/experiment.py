@@ -10,7 +10,9 @@ from experiments.studies.registry import STUDIES
 from experiments.studies.runner import run_study
 from experiments.studies.study import SizeName
 
-Name = Annotated[str, Parameter(help="\n".join(f"{name}: {s.question} ({s.takes}.)" for name, s in STUDIES.items()))]
+QUESTIONS = "\n".join(f"{name}: {study.question} Takes {study.takes}." for name, study in STUDIES.items())
+
+Name = Annotated[str, Parameter(help=QUESTIONS)]
 Many = Annotated[list[str] | None, Parameter(negative="")]
 
 

@@ -58,4 +58,4 @@ class Study(Generic[Size, Found]):
 
 
 def silent(what: str, done: int, total: int) -> None:
-    """Progress of which nobody is told."""
+    """A `Progress` that says nothing."""
