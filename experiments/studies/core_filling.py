@@ -8,7 +8,6 @@ extravascular extracellular space (EES), so that vessels that cross the core do 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -16,15 +15,17 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.ndimage import distance_transform_edt
 
-from experiments.report.tables import write_table
+from estimate.signal.voxels import Progress
+from experiments.report.tables import Table
+from experiments.studies.study import ONE_SIZE, Study, silent
 from simulate.base.types import Tissue
 from simulate.examinations.perfused import vascularise
-from simulate.files.atomic import prepare_output_folder, temporary_sibling
 from simulate.finite_volumes.bed import march_bed
 from simulate.inputs.population import parker_aif
 from simulate.phantoms.priors import Region
 from simulate.phantoms.tumour import Morphology, tumour_phantom
 
+SEED = 1
 DIFFUSIVITY = 2e-4
 """Of a small gadolinium chelate in the interstitium [mm^2/s] (1.5e-4 to 2.6e-4)."""
 
@@ -63,9 +64,10 @@ class Row:
 
 
 def run_core_filling(
-    *, edge: int = 26, terminals: int = 100, duration: float = 600.0, spacing: float = 10.0, seed: int = 1
-) -> CoreFilling:
-    """Grow, feed and march a lesion of edge^3 cells, twice."""
+    *, edge: int = 26, terminals: int = 100, duration: float = 600.0, spacing: float = 10.0, seed: int = SEED,
+    progress: Progress = silent,
+) -> CoreFilling:  # fmt: skip
+    """Grow a lesion of edge^3 cells with its vessels, and march the tracer through it, twice."""
     draw, grow = jax.random.split(jax.random.key(seed))
     phantom = tumour_phantom(
         draw, shape=(edge, edge, edge), cell=(CELL, CELL, CELL), grade=4, morphology=SHAPE, late_feed=0.0
@@ -78,7 +80,8 @@ def run_core_filling(
     aif = np.asarray(parker_aif(knots, haematocrit=0.42, onset=20.0), float)
     times = np.arange(0.0, duration + spacing / 2, spacing)
     cells, imbalance = [], 0.0
-    for diffusivity in (DIFFUSIVITY, 0.0):
+    for done, diffusivity in enumerate((DIFFUSIVITY, 0.0)):
+        progress("marches", done, 2)
         found = march_bed(bed, aif, knots, times, step=1.0, volumes=2, diffusivity=diffusivity)
         cells.append(found.ees.reshape(*core.shape, -1))
         imbalance = max(imbalance, float(np.max(np.abs(found.ledger.imbalance)) / found.ledger.inflow[-1]))
@@ -125,17 +128,13 @@ def findings(found: CoreFilling) -> list[str]:
     ]
 
 
-def write_core_filling(out: Path, found: CoreFilling) -> None:
-    """table.csv, table.md with the findings, and figure.png."""
-    folder = prepare_output_folder(out)
+def place_table(found: CoreFilling) -> Table:
+    """A line for the rim and each depth of the core."""
     head = ["place", "half-time [s]", "last [mmol/L]", "last without diffusion [mmol/L]"]
     cells = [
-        [f'"{row.place}"', f"{row.half_time:.0f}", f"{row.last:.3f}", f"{row.last_without:.3f}"]
-        for row in core_rows(found)
+        [row.place, f"{row.half_time:.0f}", f"{row.last:.3f}", f"{row.last_without:.3f}"] for row in core_rows(found)
     ]
-    write_table(folder, head, cells, findings(found))
-    with temporary_sibling(folder / "figure.png") as path:
-        core_filling_figure(found).savefig(path, dpi=120)
+    return Table(head, cells)
 
 
 def core_filling_figure(found: CoreFilling, *, moments: Sequence[float] = (30, 60, 120, 240, 420, 600)) -> Figure:
@@ -174,3 +173,13 @@ def core_filling_figure(found: CoreFilling, *, moments: Sequence[float] = (30, 6
     right.barh([row.place for row in rows][::-1], [row.half_time for row in rows][::-1])
     right.set(xlabel="time to half of the last value [s]", title="The deeper the later")
     return figure
+
+
+STUDY = Study(
+    sizes=ONE_SIZE,
+    run=lambda size, folder, progress: run_core_filling(progress=progress),
+    findings=findings,
+    tables=lambda found: {"": place_table(found)},
+    figures=lambda found: {"figure.png": core_filling_figure(found)},
+    seed=SEED,
+)

@@ -6,17 +6,17 @@ that no residual betrays them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from estimate.kinetics.fit import fit_kinetics
-from experiments.report.tables import write_table
+from estimate.signal.voxels import Progress
+from experiments.report.tables import Table
+from experiments.studies.study import ONE_SIZE, Study, silent
 from simulate.base.types import Tissue
 from simulate.base.units import from_clinical
-from simulate.files.atomic import prepare_output_folder, temporary_sibling
 from simulate.inputs.population import parker_aif
 from simulate.inputs.transit import disperse
 from simulate.kinetics.tissue import tissue_concentration
@@ -40,9 +40,13 @@ class Row:
     residual: float
 
 
-def run_model_mismatch() -> list[Row]:
-    """Fit 2CXM, without noise, to plug-flow truth and to truth fed by a dispersed input."""
-    return [*_plug_flow_rows(), *_dispersion_rows()]
+def run_model_mismatch(progress: Progress = silent) -> list[Row]:
+    """Fit 2CXM, without noise, to plug-flow truth and to truth whose arterial input is dispersed."""
+    rows = []
+    for done, fits in enumerate((_plug_flow_rows, _dispersion_rows)):
+        progress("kinds of truth", done, 2)
+        rows += fits()
+    return rows
 
 
 def _inputs() -> tuple[Any, Any, Any]:
@@ -98,33 +102,38 @@ def findings(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def write_model_mismatch(out: Path, rows: Sequence[Row]) -> None:
-    """table.csv, table.md with the findings, and figure.png."""
-    folder = prepare_output_folder(out)
+def error_table(rows: Sequence[Row]) -> Table:
+    """A line for each fit."""
     head = ["question", "case", *(f"{name} error [%]" for name in PARAMETERS), "residual [% of peak]"]
     cells = [
-        [row.question, f'"{row.case}"', *(f"{row.error[n]:+.1f}" for n in PARAMETERS), f"{row.residual:.2f}"]
-        for row in rows
+        [row.question, row.case, *(f"{row.error[n]:+.1f}" for n in PARAMETERS), f"{row.residual:.2f}"] for row in rows
     ]
-    write_table(folder, head, cells, findings(rows))
-    with temporary_sibling(folder / "figure.png") as path:
-        model_mismatch_figure(rows).savefig(path, dpi=120)
+    return Table(head, cells)
 
 
 def model_mismatch_figure(rows: Sequence[Row]) -> Figure:
     """Errors over PS/Fp on plug-flow truth; errors with a dispersed input."""
     plug = [row for row in rows if row.case.startswith("PS/Fp")]
-    fed = [row for row in rows if row not in plug]
+    dispersed = [row for row in rows if row not in plug]
     figure = Figure(figsize=(12, 4.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     ratios = [float(row.case.split()[1]) for row in plug]
     for k, name in enumerate(PARAMETERS):
         left.semilogx(ratios, [row.error[name] for row in plug], "o-", label=name)
-        right.bar(np.arange(len(fed)) + 0.2 * (k - 1.5), [row.error[name] for row in fed], 0.18, label=name)
+        right.bar(np.arange(len(dispersed)) + 0.2 * (k - 1.5), [r.error[name] for r in dispersed], 0.18, label=name)
     left.set(xlabel="PS/Fp", ylabel="error of the 2CXM fit [%]", title="Truth: plug-flow capillaries")
-    right.set(ylabel="error of the 2CXM fit [%]", title=f"Truth: 2CXM, {fed[0].question}")
-    right.set_xticks(range(len(fed)), [row.case.replace(", ", ",\n") for row in fed])
+    right.set(ylabel="error of the 2CXM fit [%]", title=f"Truth: 2CXM, {dispersed[0].question}")
+    right.set_xticks(range(len(dispersed)), [row.case.replace(", ", ",\n") for row in dispersed])
     for axes in (left, right):
         axes.axhline(0, color="0.5", linewidth=0.8)
         axes.legend()
     return figure
+
+
+STUDY = Study(
+    sizes=ONE_SIZE,
+    run=lambda size, folder, progress: run_model_mismatch(progress),
+    findings=findings,
+    tables=lambda rows: {"": error_table(rows)},
+    figures=lambda rows: {"figure.png": model_mismatch_figure(rows)},
+)

@@ -1,34 +1,34 @@
 """How well do fits of whole simulated phantoms recover their truth, where the global input is known exactly?
 
-Voxels are mixed, vessels feed and cross them, territories are late and their input dispersed: what a voxelwise
+Voxels are mixed, vessels cross them, territories are late and their input dispersed: what a voxelwise
 fit with one global input is up against, before any noise. On both kinds of capillaries, stirred and plug flow.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
 from estimate.kinetics.fit import fit_kinetics
-from experiments.report.tables import write_table
+from estimate.signal.voxels import Progress
+from experiments.report.tables import Table
+from experiments.studies.regions import GREY_MATTER, REGIONS, RIM
+from experiments.studies.study import ONE_SIZE, Study, silent
 from simulate.base.types import DCEProtocol
 from simulate.base.units import to_clinical
 from simulate.examinations.dce import Simulation, simulate_dce
-from simulate.files.atomic import prepare_output_folder
 from simulate.inputs.population import parker_aif
-from simulate.phantoms.priors import Region
 from simulate.phantoms.tumour import tumour_phantom
 
+SEED = 0
 PARAMETERS = ("Fp", "PS", "vp", "ve")
 FITS: dict[str, dict[str, Any]] = {
     "2CXM": {},
     "2CXM, delay": {"fit_delay": True},
     "2CXM, delay, arterial volume": {"fit_delay": True, "arterial_volume": True},
 }
-REGIONS = {"tumour rim": Region.RIM, "grey matter": Region.GREY_MATTER}
 CAPILLARIES = {"stirred (2CXM)": 1.0, "plug flow": 0.0}
 KNOTS = np.arange(0.0, 304.0, 0.5)  # s
 
@@ -44,7 +44,7 @@ class Row:
 
 
 def run_phantom_recovery(
-    *, phantoms: int = 4, edge: int = 24, seed: int = 0, progress: Callable[[int, int], None] | None = None
+    *, phantoms: int = 4, edge: int = 24, seed: int = SEED, progress: Progress = silent
 ) -> list[Row]:
     """Simulate `phantoms` glioblastomas of edge^3 voxels with either kind of capillaries, and fit them, noise-free."""
     protocol = DCEProtocol(
@@ -55,8 +55,7 @@ def run_phantom_recovery(
     errors: dict[tuple[str, str, str], list[list[float]]] = {}
     jobs = [(name, mixing, i) for name, mixing in CAPILLARIES.items() for i in range(phantoms)]
     for done, (name, mixing, i) in enumerate(jobs):
-        if progress is not None:
-            progress(done, len(jobs))
+        progress("phantoms", done, len(jobs))
         draw, scan = jax.random.split(jax.random.fold_in(jax.random.key(seed), i))
         phantom = tumour_phantom(draw, shape=(edge, edge, edge), mixing=mixing)
         simulation = simulate_dce(
@@ -80,8 +79,8 @@ def _errors(simulation: Simulation, aif: object, options: dict[str, Any]) -> dic
     )
     region, truth = np.asarray(simulation.perfused.phantom.region), simulation.truth
     found = {}
-    for name, which in REGIONS.items():
-        inside = region == which
+    for name in (RIM, GREY_MATTER):
+        inside = region == REGIONS[name]
         if inside.any():
             found[name] = [
                 float(np.nanmedian(np.abs(np.log(
@@ -94,7 +93,7 @@ def _errors(simulation: Simulation, aif: object, options: dict[str, Any]) -> dic
 
 def findings(rows: Sequence[Row]) -> list[str]:
     """A sentence for each kind of capillaries, written from the numbers."""
-    rim = {(row.capillaries, row.fit): row.error for row in rows if row.region == "tumour rim"}
+    rim = {(row.capillaries, row.fit): row.error for row in rows if row.region == RIM}
     return [
         f"{name}: in the tumour rim the median |log error| of Fp is {rim[name, '2CXM']['Fp']:.2f} with the exact "
         f"global input, and {rim[name, '2CXM, delay']['Fp']:.2f} with the delay fitted."
@@ -103,10 +102,17 @@ def findings(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def write_phantom_recovery(out: Path, rows: Sequence[Row]) -> None:
-    """table.csv and table.md."""
+def error_table(rows: Sequence[Row]) -> Table:
+    """A line for each fit in each region, by kind of capillaries."""
     head = ["capillaries", "fit", "region", *(f"{name} median |log error|" for name in PARAMETERS)]
-    cells = [
-        [row.capillaries, f'"{row.fit}"', row.region, *(f"{row.error[n]:.3f}" for n in PARAMETERS)] for row in rows
-    ]
-    write_table(prepare_output_folder(out), head, cells, findings(rows))
+    cells = [[row.capillaries, row.fit, row.region, *(f"{row.error[n]:.3f}" for n in PARAMETERS)] for row in rows]
+    return Table(head, cells)
+
+
+STUDY = Study(
+    sizes=ONE_SIZE,
+    run=lambda size, folder, progress: run_phantom_recovery(progress=progress),
+    findings=findings,
+    tables=lambda rows: {"": error_table(rows)},
+    seed=SEED,
+)

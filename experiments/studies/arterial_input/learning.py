@@ -48,13 +48,13 @@ def learn_kind(looks: list[Look], kind: str) -> Quality:
     for fold in range(FOLDS):
         out = patient % FOLDS == fold
         mean[out], spread[out] = predict(fit(values[~out], short[~out], names), values[out])
-    widening = float(np.quantile(np.abs(short - mean) / spread, 0.9) / COVERED)
-    chance = chance_off(mean, widening * spread)
+    factor = float(np.quantile(np.abs(short - mean) / spread, 0.9) / COVERED)
+    chance = chance_off(mean, factor * spread)
     right = is_right(short) & np.isin([look.about["kind"] for look in looks], LIMIT_IN)
     limit = float(np.quantile(chance[right], 1 - IN_VAIN))
     whole = fit(values, short, names)
     constant, *rest = whole.log_spread
-    return replace(whole, log_spread=(constant + float(np.log(widening)), *rest), warn_above=limit)
+    return replace(whole, log_spread=(constant + float(np.log(factor)), *rest), warn_above=limit)
 
 
 def is_off(short: Float[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:

@@ -23,7 +23,7 @@ import numpy as np
 
 from estimate.signal.baseline import detect_baseline
 from estimate.signal.concentration import block_concentration
-from experiments.studies.arterial_input.vessels import blood_share, centre_line
+from experiments.studies.arterial_input.vessels import random_vessel
 from simulate.base.errors import InputError
 from simulate.base.types import DCEProtocol, Series
 from simulate.bed.sections import average_cells
@@ -183,7 +183,8 @@ def make_scene(patient: Patient, kind: str) -> Scene:
         about["diameter"] = diameter = float(rng.uniform(*(WIDE if kind == "wide" else THIN)))
         painted.append((diameter, 0.0, 0.0, beside))
     for diameter, delay, dispersion, outside in painted:
-        share = _painted(rng, cells.shape[:3], diameter, patient.coarsen, outside)
+        slices = BESIDE * patient.coarsen if outside else cells.shape[2]
+        share = random_vessel(rng, cells.shape[:3], diameter * patient.coarsen, slices)
         curve = disperse(jnp.asarray(patient.plasma), jnp.asarray(patient.knots), time_constant=dispersion)
         curve = delayed(curve, jnp.asarray(patient.knots), delay)
         seen = (1 - HAEMATOCRIT) * _averaged(curve, patient.knots, protocol)
@@ -198,18 +199,6 @@ def _averaged(curve: Any, knots: np.ndarray, protocol: DCEProtocol) -> np.ndarra
 
 
 _average = jax.jit(frame_average)
-
-
-def _painted(
-    rng: np.random.Generator, shape: tuple[int, int, int], diameter: float, coarsen: int, outside: bool
-) -> np.ndarray:
-    """Share of blood in every cell of a new vessel, its diameter in voxels; outside: within the slices beside alone."""
-    bend = float(rng.choice([0.0, 0.0, rng.uniform(0.1, 0.6)]))
-    if not outside:
-        return blood_share(centre_line(rng, shape, bend=bend), shape, diameter * coarsen)
-    slab = (*shape[:2], BESIDE * coarsen)
-    share = blood_share(centre_line(rng, slab, bend=bend), slab, diameter * coarsen)
-    return np.concatenate([np.zeros((*shape[:2], shape[2] - slab[2])), share], axis=2)
 
 
 def _measured(

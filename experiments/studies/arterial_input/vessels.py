@@ -8,6 +8,16 @@ _FINE = 5  # points along each edge of a voxel: the width of a thin vessel along
 _STEP = 0.05  # voxels between points of a centre line
 
 
+def random_vessel(
+    rng: np.random.Generator, shape: tuple[int, int, int], diameter: float, slices: int
+) -> Float[np.ndarray, "x y z"]:
+    """Share of blood of a vessel [voxels] somewhere in the last slices of a grid, straight in two of three."""
+    bend = float(rng.choice([0.0, 0.0, rng.uniform(0.1, 0.6)]))
+    slab = (*shape[:2], slices)
+    share = blood_share(centre_line(rng, slab, bend=bend), slab, diameter)
+    return np.pad(share, ((0, 0), (0, 0), (shape[2] - slices, 0)))
+
+
 def centre_line(rng: np.random.Generator, shape: tuple[int, int, int], *, bend: float) -> Float[np.ndarray, "p 3"]:
     """A line through the middle of the grid from face to face, in any direction [voxels].
 

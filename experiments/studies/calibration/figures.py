@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.studies.calibration.study import BINS, REGIONS, gathered
+from experiments.studies.calibration.ranks import BINS, PLACES, gathered
 
 COLUMNS = 4
 
@@ -20,7 +20,7 @@ def rank_figure(found: dict[str, Any]) -> Figure:
     middle = (np.arange(BINS) + 0.5) / BINS
     for axes, (tracer, quantity) in zip(grid.ravel(), panels, strict=False):
         axes.axhline(1.0, color="0.6", lw=0.8)
-        for k, region in enumerate(REGIONS):
+        for k, region in enumerate(PLACES):
             counts = BINS * gathered(found[tracer], region, quantity, "counts")
             if not len(counts):
                 continue

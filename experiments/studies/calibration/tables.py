@@ -1,16 +1,13 @@
-"""What simulation-based calibration found, as sentences, tables, a picture and a summary."""
+"""What simulation-based calibration found, as sentences, a table and a summary."""
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from experiments.report.tables import write_table
-from experiments.studies.calibration.figures import rank_figure
-from experiments.studies.calibration.study import LEVELS, REGIONS, WEIGHTS, Row, gathered, rows_of
-from simulate.files.atomic import prepare_output_folder, sha256_of, temporary_sibling, write_atomically
+from experiments.report.tables import Table
+from experiments.studies.calibration.ranks import LEVELS, PLACES, Row, gathered, rows_of
+from experiments.studies.shipped import shipped_checksums
 
 
 def findings(found: dict[str, Any]) -> list[str]:
@@ -18,7 +15,7 @@ def findings(found: dict[str, Any]) -> list[str]:
     rows = list(rows_of(found))
     sentences = []
     for tracer, result in found.items():
-        for region in REGIONS:
+        for region in PLACES:
             here = [r for r in rows if (r.tracer, r.region) == (tracer, region)]
             if here:
                 sentences += _of_the_levels(tracer, region, here)
@@ -56,18 +53,19 @@ def _of_the_limits(tracer: str, limits: dict[str, dict[str, float]]) -> str:
     promised = limits["of calibration"]
     return (
         f"{tracer}: marked as unlike the training's are {here} (on calibration's phantoms "
-        f"{100 * promised['alarms']:.1f} % of familiar and {100 * promised['found']:.1f} % of strange ones)."
+        f"{100 * promised['alarms']:.1f} % of familiar and {100 * promised['found']:.1f} % of unfamiliar ones)."
     )
 
 
 def summary(found: dict[str, Any]) -> dict[str, Any]:
     """Coverage with its interval, mean ranks, common errors and limits, ready for JSON."""
-    names = {"contrast": "QTMnet", "water": "QTMnet-ASL"}
-    out: dict[str, Any] = {"weights": {names[tracer]: sha256_of(WEIGHTS[tracer]) for tracer in found}}
+    networks = {"contrast": "QTMnet", "water": "QTMnet-ASL"}
+    shipped = shipped_checksums()
+    out: dict[str, Any] = {"weights": {networks[tracer]: shipped[networks[tracer]] for tracer in found}}
     rows = list(rows_of(found))
     for tracer, result in found.items():
         quantities: dict[str, Any] = {}
-        for region in REGIONS:
+        for region in PLACES:
             for quantity in result["stated common error"]:
                 mine = [r for r in rows if (r.tracer, r.region, r.quantity) == (tracer, region, quantity)]
                 if mine:
@@ -84,22 +82,13 @@ def summary(found: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def write_calibration(out: Path, found: dict[str, Any]) -> None:
-    """table.csv, table.md (with the findings), ranks.png and summary.json."""
-    folder = prepare_output_folder(out)
+def coverage_table(found: dict[str, Any]) -> Table:
+    """A line for each level of each quantity."""
     head = ["tracer", "region", "quantity", "level", "inside", "low 95 %", "high 95 %", "phantoms"]
     cells = [
         [
-            r.tracer,
-            r.region,
-            r.quantity,
-            f"{r.level:g}",
-            *(f"{x:.3f}" for x in (r.mean, r.low, r.high)),
+            r.tracer, r.region, r.quantity, f"{r.level:g}", *(f"{x:.3f}" for x in (r.mean, r.low, r.high)),
             str(r.phantoms),
-        ]
-        for r in rows_of(found)
-    ]
-    write_table(folder, head, cells, findings(found))
-    with temporary_sibling(folder / "ranks.png") as path:
-        rank_figure(found).savefig(path, dpi=110)
-    write_atomically(folder / "summary.json", json.dumps(summary(found), indent=1) + "\n")
+        ] for r in rows_of(found)
+    ]  # fmt: skip
+    return Table(head, cells)

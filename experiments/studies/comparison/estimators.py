@@ -1,6 +1,6 @@
 """The comparison's estimators without a network: each takes an examination and gives parameters of its scored voxels.
 
-What each is told of the input is in its name. Networks have no absolute scale of their own and are given the input's
+What each is given of the input is in its name. Networks have no absolute scale of their own and are given the input's
 area, which the fits are given with their input (`experiments.studies.comparison.scores` also compares after one common
 factor).
 """
@@ -27,7 +27,7 @@ Estimator = Callable[[Examination], Found]
 
 AUTOMATIC, EXACT = "2CXM, automatic AIF, delay", "2CXM, exact AIF, delay"
 FLOOR = "matched model, true local input, arterial volume"
-"""The main rivals of QTMnet, and a fit that is told everything."""
+"""The main rivals of QTMnet, and a fit that knows everything but the tissue."""
 
 
 def _named(fit: Any) -> Found:
@@ -74,9 +74,9 @@ def _pooled(exam: Examination, values: np.ndarray) -> np.ndarray:
 
 
 def with_local_input(model: FitModel, exam: Examination) -> Found:
-    """A fit that knows what truly feeds each voxel, begun at the truth."""
+    """A fit that knows each voxel's local arterial input, begun at the truth."""
     curves = exam.curves[exam.scored]
-    given = (exam.supply, exam.supply_times)
+    given = (exam.local_aif, exam.local_aif_times)
     return derived(local_fit(model, curves, exam.centres, exam.spacing, *given, exam.tissue))
 
 
@@ -128,7 +128,7 @@ def constant(centre: dict[str, float], exam: Examination) -> Found:
 
 
 def slow_estimators(mixing: float) -> dict[str, Estimator]:
-    """Those that take ten seconds and more: plug flow's model has no fast fit, nor has an input of each voxel's own.
+    """Those that take ten seconds and more: plug flow's model has no fast fit, nor have local arterial inputs.
 
     mixing : of the truth, known to the floor alone.
     """

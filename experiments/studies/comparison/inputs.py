@@ -1,4 +1,4 @@
-"""What estimators are told of the arterial input."""
+"""What estimators are given of the arterial input."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What the comparison does, piece by piece: conditions, sizes, and the order and names of its jobs."""
+"""What the comparison does: conditions, sizes, and its jobs in their order, by the names of their records."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from experiments.studies.comparison.records import BASE, MIXED, SCALE, TISSUE, UNSEEN
 from experiments.studies.comparison.scans import TISSUES, USUAL, Condition
+from experiments.studies.study import SizeName
 from simulate.banks.phantoms import BankConfig
 from simulate.files.pieces import key
 
@@ -30,18 +31,25 @@ SWEEPS: dict[str, dict[str, Condition]] = {
 }
 """Sweep -> label -> condition, each away from the base in one thing."""
 
-SIZES: dict[str, dict[str, Any]] = {
-    # of each generator: phantoms and inlets of each, in the base; phantoms for what takes ten seconds and more (fits of
-    # DP or with the true local input), for QTM (half a minute each), and in every sweep
-    "small": {
-        "phantoms": 4,
-        "inlets": 1,
-        "slow": 4,
-        "qtm": 1,
-        "sweep_phantoms": 2,
-        "sweeps": ("SNR", "dispersion of the input [s]"),
-    },
-    "paper": {"phantoms": 110, "inlets": 3, "slow": 40, "qtm": 10, "sweep_phantoms": 20, "sweeps": tuple(SWEEPS)},
+
+class Size(NamedTuple):
+    """phantoms, inlets : of each generator in the base, and of each phantom.
+    slow, qtm : phantoms for fits that take ten seconds and more (of DP, or with local arterial inputs), and for QTM,
+        which takes half a minute.
+    sweep_phantoms, sweeps : phantoms of each generator in every sweep, and the sweeps.
+    """
+
+    phantoms: int
+    inlets: int
+    slow: int
+    qtm: int
+    sweep_phantoms: int
+    sweeps: tuple[str, ...]
+
+
+SIZES: dict[SizeName, Size] = {
+    "small": Size(phantoms=4, inlets=1, slow=4, qtm=1, sweep_phantoms=2, sweeps=("SNR", "dispersion of the input [s]")),
+    "paper": Size(phantoms=110, inlets=3, slow=40, qtm=10, sweep_phantoms=20, sweeps=tuple(SWEEPS)),
 }
 
 _MAKERS = {
@@ -68,11 +76,11 @@ class BankPlan(NamedTuple):
     folder: str
 
 
-def banks_of(plan: dict[str, Any], seed: int) -> dict[tuple[str, str], BankPlan]:
+def banks_of(size: Size, seed: int) -> dict[tuple[str, str], BankPlan]:
     """(generator, tissue) -> bank."""
-    tissues = {USUAL: plan["phantoms"]}
-    for sweep in plan["sweeps"]:
-        tissues |= {c.tissue: plan["sweep_phantoms"] for c in SWEEPS[sweep].values() if c.tissue != USUAL}
+    tissues = {USUAL: size.phantoms}
+    for sweep in size.sweeps:
+        tissues |= {c.tissue: size.sweep_phantoms for c in SWEEPS[sweep].values() if c.tissue != USUAL}
     found = {}
     for generator, mixing in GENERATORS.items():
         folder = slug(generator) if mixing is None else f"mixing-{mixing:g}"
@@ -84,7 +92,7 @@ def banks_of(plan: dict[str, Any], seed: int) -> dict[tuple[str, str], BankPlan]
     return found
 
 
-def jobs_of(plan: dict[str, Any], versions: dict[str, str]) -> Iterator[dict[str, Any]]:
+def jobs_of(size: Size, versions: dict[str, str]) -> Iterator[dict[str, Any]]:
     """The base before the sweeps and those phantom by phantom, the fast estimators before the slow ones: what is there
     early says most.
 
@@ -97,35 +105,35 @@ def jobs_of(plan: dict[str, Any], versions: dict[str, str]) -> Iterator[dict[str
         for kind in [*networks, *([] if generator == MIXED else [{"kind": "fast"}])]
     ]
     base = {"sweep": BASE, "label": ""}
-    for inlet in range(plan["inlets"]):
-        for phantom in range(plan["phantoms"]):
+    for inlet in range(size.inlets):
+        for phantom in range(size.phantoms):
             for one in quick:
                 yield base | one | {"phantom": phantom, "inlet": inlet}
-    yield from _slowly("slow", plan)
-    for phantom in range(plan["sweep_phantoms"]):
-        for sweep in plan["sweeps"]:
+    yield from _slowly("slow", size.slow)
+    for phantom in range(size.sweep_phantoms):
+        for sweep in size.sweeps:
             for label in SWEEPS[sweep]:
                 for one in quick:
                     yield one | {"sweep": sweep, "label": label, "phantom": phantom, "inlet": 0}
-    yield from _slowly("qtm", plan)
+    yield from _slowly("qtm", size.qtm)
 
 
-def _slowly(kind: str, plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _slowly(kind: str, phantoms: int) -> Iterator[dict[str, Any]]:
     """What takes so long that it is done on some phantoms alone."""
-    for phantom in range(plan[kind]):
+    for phantom in range(phantoms):
         for generator in GENERATORS:
             if generator != MIXED:
                 yield {"sweep": BASE, "label": "", "generator": generator, "phantom": phantom, "inlet": 0, "kind": kind}
 
 
-def piece_of(job: dict[str, Any], bank: BankConfig, seed: int, told: dict[str, Any]) -> str:
-    """File of a job's scores: in words what it is, and a key that changes with anything that makes them.
+def record_name(job: dict[str, Any], bank: BankConfig, seed: int, given: dict[str, Any]) -> str:
+    """File of a job's record: in words what it is, and a key that changes with anything that makes it.
 
-    bank : of its phantoms.      told : what else its estimators are given.
+    bank : of its phantoms.      given : what else its estimators are given.
     """
     parts = [slug(job[name]) for name in ("generator", "sweep", "label")]
     which = [job["kind"], *([slug(job["network"])] if job["kind"] == "network" else [])]
-    facts = {"job": job, "condition": condition_of(job)._asdict(), "bank": bank._asdict(), "seed": seed, "told": told}
+    facts = {"job": job, "condition": condition_of(job)._asdict(), "bank": bank._asdict(), "seed": seed, "given": given}
     made = key(facts, _MAKERS[job["kind"]], *_AROUND)
     return "-".join([*parts, f"{job['phantom']:03d}", str(job["inlet"]), *which, made]) + ".json"
 

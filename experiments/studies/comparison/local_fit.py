@@ -1,4 +1,4 @@
-"""Fits that know each voxel's own input: what no measurement can tell, and so the floor of all estimators."""
+"""Fits that know each voxel's local arterial input: what no measurement tells, and so the floor of all estimators."""
 
 from functools import partial
 from typing import Any

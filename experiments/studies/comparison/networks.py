@@ -13,7 +13,7 @@ from experiments.studies.comparison.inputs import exact_input, picked
 from experiments.studies.comparison.scans import Examination
 
 SCALES = ("known", "vessels", "population")
-"""Where QTMnet's input area may come from: told, of the picker's vessels, the population's."""
+"""Where QTMnet's input area may come from: the true one, of the picker's vessels, the population's."""
 
 
 def scales_of(name: str) -> Sequence[str]:
@@ -25,7 +25,7 @@ def qtmnet(trained: Trained, exam: Examination, *, scales: Sequence[str] = ("kno
     """The network's one answer, at each of the scales, with errors that hold the scale's; `unfamiliar` among it are the
     voxels that it warns of.
 
-    One that is told the input gets the exact one.
+    A network that takes the arterial input as well gets the exact one.
     """
     if not exam.view.size:
         return {scale: nothing(exam) | {"unfamiliar": np.zeros(len(exam.scored), bool)} for scale in scales}

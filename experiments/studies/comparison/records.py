@@ -25,9 +25,9 @@ class Comparison:
     """All scores.
 
     records : one per examination and kind of estimator: generator, sweep, label, phantom, inlet, kind, scores
-    (estimator -> region -> parameter -> measure), seconds and voxels by estimator, errors of the automatic input, feed
-    (region -> see `experiments.studies.comparison.scores.feed`), unfamiliar (network -> region -> share of voxels that
-    it warns of).
+    (estimator -> region -> parameter -> measure), seconds and voxels by estimator, errors of the automatic input, local
+    peak (region -> see `experiments.studies.comparison.scores.local_peaks`), unfamiliar (network -> region -> share of
+    voxels that it warns of).
     """
 
     records: list[dict[str, Any]]
@@ -61,9 +61,9 @@ class Comparison:
         means = _by_phantom(found)
         return means if keep_gaps else [m for m in means if np.isfinite(m)]
 
-    def feeds(self, records: list[dict[str, Any]], region: str) -> list[float]:
-        """How spread the bolus is that feeds the region, one value per phantom; NaN where it has none."""
-        return _by_phantom([(r, r["feed"].get(region)) for r in records])
+    def local_peaks(self, records: list[dict[str, Any]], region: str) -> list[float]:
+        """ln of what is left of the bolus's peak in the region, one value per phantom; NaN where it has none."""
+        return _by_phantom([(r, r["local peak"].get(region)) for r in records])
 
     def unfamiliar(self, records: list[dict[str, Any]], network: str, region: str) -> list[float]:
         """Share of the region's voxels of which the network warns, one value per phantom."""

@@ -11,6 +11,7 @@ from jaxtyping import Array, Key
 from estimate.qtmnet.contrast.domain import Acquisition
 from estimate.qtmnet.learning.contrast import FRAMES, Scan, acquire, draw_scan
 from estimate.qtmnet.learning.stream import Voxels
+from experiments.studies.regions import GREY_MATTER, REGIONS, RIM, WHITE_MATTER
 from simulate.banks.contrast import KNOTS, TRUTHS, frame_matrix, inlet_curve, spline
 from simulate.banks.phantoms import Bank
 from simulate.base.types import Tissue
@@ -32,8 +33,7 @@ KNOT_STEP = 0.5
 LEAKY = from_clinical("PS", 1.0)
 """PS above which a rim's PS and ve leave a trace that can be scored."""
 
-REGIONS = {"tumour rim": Region.RIM, "grey matter": Region.GREY_MATTER, "white matter": Region.WHITE_MATTER}
-SCORED = {"tumour rim": 160, "grey matter": 48, "white matter": 48}
+SCORED = {RIM: 160, GREY_MATTER: 48, WHITE_MATTER: 48}
 """Voxels of each region that are scored, at most."""
 
 TUMOUR = (int(Region.RIM), int(Region.CORE))
@@ -93,7 +93,8 @@ class Examination(NamedTuple):
     onset, area : of the input in the block [s], [mmol/L s].      side : voxels along an edge; v = side^3.
     view : (w,) voxels that a network is shown.      scored : (s,) voxels that are scored.
     region : (s,) of them, values of `Region`; 0 does not count, nor does what is not shown.
-    truth : by name (s,), internal units.      supply_times, supply : (k,) [s], (s, k) what truly feeds them.
+    truth : by name (s,), internal units.      local_aif_times, local_aif : (k,) [s], (s, k) their true
+    local arterial inputs, plasma.
     """
 
     curves: np.ndarray
@@ -109,8 +110,8 @@ class Examination(NamedTuple):
     scored: np.ndarray
     region: np.ndarray
     truth: dict[str, np.ndarray]
-    supply_times: np.ndarray
-    supply: np.ndarray
+    local_aif_times: np.ndarray
+    local_aif: np.ndarray
 
     @property
     def centres(self) -> np.ndarray:
@@ -146,7 +147,8 @@ def examine(key: Key[Array, ""], bank: Bank, index: int, condition: Condition) -
     region = np.where(shown[scored], region, 0)
     onset = float(scan.onset)
     since = np.arange(0.0, condition.duration + 2 * condition.spacing, KNOT_STEP)
-    fed = _supplied(jnp.asarray(bank.supply[index])[scored], scan.inlet.curve, jnp.asarray(since - KNOT_STEP / 2))
+    edges = jnp.asarray(since - KNOT_STEP / 2)
+    local = _local_aif(jnp.asarray(bank.supply[index])[scored], scan.inlet.curve, edges)
     return Examination(
         curves=volume[:, :, : bank.side].reshape(-1, condition.frames),
         artery=volume[:, :, bank.side :],
@@ -161,8 +163,8 @@ def examine(key: Key[Array, ""], bank: Bank, index: int, condition: Condition) -
         scored=scored,
         region=region,
         truth={name: values[scored] for name, values in truth.items()},
-        supply_times=since[:-1] + onset,
-        supply=np.asarray(fed),
+        local_aif_times=since[:-1] + onset,
+        local_aif=np.asarray(local),
     )
 
 
@@ -183,8 +185,8 @@ def _choose(
 
 
 @jax.jit
-def _supplied(supply: Any, curve: Any, edges: Any) -> Any:
-    return supply.astype(jnp.float32) @ frame_matrix(curve, edges)
+def _local_aif(responses: Any, curve: Any, edges: Any) -> Any:
+    return responses.astype(jnp.float32) @ frame_matrix(curve, edges)
 
 
 @jax.jit

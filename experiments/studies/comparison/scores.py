@@ -1,27 +1,20 @@
-"""How far an estimate is from the truth: per parameter and region of one examination, then over phantoms."""
+"""How far an estimate is from the truth: per parameter and region of one examination."""
 
 from collections.abc import Iterator
-from functools import lru_cache
 
 import numpy as np
 
 from estimate.qtmnet.prediction import TO_ONE_SIGMA
 from experiments.studies.comparison.found import PARAMETERS, Found, derived
-from experiments.studies.comparison.scans import REGIONS, Examination
+from experiments.studies.comparison.scans import Examination
+from experiments.studies.regions import FEWEST, REGIONS
 
-FEWEST = 15
-"""Voxels of a region below which a phantom does not count."""
-
-BOOTSTRAPS = 1000
-NOTHING = (float("nan"), float("nan"), float("nan"))
-
-RIM = "tumour rim"
 MAIN = ("Fp", "PS", "vp", "ve")
-ERROR = "median |log error|"
+ERROR, COMMON = "median |log error|", "after one factor"
 
 MEASURES = {
     ERROR: "median |ln(estimate/truth)|",
-    "after one factor": "the same after one common factor for the phantom",
+    COMMON: "the same after one common factor for the phantom",
     "bias": "median ln(estimate/truth)",
     "RMSE of logarithms": "",
     "SD of log error": "half of the 95 % limits of agreement is 1.96 of it",
@@ -44,11 +37,11 @@ def score(found: Found, exam: Examination) -> dict[str, dict[str, dict[str, floa
     return out
 
 
-def feed(exam: Examination) -> dict[str, float]:
-    """region -> median over its voxels of ln(peak of what truly feeds a voxel / peak of the input): how far the vessels
-    on the way have spread the bolus, which a voxel's curve shows much as it shows a lower flow."""
-    whole = np.interp(exam.supply_times, exam.aif_times, exam.aif).max()
-    peaks = exam.supply.max(axis=1) / whole
+def local_peaks(exam: Examination) -> dict[str, float]:
+    """region -> median over its voxels of ln(peak of the local arterial input / peak of the global one): how far the
+    vessels on the way have dispersed the bolus, which a voxel's curve shows much as it shows a lower flow."""
+    whole = np.interp(exam.local_aif_times, exam.aif_times, exam.aif).max()
+    peaks = exam.local_aif.max(axis=1) / whole
     return {name: float(np.median(np.log(peaks[inside]))) for name, inside in _regions(exam)}
 
 
@@ -74,7 +67,7 @@ def _measures(estimate: np.ndarray, truth: np.ndarray, stderr: np.ndarray | None
     error = e - t
     found = {
         ERROR: float(np.median(np.abs(error))),
-        "after one factor": float(np.median(np.abs(error - np.median(error)))),
+        COMMON: float(np.median(np.abs(error - np.median(error)))),
         "bias": float(np.median(error)),
         "RMSE of logarithms": float(np.sqrt(np.mean(error**2))),
         "SD of log error": float(np.std(error)),
@@ -88,33 +81,6 @@ def _measures(estimate: np.ndarray, truth: np.ndarray, stderr: np.ndarray | None
         if stated.sum() >= FEWEST:
             found["coverage"] = float(np.mean((np.abs(error) <= half)[stated]))
     return {name: value for name, value in found.items() if np.isfinite(value)}
-
-
-@lru_cache(maxsize=8)
-def _redraws(count: int) -> np.ndarray:
-    """(BOOTSTRAPS, count) indices; the same for every estimator and parameter, since the phantoms are the same."""
-    return np.random.default_rng(0).integers(0, count, (BOOTSTRAPS, count))
-
-
-def macro(values: list[float]) -> tuple[float, float, float]:
-    """Mean over phantoms with its 95 % bootstrap interval (phantoms redrawn)."""
-    x = np.asarray([v for v in values if np.isfinite(v)])
-    if x.size == 0:
-        return NOTHING
-    means = x[_redraws(x.size)].mean(axis=1)
-    low, high = np.percentile(means, (2.5, 97.5))
-    return float(x.mean()), float(low), float(high)
-
-
-def ratio(first: list[float], second: list[float]) -> tuple[float, float, float]:
-    """Ratio of the means of two estimators on the same phantoms, with its 95 % bootstrap interval."""
-    pairs = np.asarray([(a, b) for a, b in zip(first, second, strict=True) if np.isfinite(a) and np.isfinite(b)])
-    if len(pairs) == 0:
-        return NOTHING
-    drawn = pairs[_redraws(len(pairs))].mean(axis=1)
-    low, high = np.percentile(drawn[:, 0] / drawn[:, 1], (2.5, 97.5))
-    mean = pairs.mean(axis=0)
-    return float(mean[0] / mean[1]), float(low), float(high)
 
 
 def input_errors(found: tuple[np.ndarray, np.ndarray], exam: Examination) -> dict[str, float]:

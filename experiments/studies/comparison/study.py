@@ -2,88 +2,103 @@
 
 Estimators x generators (stirred capillaries, which 2CXM assumes, and plug flow) x conditions, on phantoms that no
 network was trained on; networks also on phantoms with the training's mixture of capillaries. The scores of every
-examination by every kind of estimator are kept as one piece, so a killed run goes on where it stopped, and another
+examination by every kind of estimator are kept as one record, so a killed run goes on where it stopped, and another
 network, or other weights of the same, costs no fit again.
 """
 
-import json
 import time
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from estimate.qtmnet.weights import SHIPPED, Trained, load_trained
+from estimate.signal.voxels import Progress
 from experiments.studies.comparison.estimators import fast_estimators, qtm, slow_estimators
+from experiments.studies.comparison.figures import base_figure, sweeps_figure
+from experiments.studies.comparison.findings import findings
 from experiments.studies.comparison.found import PARAMETERS, Found, derived
 from experiments.studies.comparison.inputs import automatic_input
 from experiments.studies.comparison.jobs import (
     GENERATORS,
     SIZES,
     BankPlan,
+    Size,
     bank_folder,
     banks_of,
     condition_of,
     jobs_of,
-    piece_of,
+    record_name,
 )
 from experiments.studies.comparison.networks import qtmnet, scales_of
 from experiments.studies.comparison.records import MIXED, Comparison
 from experiments.studies.comparison.scans import LEAKY, USUAL, examine, key_of
-from experiments.studies.comparison.scores import feed, input_errors, score, shares
+from experiments.studies.comparison.scores import input_errors, local_peaks, score, shares
+from experiments.studies.comparison.summary import summary
+from experiments.studies.comparison.tables import tables
+from experiments.studies.kept import kept_records
+from experiments.studies.study import Given, Study
 from simulate.banks.contrast import TRUTHS
 from simulate.banks.phantoms import Bank, read_bank, write_bank
-from simulate.files.atomic import prepare_output_folder, sha256_of, write_atomically
-from simulate.files.pieces import run_pieces
+from simulate.base.errors import InputError
+from simulate.files.atomic import sha256_of
 from simulate.phantoms.priors import Region
 
-Progress = Callable[[str, int, int], None]
+SEED = 0
 
 
 def run_qtmnet_vs_2cxm(
-    out: Path, *, size: str = "small", seed: int = 0, networks: dict[str, Path] | None = None,
-    progress: Progress | None = None,
-) -> Comparison:  # fmt: skip
-    """Run the comparison into `out`, or go on with it.
+    size: Size, folder: Path, progress: Progress, *, network: Mapping[str, Path] | None = None
+) -> Comparison:
+    """Run the comparison, or go on with it; phantoms and records are kept in the folder.
 
-    networks : further networks by name, as `tracerflow train qtmnet` writes them (ablations).
+    network : further networks by name, as `tracerflow train qtmnet` writes them (ablations).
     """
-    plan, folder = SIZES[size], prepare_output_folder(out)
-    report = progress or (lambda *_: None)
-    paths = {"QTMnet": SHIPPED, **(networks or {})}
+    paths = {"QTMnet": SHIPPED, **(network or {})}
     trained = {name: load_trained(path) for name, path in paths.items()}
     versions = {name: sha256_of(path) for name, path in paths.items()}
-    jobs = list(jobs_of(plan, versions))
-    plans = banks_of(plan, seed)
-    banks = write_banks(folder, plans, report)
+    jobs = list(jobs_of(size, versions))
+    plans = banks_of(size, SEED)
+    banks = write_banks(folder, plans, progress)
     centre = _centre([banks[name, USUAL] for name in GENERATORS if name != MIXED])
 
-    def work(index: int, path: Path) -> None:
-        record = _examine_one(jobs[index], banks, centre, trained, seed)
-        write_atomically(path, json.dumps(record) + "\n")
-
-    def name(job: dict[str, Any]) -> str:
+    def name_of(job: dict[str, Any]) -> str:
         bank = plans[job["generator"], condition_of(job).tissue].config
-        return piece_of(job, bank, seed, centre if job["kind"] == "fast" else {})
+        return record_name(job, bank, SEED, centre if job["kind"] == "fast" else {})
 
-    files = run_pieces(
-        folder / "scores", [name(job) for job in jobs], work, config={"size": size, "seed": seed}, code=(),
-        progress=lambda done, total: report("examinations", done, total),
-    )  # fmt: skip
-    records = [json.loads(path.read_text()) for path in files]
+    def record(index: int) -> dict[str, Any]:
+        return _examine_one(jobs[index], banks, centre, trained, SEED)
+
+    names = [name_of(job) for job in jobs]
+    records = kept_records(folder / "scores", names, record, what="examinations", progress=progress)
     return Comparison(records)
 
 
-def write_banks(folder: Path, plans: dict[tuple[str, str], BankPlan], report: Progress) -> dict[tuple[str, str], Bank]:
+def named_networks(given: Sequence[str]) -> Given:
+    """Files of weights by name, from NAME=FILE."""
+    networks = {}
+    for text in given:
+        name, sign, path = text.partition("=")
+        if not (name and sign and Path(path).is_file()):
+            raise InputError(
+                "--network", text, "is not NAME=FILE with a file that exists", "name the weights of a network"
+            )
+        networks[name] = Path(path)
+    return Given(networks, list(networks.values()))
+
+
+def write_banks(
+    folder: Path, plans: Mapping[tuple[str, str], BankPlan], progress: Progress
+) -> dict[tuple[str, str], Bank]:
     """The phantoms of a comparison in `folder`; what is there already is kept."""
     banks = {}
     for (generator, tissue), plan in plans.items():
-        files = write_bank(
-            bank_folder(folder, plan), plan.config, plan.count,
-            progress=lambda done, total, name=f"phantoms, {generator}, {tissue}": report(name, done, total),
-        )  # fmt: skip
-        banks[generator, tissue] = read_bank(files)
+        report = partial(progress, f"phantoms, {generator}, {tissue}")
+        banks[generator, tissue] = read_bank(
+            write_bank(bank_folder(folder, plan), plan.config, plan.count, progress=report)
+        )
     return banks
 
 
@@ -108,11 +123,12 @@ def _examine_one(
     """The job's kind of estimators on one examination."""
     condition = condition_of(job)
     bank = banks[job["generator"], condition.tissue]
-    record = {**job, "scores": {}, "seconds": {}, "voxels": {}, "automatic input": {}, "feed": {}, "unfamiliar": {}}
+    parts = ("scores", "seconds", "voxels", "automatic input", "local peak", "unfamiliar")
+    record = {**job, **{part: {} for part in parts}}
     if condition.cell not in (0.0, float(bank.cell[job["phantom"]])):
         return record
     exam = examine(key_of(seed, job["phantom"], job["inlet"]), bank, job["phantom"], condition)
-    record["feed"] = feed(exam)
+    record["local peak"] = local_peaks(exam)
 
     def keep(name: str, found: Found, begun: float, voxels: int) -> None:
         record["seconds"][name] = time.perf_counter() - begun
@@ -138,3 +154,15 @@ def _examine_one(
         if job["kind"] == "fast":
             record["automatic input"] = input_errors(automatic_input(exam), exam)
     return record
+
+
+STUDY = Study(
+    sizes=SIZES,
+    run=run_qtmnet_vs_2cxm,
+    findings=findings,
+    tables=tables,
+    figures=lambda found: {"base.png": base_figure(found), "sweeps.png": sweeps_figure(found)},
+    summary=summary,
+    options={"network": named_networks},
+    seed=SEED,
+)

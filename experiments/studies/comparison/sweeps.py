@@ -3,11 +3,11 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from experiments.studies.comparison.estimators import AUTOMATIC, EXACT
+from experiments.studies.comparison.estimators import EXACT
 from experiments.studies.comparison.records import BASE, SCALE, Comparison
-from experiments.studies.comparison.scores import ERROR, MAIN, RIM, macro
+from experiments.studies.comparison.scores import ERROR, MAIN
+from experiments.studies.regions import RIM
 
 WORSE, COVERING = 1.5, 0.8
 """A condition breaks QTMnet where its error in any main parameter grows by more than this factor, or its 90 % intervals
@@ -44,33 +44,21 @@ def swept(found: Comparison) -> list[Swept]:
                 {p: _mean(found, there, EXACT, p) for p in MAIN},
                 {p: _mean(found, there, "QTMnet", p, "coverage") for p in MAIN},
                 {p: _mean(found, base, "QTMnet", p, "coverage") for p in MAIN},
-                _warned(found, there),
+                _plain_mean(found.unfamiliar(there, "QTMnet", RIM)),
             )
         )  # fmt: skip
     return out
 
 
-def sweep_rows(found: Comparison) -> list[list[str]]:
-    """One row for each condition: errors in the rim, of QTMnet in the base on the same phantoms as well."""
-    head = ["generator", "sweep", "value", "rims"]
-    head += [f"{who} {p}" for who in ("QTMnet", "QTMnet in the base", "2CXM (exact AIF and delay)") for p in MAIN]
-    rows = [[*head, *(f"QTMnet covers {p}" for p in MAIN), "QTMnet warns of"]]
-    for s in swept(found):
-        numbers = [*(each[p] for each in (s.error, s.in_base, s.rival, s.covers) for p in MAIN), s.warned]
-        cells = [f"{x:.3f}" if np.isfinite(x) else "" for x in numbers]
-        rows.append([s.generator, s.sweep, s.label, str(s.rims), *cells])
-    return rows
-
-
 def of_the_sweeps(found: Comparison) -> list[str]:
     """For each generator a sentence on what QTMnet stands and what breaks it; then the scale's law."""
-    sentences = []
+    sentences, conditions = [], swept(found)
     for generator in found.generators():
         stands, breaks = [], []
-        for other, sweep, label in _conditions(found):
-            if other == generator and sweep != SCALE:
-                harm = _harm(found, generator, sweep, label)
-                (stands if harm is None else breaks).append(f"{sweep} {label}{harm or ''}")
+        for s in conditions:
+            if s.generator == generator and s.sweep != SCALE:
+                harm = _harm(s)
+                (stands if harm is None else breaks).append(f"{s.sweep} {s.label}{harm or ''}")
         if stands or breaks:
             sentences.append(
                 f"On {generator} truth QTMnet stands (no error in the rim more than {WORSE:g} times that of the base, "
@@ -80,18 +68,16 @@ def of_the_sweeps(found: Comparison) -> list[str]:
     return sentences + _of_the_scale(found)
 
 
-def _harm(found: Comparison, generator: str, sweep: str, label: str) -> str | None:
+def _harm(s: Swept) -> str | None:
     """What a condition does to QTMnet, in words; None where it stands it."""
-    there, base = _same_phantoms(found, generator, sweep, label)
-    now, before = ({p: _mean(found, records, "QTMnet", p) for p in MAIN} for records in (there, base))
-    covered, still = ({p: _mean(found, records, "QTMnet", p, "coverage") for p in MAIN} for records in (there, base))
-    worst, least = max(MAIN, key=lambda p: now[p] / before[p]), min(MAIN, key=lambda p: covered[p])
-    if now[worst] <= WORSE * before[worst] and all(covered[p] >= min(COVERING, still[p]) for p in MAIN):
+    worst, least = max(MAIN, key=lambda p: s.error[p] / s.in_base[p]), min(MAIN, key=lambda p: s.covers[p])
+    covering = all(s.covers[p] >= min(COVERING, s.in_base_covers[p]) for p in MAIN)
+    if covering and s.error[worst] <= WORSE * s.in_base[worst]:
         return None
     return (
-        f" ({worst} off by {now[worst]:.3f}, in the base by {before[worst]:.3f}, {EXACT} by "
-        f"{_mean(found, there, EXACT, worst):.3f}; intervals cover {100 * covered[least]:.0f} % of {least}; "
-        f"{100 * _warned(found, there):.0f} % of the voxels are marked as unfamiliar)"
+        f" ({worst} off by {s.error[worst]:.3f}, in the base by {s.in_base[worst]:.3f}, {EXACT} by "
+        f"{s.rival[worst]:.3f}; intervals cover {100 * s.covers[least]:.0f} % of {least}; "
+        f"{100 * s.warned:.0f} % of the voxels are marked as unfamiliar)"
     )
 
 
@@ -129,35 +115,5 @@ def _mean(found: Comparison, records: list[Any], estimator: str, parameter: str,
     return _plain_mean(found.values(records, estimator, RIM, parameter, measure))
 
 
-def _warned(found: Comparison, records: list[Any]) -> float:
-    return _plain_mean(found.unfamiliar(records, "QTMnet", RIM))
-
-
 def _plain_mean(values: list[float]) -> float:
     return float(np.mean(values)) if values else float("nan")
-
-
-def sweeps_figure(found: Comparison) -> Figure:
-    """Errors over every sweep, for QTMnet and its main rivals."""
-    sweeps = [s for s in found.sweeps() if s != BASE]
-    figure = Figure(figsize=(13, 2.3 * max(len(sweeps), 1)), layout="constrained")
-    panels = figure.subplots(max(len(sweeps), 1), len(MAIN), squeeze=False)
-    for row, sweep in zip(panels, sweeps, strict=False):
-        labels = found.labels(sweep)
-        for axes, parameter in zip(row, MAIN, strict=True):
-            for k, estimator in enumerate(("QTMnet", AUTOMATIC, EXACT)):
-                for line, generator in zip("-:", found.generators(), strict=False):
-                    means = [
-                        macro(found.values(found.of(generator, sweep, x), estimator, RIM, parameter, ERROR))[0]
-                        for x in labels
-                    ]
-                    axes.plot(
-                        range(len(labels)), means, f"o{line}", ms=3, color=f"C{k}", label=f"{estimator}; {generator}"
-                    )
-            axes.set_xticks(range(len(labels)), labels, fontsize=8)
-            axes.set(title=f"{parameter}: {sweep}", ylim=(0, None))
-            axes.title.set_fontsize(9)
-        row[0].set_ylabel("median |log error|")
-    if sweeps:
-        figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=8)
-    return figure

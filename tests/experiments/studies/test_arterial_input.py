@@ -13,7 +13,7 @@ from experiments.studies.arterial_input.learning import learn_kind
 from experiments.studies.arterial_input.looks import Look
 from experiments.studies.arterial_input.scenes import area_from
 from experiments.studies.arterial_input.scores import score, table
-from experiments.studies.arterial_input.vessels import blood_share, centre_line
+from experiments.studies.arterial_input.vessels import blood_share, centre_line, random_vessel
 
 RESULTS = Path(__file__).resolve().parents[3] / "docs" / "results" / "aif_finder.json"
 
@@ -36,6 +36,13 @@ def test_centre_lines_are_as_bent_as_asked():
         steps = np.diff(straight, axis=0)
         np.testing.assert_allclose(steps, np.broadcast_to(steps[0], steps.shape), atol=1e-9)
         assert np.linalg.norm(straight[-1] - straight[0]) > 15
+
+
+def test_a_vessel_beside_the_block_runs_through_the_slices_there_alone():
+    for seed in range(5):
+        share = random_vessel(np.random.default_rng(seed), (12, 12, 16), 3.0, 5)
+        assert share[..., :11].max() == 0
+        assert share[..., 11:].max() == 1
 
 
 def test_an_area_is_that_of_the_line_between_the_samples():

@@ -10,17 +10,19 @@ from estimate.arterial.scale import population_scale
 from estimate.qtmnet.learning.contrast import FRAMES
 from estimate.qtmnet.weights import SHIPPED, load_trained
 from experiments.studies.comparison import jobs
-from experiments.studies.comparison import study as qtmnet_vs_2cxm
 from experiments.studies.comparison.estimators import fast_estimators, kinetic, truth_at_population_scale
+from experiments.studies.comparison.findings import findings
 from experiments.studies.comparison.found import PARAMETERS, derived
 from experiments.studies.comparison.inputs import automatic_input, exact_input
-from experiments.studies.comparison.jobs import GENERATORS, SIZES, SWEEPS, banks_of, jobs_of, piece_of
+from experiments.studies.comparison.jobs import GENERATORS, SIZES, SWEEPS, Size, banks_of, jobs_of, record_name
 from experiments.studies.comparison.networks import qtmnet
 from experiments.studies.comparison.records import MIXED, SCALE, TISSUE, Comparison
 from experiments.studies.comparison.scans import Condition, examine
-from experiments.studies.comparison.scores import feed, macro, ratio, score
+from experiments.studies.comparison.scores import local_peaks, score
+from experiments.studies.comparison.study import STUDY, run_qtmnet_vs_2cxm
 from experiments.studies.comparison.sweeps import of_the_sweeps
-from experiments.studies.comparison.tables import findings, write_comparison
+from experiments.studies.runner import write_answer
+from experiments.studies.study import silent
 from simulate.banks.phantoms import BankConfig, read_bank, write_bank
 from simulate.files.sources import reached
 from simulate.phantoms.priors import Region
@@ -43,11 +45,11 @@ def test_an_examination_is_what_it_says(exam, bank):
     rim = exam.region == int(Region.RIM)
     assert rim.sum() > 20
     np.testing.assert_array_equal(np.asarray(bank.region[0])[exam.scored[rim]], exam.region[rim])
-    # what truly feeds a voxel is late and spread, and has the input's area
-    exact = np.trapezoid(exam.aif[: len(exam.supply_times)], exam.supply_times)
-    fed = np.trapezoid(exam.supply[rim], exam.supply_times, axis=1)
-    np.testing.assert_allclose(fed, exact, rtol=0.05)
-    later = exam.supply_times[exam.supply[rim].argmax(1)]
+    # the local input of a voxel is late and dispersed, and has the global one's area
+    exact = np.trapezoid(exam.aif[: len(exam.local_aif_times)], exam.local_aif_times)
+    local = np.trapezoid(exam.local_aif[rim], exam.local_aif_times, axis=1)
+    np.testing.assert_allclose(local, exact, rtol=0.05)
+    later = exam.local_aif_times[exam.local_aif[rim].argmax(1)]
     assert np.all(later >= exam.aif_times[exam.aif.argmax()])
 
 
@@ -120,14 +122,6 @@ def test_without_a_scale_the_truth_is_off_by_the_inputs_area(exam):
         assert found[name]["median |log error|"] == pytest.approx(0.0, abs=1e-6)
 
 
-def test_averages_are_over_phantoms_and_ratios_keep_pairs():
-    mean, low, high = macro([0.1, 0.2, 0.3, float("nan")])
-    assert mean == pytest.approx(0.2)
-    assert 0.1 <= low < mean < high <= 0.3
-    first, second = [0.1, 0.4, float("nan")], [0.2, 0.8, 0.5]
-    assert ratio(first, second) == pytest.approx((0.5, 0.5, 0.5))
-
-
 def records():
     """Two phantoms, two inlets: made-up errors."""
     names = ("QTMnet", "2CXM, automatic AIF, delay", "2CXM, exact AIF, delay", "constant")
@@ -146,17 +140,17 @@ def records():
                 found.append(
                     {"generator": "stirred (2CXM)", "sweep": sweep, "label": label, "phantom": phantom, "inlet": inlet,
                      "kind": "fast", "scores": scores, "seconds": dict.fromkeys(names, 1.0),
-                     "voxels": dict.fromkeys(names, 100), "feed": {},
+                     "voxels": dict.fromkeys(names, 100), "local peak": {},
                      "unfamiliar": {"QTMnet": {"tumour rim": 0.02}},
                      "automatic input": {"peak": 0.9, "area": 1.0, "arrival": 0.1}}
                 )  # fmt: skip
     return Comparison(found)
 
 
-def test_a_bias_that_goes_with_the_feed_is_said(exam):
-    spread = feed(exam)["tumour rim"]
+def test_a_bias_that_goes_with_the_boluss_dispersion_is_said(exam):
+    spread = local_peaks(exam)["tumour rim"]
     rim = exam.region == int(Region.RIM)
-    assert spread == pytest.approx(np.median(np.log(exam.supply[rim].max(1) / exam.aif.max())), abs=0.01)
+    assert spread == pytest.approx(np.median(np.log(exam.local_aif[rim].max(1) / exam.aif.max())), abs=0.01)
     assert spread < 0  # vessels only ever lower a peak
     found = records().records
     lost = np.linspace(-0.4, 0.0, 12)
@@ -164,7 +158,7 @@ def test_a_bias_that_goes_with_the_feed_is_said(exam):
     for phantom, peak in enumerate(lost):
         measures = {"bias": float(peak), "median |log error|": float(abs(peak))}
         scores = {"QTMnet": {"tumour rim": {"Fp": measures}}}
-        more = {"phantom": phantom, "scores": scores, "feed": {"tumour rim": float(peak)}}
+        more = {"phantom": phantom, "scores": scores, "local peak": {"tumour rim": float(peak)}}
         many += [{**found[0], **more}, {**found[0], "phantom": phantom, "scores": {}}]
     sentence = findings(Comparison(many))[-1]
     assert "r = 1.00 over 12 rims" in sentence
@@ -218,7 +212,7 @@ def test_tables_figures_and_sentences_follow_from_the_records(tmp_path):
     assert "QTMnet Fp 0.115" in sentences[0]
     assert "lower in MTT 0.5" in sentences[2]
     assert "not lower in nothing" in sentences[2]
-    write_comparison(tmp_path, found)
+    write_answer(tmp_path, STUDY, found, {})
     for name in (
         "table.csv",
         "table.md",
@@ -242,40 +236,40 @@ def test_tables_figures_and_sentences_follow_from_the_records(tmp_path):
     assert "tumour rim,Fp,0.115,0.110,0.120,0.111,0.119,2" in covered  # means over inlets are .11 and .12
 
 
-def test_a_piece_is_named_by_all_that_makes_it():
+def test_a_record_is_named_by_all_that_makes_it():
     plan, versions = SIZES["small"], {"QTMnet": "a" * 64}
     jobs = list(jobs_of(plan, versions))
     banks = banks_of(plan, 0)
     bank = banks[next(iter(GENERATORS)), "as in training"].config
     network, fast = (next(j for j in jobs if j["kind"] == kind) for kind in ("network", "fast"))
-    names = {piece_of(j, bank, 0, {}) for j in jobs}
+    names = {record_name(j, bank, 0, {}) for j in jobs}
     assert len(names) == len(jobs)
-    plain = piece_of(fast, bank, 0, {})
+    plain = record_name(fast, bank, 0, {})
     others = [
-        piece_of(fast, bank._replace(width=1.5), 0, {}), piece_of(fast, bank, 1, {}),
-        piece_of(fast, bank, 0, {"Fp": 1.0}), piece_of(fast | {"phantom": 1}, bank, 0, {}),
+        record_name(fast, bank._replace(width=1.5), 0, {}), record_name(fast, bank, 1, {}),
+        record_name(fast, bank, 0, {"Fp": 1.0}), record_name(fast | {"phantom": 1}, bank, 0, {}),
     ]  # fmt: skip
     assert len({plain, *others}) == 5
-    assert piece_of(network | {"weights": "b" * 64}, bank, 0, {}) != piece_of(network, bank, 0, {})
+    assert record_name(network | {"weights": "b" * 64}, bank, 0, {}) != record_name(network, bank, 0, {})
 
 
-def test_a_condition_that_changes_is_another_piece(monkeypatch):
+def test_a_condition_that_changes_is_another_record(monkeypatch):
     job = {"sweep": "SNR", "label": "10", "generator": "plug flow", "phantom": 0, "inlet": 0, "kind": "fast"}
     bank = banks_of(SIZES["small"], 0)["plug flow", "as in training"].config
-    before = piece_of(job, bank, 0, {})
+    before = record_name(job, bank, 0, {})
     monkeypatch.setitem(SWEEPS["SNR"], "10", Condition(snr=(10.0, 12.0)))
-    assert piece_of(job, bank, 0, {}) != before
+    assert record_name(job, bank, 0, {}) != before
 
 
 def test_what_fits_is_keyed_by_the_fits_and_networks_by_the_network(monkeypatch):
-    """Other code of the fit alone: its pieces are others; scores and scans concern both."""
+    """Other code of the fit alone: its records are others; scores and scans concern both."""
     jobs = list(jobs_of(SIZES["small"], {"QTMnet": "a" * 64}))
     bank = BankConfig()
     some = [next(j for j in jobs if j["kind"] == kind) for kind in ("network", "fast", "slow", "qtm")]
 
     def names(changed):
         monkeypatch.setattr("simulate.files.pieces.code_digest", lambda *m: str(sorted({changed} & reached(*m))))
-        return [piece_of(j, bank, 0, {}) for j in some]
+        return [record_name(j, bank, 0, {}) for j in some]
 
     plain = names("")
     for changed, expected in (
@@ -290,14 +284,13 @@ def test_what_fits_is_keyed_by_the_fits_and_networks_by_the_network(monkeypatch)
 
 def test_another_network_costs_no_fit_again(tmp_path, monkeypatch):
     """A study that is asked for again with one more network examines that one alone."""
-    tiny = {"phantoms": 1, "inlets": 1, "slow": 0, "qtm": 0, "sweep_phantoms": 1, "sweeps": (TISSUE,)}
-    monkeypatch.setitem(SIZES, "small", tiny)
+    tiny = Size(phantoms=1, inlets=1, slow=0, qtm=0, sweep_phantoms=1, sweeps=(TISSUE,))
     monkeypatch.setitem(SWEEPS, TISSUE, {"grade 3 only": SWEEPS[TISSUE]["grade 3 only"]})
     monkeypatch.setattr(jobs, "BankConfig", lambda **given: BankConfig(**given, side=8, terminals=100))
-    first = qtmnet_vs_2cxm.run_qtmnet_vs_2cxm(tmp_path)
+    first = run_qtmnet_vs_2cxm(tiny, tmp_path, silent)
     done = {path: path.stat().st_mtime_ns for path in (tmp_path / "scores").glob("*-*.json")}
     assert len(done) == len(first.records) == 2 * (2 * 2 + 1)  # conditions; generators and kinds; one for networks
-    again = qtmnet_vs_2cxm.run_qtmnet_vs_2cxm(tmp_path, networks={"another": SHIPPED})
+    again = run_qtmnet_vs_2cxm(tiny, tmp_path, silent, network={"another": SHIPPED})
     assert len(again.records) == len(first.records) + 2 * 3
     assert all(path.stat().st_mtime_ns == at for path, at in done.items())
     assert {"QTMnet", "QTMnet, vessels scale", "another", "constant"} <= set(again.estimators())
@@ -306,4 +299,4 @@ def test_another_network_costs_no_fit_again(tmp_path, monkeypatch):
         "QTMnet", "QTMnet, vessels scale", "QTMnet, population scale", "another",
     }  # fmt: skip
     for case in again.cases():
-        assert again.of(*case)[0]["feed"] == again.of(*case)[-1]["feed"]
+        assert again.of(*case)[0]["local peak"] == again.of(*case)[-1]["local peak"]

@@ -8,12 +8,14 @@ import pytest
 from estimate.qtmnet.contrast.targets import SCORED
 from estimate.qtmnet.learning.judgement import Judged
 from estimate.qtmnet.prediction import TO_ONE_SIGMA
-from experiments.studies.calibration import study as network_calibration
-from experiments.studies.calibration.study import BINS, LEVELS, gathered, ranked, rows_of, run_network_calibration
-from experiments.studies.calibration.tables import findings, summary, write_calibration
+from experiments.studies.calibration.ranks import BINS, LEVELS, gathered, ranked, rows_of
+from experiments.studies.calibration.study import STUDY, run_network_calibration
+from experiments.studies.calibration.tables import findings, summary
+from experiments.studies.runner import write_answer
+from experiments.studies.study import silent
 from simulate.phantoms.priors import Region
 
-WIDENING = dict.fromkeys(SCORED, 1.2 * TO_ONE_SIGMA)
+FACTOR = dict.fromkeys(SCORED, 1.2 * TO_ONE_SIGMA)
 
 
 def network(sigma=1.0, shift=0.0, phantoms=60, voxels=400):
@@ -29,7 +31,7 @@ def network(sigma=1.0, shift=0.0, phantoms=60, voxels=400):
         scans.append(Judged(value, sigma * spread, error, np.ones(spread.shape, bool), np.ones(voxels), region))
     errors = dict.fromkeys(SCORED, 0.1)
     limits = {"of calibration": {"alarms": 0.03, "found": 0.95}, "here": {"familiar": 0.04}}
-    phantoms = [ranked(scan, SCORED, WIDENING) for scan in scans]
+    phantoms = [ranked(scan, SCORED, FACTOR) for scan in scans]
     return {"contrast": {"phantoms": phantoms, "common error": errors, "stated common error": errors, "limits": limits}}
 
 
@@ -65,8 +67,9 @@ def test_values_off_to_one_side_slope_the_ranks():
 
 def test_files_say_what_was_found(tmp_path):
     found = network(0.8, phantoms=5)
-    write_calibration(tmp_path, found)
+    write_answer(tmp_path, STUDY, found, {"seed": STUDY.seed})
     written = json.loads((tmp_path / "summary.json").read_text())
+    assert written.pop("provenance") == {"seed": 1000}
     assert written == json.loads(json.dumps(summary(found)))
     low = written["contrast"]["quantities"]["Fp"]["tumour rim"]["coverage"]["0.9"]
     assert low[1] <= low[0] <= low[2] < 0.9
@@ -75,14 +78,13 @@ def test_files_say_what_was_found(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_shipped_networks_are_asked(tmp_path, monkeypatch):
-    monkeypatch.setitem(network_calibration.SIZES, "small", 2)
-    found = run_network_calibration(tmp_path)
+def test_the_shipped_networks_are_asked(tmp_path):
+    found = run_network_calibration(2, tmp_path, silent)
     assert set(found) == {"contrast", "water"}
     for result in found.values():
         rows = [r for r in rows_of({"x": result}) if r.level == 0.9 and r.region == "all voxels"]
         assert np.mean([r.mean for r in rows]) > 0.6
         assert 0 <= result["limits"]["here"]["familiar"] < 0.5
     before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*.h5")}
-    assert run_network_calibration(tmp_path) == found
+    assert run_network_calibration(2, tmp_path, silent) == found
     assert all(p.stat().st_mtime_ns == t for p, t in before.items())

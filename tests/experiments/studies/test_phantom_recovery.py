@@ -2,13 +2,8 @@
 
 import pytest
 
-from experiments.studies.phantom_recovery import (
-    CAPILLARIES,
-    FITS,
-    findings,
-    run_phantom_recovery,
-    write_phantom_recovery,
-)
+from experiments.studies.phantom_recovery import CAPILLARIES, FITS, STUDY, findings, run_phantom_recovery
+from experiments.studies.runner import write_answer
 
 
 def test_fitting_the_delay_is_what_keeps_2cxm_from_being_a_straw_man(tmp_path):
@@ -19,7 +14,7 @@ def test_fitting_the_delay_is_what_keeps_2cxm_from_being_a_straw_man(tmp_path):
     stirred = rim["stirred (2CXM)", "2CXM"], rim["stirred (2CXM)", "2CXM, delay"]
     assert stirred[1]["Fp"] < 0.7 * stirred[0]["Fp"]
     assert stirred[1]["PS"] < 0.7 * stirred[0]["PS"]
-    write_phantom_recovery(tmp_path, rows)
+    write_answer(tmp_path, STUDY, rows, {})
     assert f"{stirred[1]['Fp']:.2f} with the delay fitted" in findings(rows)[0]
     assert (tmp_path / "table.md").read_text().count("tumour rim") == 6 + 2
 
