@@ -8,7 +8,6 @@ import numpy as np
 
 from estimate.asl.differences import Differences, differences
 from estimate.asl.m0 import LONG, M0Images, equilibrium, images_in_series
-from estimate.asl.network import check_request, load
 from estimate.asl.protocol_check import check_asl_protocol
 from estimate.signal.ceiling import ceiling_of
 from estimate.signal.empty_frames import check_frames
@@ -169,6 +168,8 @@ def _check(method: str, found: Differences, labelling: str, options: ASLOptions)
             "--method", method, f"takes one delay, and the series has {len(found.repeats)}", "use multi_delay"
         )
     if method == "qtmnet":
+        from estimate.asl.network import check_request, load  # flax is imported where a network is asked for
+
         check_request(found, labelling, arterial=options.arterial)
         load(options.weights)  # a file that is none is refused now
     elif options.weights is not None:

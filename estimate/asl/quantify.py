@@ -8,7 +8,6 @@ import numpy as np
 from estimate.asl.differences import Differences
 from estimate.asl.examination import ASLExamination, ASLOptions, Constant
 from estimate.asl.multi_delay import LARGEST_CBF, fit_asl
-from estimate.asl.network import load, network_maps
 from estimate.asl.partial_volume import partial_volume_corrected
 from estimate.asl.white_paper import EQUATIONS, white_paper_cbf
 from estimate.kinetics.fit import IDENTIFIABLE
@@ -184,6 +183,8 @@ def _by_network(
     usable = tuple(axis[status == 0] for axis in where)
     if not usable[0].size:
         return arrays, []
+    from estimate.asl.network import load, network_maps  # flax only where a network is asked for
+
     maps = network_maps(
         found, m0[usable], usable, late=late[usable[2]], label_efficiency=float(protocol.label_efficiency),
         partition_coefficient=lam, t1_blood=float(protocol.t1_blood), trained=load(exam.options.weights),

@@ -48,7 +48,7 @@ def capillary_fit(
     # product() runs through the transit times slowest: equal parts are bands
 
     def fit(curves: Array, errors: CurveErrors | None, voxels: ArrayLike) -> BlockFit:
-        return _fit_block(model, unit, dictionary, curves, errors, given, lower, upper, voxels)
+        return _fit_block(model, unit, dictionary, jax.lax.stop_gradient(curves), errors, given, lower, upper, voxels)
 
     return fit
 

@@ -39,21 +39,34 @@ _TABLE = 1e-7
 
 
 def compressed_fit(
-    model: FitModel, given: FitInput, limits: dict, lower: Array, upper: Array
+    model: FitModel, given: FitInput, limits: dict, lower: Array, upper: Array, *, padded: bool
 ) -> Callable[[Array, CurveErrors | None, ArrayLike], BlockFit]:
-    """The fit of one block of curves (v, t) to this input, its table made once; the last argument counts the voxels."""
+    """The fit of one block of curves (v, t) to this input, its table made once; the last argument counts the voxels.
+
+    padded : whether frames are, to a multiple of `FRAMES`.
+    """
     double = given.times.dtype == jnp.float64
     size = TableSize(
         rank=(48 if double else 32) if model.fit_delay else (28 if double else 16),
         rates=640 if double and not model.fit_delay else 160,
         delays=delays_tabulated(limits["delay"]) if model.fit_delay else 1,
     )
-    table = exponential_table(given, size, delay_bounds=limits["delay"])
+    table = exponential_table(given, size, delay_bounds=limits["delay"], padded=padded)
     tolerance = 1e-13 if double else 1e-5
     frames = np.asarray(given.times.size, np.int32)
 
     def fit(curves: Array, errors: CurveErrors | None, voxels: ArrayLike) -> BlockFit:
-        return fit_block(model, table, curves, errors, lower, upper, frames, np.asarray(voxels, np.int32), tolerance)
+        return fit_block(
+            model,
+            table,
+            jax.lax.stop_gradient(curves),
+            errors,
+            lower,
+            upper,
+            frames,
+            np.asarray(voxels, np.int32),
+            tolerance,
+        )
 
     return fit
 

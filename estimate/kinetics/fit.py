@@ -18,7 +18,6 @@ from estimate.kinetics.derivative import with_implicit_derivative
 from estimate.kinetics.measurement import FRAMES, FitInput
 from estimate.kinetics.model import FitModel
 from estimate.kinetics.model_choice import select
-from estimate.kinetics.reference_solver import lbfgsb_fit
 from estimate.least_squares.blocks import map_blocks
 from estimate.least_squares.standard_errors import CurveErrors
 from estimate.signal.errors import SignalErrors
@@ -172,18 +171,21 @@ def _fit_one(
     limits = resolve_bounds(bounds)
     shape = concentration.shape[:-1]
     curves = concentration.reshape(-1, frames)
-    run = _Run(fit_model, solver, given, limits, errors)
+    traced = is_traced((concentration, errors, given))
+    run = _Run(fit_model, solver, given, limits, errors, traced=traced)
     spacing = _median_spacing(given.times)
 
     def named(fit: BlockFit) -> KineticFit:
         return _assemble(fit_model, fit, frames, spacing, identifiable)
 
-    if is_traced((curves, errors, given)):
-        fit = map_blocks(run.fit, curves, run.errors, progress=progress)
+    if traced:
+        fit = map_blocks(run.fit, curves, run.errors, traced=True, progress=progress)
         if solver != "lbfgsb":
             fit = with_implicit_derivative(fit_model, tuple(limits.items()), jnp.asarray(curves), given, fit)
         return jax.tree.map(lambda a: a.reshape(shape), named(fit))
-    flat = map_blocks(lambda *block: named(run.fit(*block)), curves, run.errors, frames=run.padding, progress=progress)
+    flat = map_blocks(
+        lambda *block: named(run.fit(*block)), curves, run.errors, traced=False, frames=run.padding, progress=progress
+    )
     return jax.tree.map(lambda a: jnp.asarray(np.asarray(a).reshape(shape)), flat)
 
 
@@ -199,7 +201,9 @@ class _Run:
     padding : frames are padded to a multiple of this.
     """
 
-    def __init__(self, model: FitModel, solver: str, given: FitInput, limits: dict, errors: SignalErrors | None):
+    def __init__(
+        self, model: FitModel, solver: str, given: FitInput, limits: dict, errors: SignalErrors | None, *, traced: bool
+    ):
         frames = given.times.size
         self.errors = None
         self._before = np.zeros(frames)
@@ -209,14 +213,16 @@ class _Run:
         lower, upper = box(model, limits, given.times.dtype)
         self.padding = None
         if solver == "lbfgsb":
+            from estimate.kinetics.reference_solver import lbfgsb_fit  # jaxopt is imported where it is asked for
+
             self._fit = lambda c, e, _: lbfgsb_fit(model, c, e, given, lower, upper)
         elif solver != "compressed":
             raise InputError("solver", "", f"unknown solver {solver!r}", "choose compressed or lbfgsb")
         elif model.name in CAPILLARY_MODELS:
             self._fit = capillary_fit(model, jax.lax.stop_gradient(given), limits, lower, upper)
         else:
-            self.padding = FRAMES
-            self._fit = compressed_fit(model, jax.lax.stop_gradient(given), limits, lower, upper)
+            self.padding = None if traced else FRAMES
+            self._fit = compressed_fit(model, jax.lax.stop_gradient(given), limits, lower, upper, padded=not traced)
 
     def fit(self, curves: Any, each: tuple | None, voxels: int) -> BlockFit:
         known = None

@@ -7,8 +7,6 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from simulate.base.runtime import is_traced
-
 FRAMES = 256
 """Frames are padded to a multiple of this, so that one program serves series of any length."""
 
@@ -42,10 +40,10 @@ class Sampling(NamedTuple):
     kappa: Array
 
 
-def sampling(given: FitInput) -> Sampling:
-    """Padded, unless it is traced: what is compiled as a whole has its own size anyway."""
+def sampling(given: FitInput, *, padded: bool) -> Sampling:
+    """padded : not where JAX traces: what is compiled as a whole has its own size anyway."""
     frames = given.times.size
-    if is_traced(given):
+    if not padded:
         start = jnp.minimum(given.times[0], given.aif_times[0])
         return Sampling(given, frames, jnp.min(jnp.diff(given.times)), 1 / (given.times[-1] - start))
     times, knots = np.asarray(given.times), np.asarray(given.aif_times)

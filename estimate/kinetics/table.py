@@ -90,14 +90,14 @@ def delays_tabulated(bounds: tuple[float, float]) -> int:
 
 
 def exponential_table(
-    given: FitInput, size: TableSize, *, delay_bounds: tuple[float, float] = (0.0, 0.0)
+    given: FitInput, size: TableSize, *, delay_bounds: tuple[float, float] = (0.0, 0.0), padded: bool = False
 ) -> ExponentialTable:
     """Tabulate and compress all exponentials of an input, at the frames of a measurement.
 
     delay_bounds : range of delays [s] to tabulate, where `size` has more than one.
-    The table's basis has as many frames as `sampling` pads the measurement to, and is zero in those added.
+    padded : the basis has as many frames as `sampling` pads the measurement to, and is zero in those added.
     """
-    wide = sampling(given)
+    wide = sampling(given, padded=padded)
     lowest = np.asarray(delay_bounds[0], wide.given.times.dtype)
     curves = _spread(wide, lowest, size)
     if is_traced(curves):

@@ -10,7 +10,7 @@ import numpy as np
 from jaxlib.version import __version__ as jaxlib_version
 
 from estimate.least_squares.chunks import CHUNK
-from simulate.base.runtime import is_traced, programs_at_once
+from simulate.base.runtime import programs_at_once
 
 BLOCK = 32768
 """Voxels per block, to which smaller images are padded: large enough to hide the cost of a call, small enough for
@@ -18,13 +18,15 @@ BLOCK = 32768
 
 
 def map_blocks(
-    fit: Callable[..., Any], *arrays: Any, frames: int | None = None, progress: Callable[[int], None] | None = None
-) -> Any:
+    fit: Callable[..., Any], *arrays: Any, traced: bool, frames: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Any:  # fmt: skip
     """Apply `fit` to arrays (v, ...) block by block and put the results together along their last axis.
 
     fit : blocks of every array and how many of their voxels count -> PyTree of arrays (..., v). The rest is zero.
     arrays : PyTrees of arrays (v, t) with as many voxels each, or None.
-    frames : t is padded to a multiple of this with zeros; as it is by default, and where JAX traces.
+    traced : whether JAX traces through any of it: nothing is looked at then, and nothing padded beyond need.
+    frames : t is padded to a multiple of this with zeros; as it is by default.
 
     The next block is handed to JAX while one is worked on, where the runtime can do that (`programs_at_once`): one
     block's small operations cannot fill two cores.
@@ -32,7 +34,7 @@ def map_blocks(
     leaves = jax.tree.leaves(arrays)
     voxels = leaves[0].shape[0]
     starts = range(0, max(voxels, 1), BLOCK)
-    if is_traced(arrays):
+    if traced:
         size = min(BLOCK, voxels if voxels < CHUNK else voxels + -voxels % CHUNK)
         parts = [_of_traced(fit, arrays, start, size, voxels) for start in starts]
         return jax.tree.map(lambda *parts: jnp.concatenate(parts, axis=-1), *parts)

@@ -22,8 +22,6 @@ from estimate.examination.input import needed
 from estimate.examination.without_input import METHODS as WITHOUT_INPUT
 from estimate.kinetics.fit import fit_kinetics
 from estimate.maps.error_budget import error_budget, warnings_of
-from estimate.maps.without_input import estimate_by_qtm, estimate_by_qtmnet
-from estimate.qtmnet.weights import SHIPPED
 from estimate.signal.baseline import estimate_onset
 from estimate.signal.t10 import VFA
 from estimate.signal.voxels import Estimate, Progress, Voxels, plain_maps, scatter
@@ -103,13 +101,17 @@ def estimate_examination(exam: DCEExamination, progress: Progress | None = None)
     voxels = voxels_of(exam)
     if exam.method not in WITHOUT_INPUT:
         return _warned(exam, voxels, _fit(exam, voxels, _arterial_input(exam, voxels, report), report))
+    from estimate.maps.without_input import (  # flax only where a network is asked for
+        estimate_by_qtm,
+        estimate_by_qtmnet,
+    )
+
     found = _arterial_input(exam, voxels, report) if exam.scale == "vessels" else None
     if exam.method == "qtm":
         x, y, z = (float(edge) for edge in np.linalg.norm(np.asarray(exam.series.affine)[:3, :3], axis=0))
         return _warned(exam, voxels, estimate_by_qtm(voxels, exam.scale, found, (x, y, z), report))
     share = exam.haematocrit or 0.0  # no other scale than asl has a use for it, and `examine` asked for it there
-    weights = exam.weights or SHIPPED
-    return _warned(exam, voxels, estimate_by_qtmnet(voxels, exam.scale, found, exam.cbf, share, weights, report))
+    return _warned(exam, voxels, estimate_by_qtmnet(voxels, exam.scale, found, exam.cbf, share, exam.weights, report))
 
 
 def voxels_of(exam: DCEExamination) -> Voxels:

@@ -14,7 +14,7 @@ from estimate.qtmnet.contrast.features import ARRIVED
 from estimate.qtmnet.contrast.inference import answer
 from estimate.qtmnet.contrast.maps import parameters, status_of, unphysical, warnings_of
 from estimate.qtmnet.contrast.targets import SCALED, SCORED
-from estimate.qtmnet.weights import Trained, load_trained
+from estimate.qtmnet.weights import SHIPPED, Trained, load_trained
 from estimate.signal.voxels import Estimate, Progress, Voxels, plain_maps, scatter
 from estimate.transport_mapping.inversion import one_compartment, plasma_volume, two_compartments
 from simulate.base.errors import InputError
@@ -27,9 +27,10 @@ from simulate.inputs.random import AREA_WINDOW
 
 def estimate_by_qtmnet(
     voxels: Voxels, scale: str, aif: ArterialInput | None, cbf: CBFMap | None, haematocrit: float,
-    weights: Path, report: Progress,
+    weights: Path | None, report: Progress,
 ) -> Estimate:  # fmt: skip
-    """The whole image through the network; voxels that have no curve are left out of it."""
+    """The whole image through the network, by default the shipped one; voxels that have no curve are left out of it."""
+    weights = weights or SHIPPED
     trained, protocol = load_trained(weights), voxels.protocol
     if trained.network.shape.told:
         raise InputError(weights, "told", "was trained with the input given, for comparison", "give other weights")

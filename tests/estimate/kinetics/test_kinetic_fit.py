@@ -284,7 +284,7 @@ def test_the_table_reads_what_the_convolution_computes(delay, tolerance):
     bounds = (0.0, 0.0) if delay is None else (-10.0, 10.0)
     size = TableSize(48, 640, 1 if delay is None else delays_tabulated(bounds))
     table = exponential_table(
-        FitInput(jnp.asarray(TIMES), jnp.asarray(AIF), jnp.asarray(TIMES), None), size, delay_bounds=bounds
+        FitInput(jnp.asarray(TIMES), jnp.asarray(AIF), jnp.asarray(TIMES), None), size, delay_bounds=bounds, padded=True
     )
     rates = jnp.asarray(np.geomspace(3e-4, 3.0, 57))
     lags = None if delay is None else jnp.full(57, delay)
