@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import expit
-from scipy.stats import norm
+from scipy.special import expit, ndtr
 
 from estimate.arterial.evidence import Evidence
 
@@ -125,7 +124,7 @@ def _linear(coefficients: tuple[float, ...], values: np.ndarray) -> np.ndarray:
 
 def chance_off(mean: np.ndarray, spread: np.ndarray) -> np.ndarray:
     """Probability that the measured area is off by more than `OFF`, given mean and sd of ln(true/measured)."""
-    return norm.cdf((-np.log1p(OFF) - mean) / spread) + norm.sf((-np.log1p(-OFF) - mean) / spread)
+    return ndtr((-np.log1p(OFF) - mean) / spread) + ndtr((mean + np.log1p(-OFF)) / spread)
 
 
 @lru_cache

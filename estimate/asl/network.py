@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Num
-from scipy.stats import chi2, norm
+from scipy.special import chdtri, ndtri
 
 from estimate.asl.differences import Differences
 from estimate.kinetics.fit import IDENTIFIABLE
@@ -108,11 +108,11 @@ def noise_of_a_pair(found: Differences, where: tuple[np.ndarray, ...]) -> float:
         several = freedom > 0
         pair = found.variance[where][:, several] * found.repeats[several]
         pooled = pair @ freedom[several] / freedom.sum()
-        return float(np.sqrt(np.median(pooled) * freedom.sum() / chi2.median(freedom.sum())))
+        return float(np.sqrt(np.median(pooled) * freedom.sum() / chdtri(freedom.sum(), 0.5)))
     inside = np.zeros(found.value.shape[:-1], bool)
     inside[where] = True
     size = [_second_differences(found.value, inside, axis) for axis in (0, 1)]
-    return float(np.median(np.abs(np.concatenate(size))) / norm.ppf(0.75) / np.sqrt(6))
+    return float(np.median(np.abs(np.concatenate(size))) / ndtri(0.75) / np.sqrt(6))
 
 
 def _second_differences(value: Num[np.ndarray, "x y z g"], inside: np.ndarray, axis: int) -> np.ndarray:

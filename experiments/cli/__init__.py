@@ -5,38 +5,41 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
-from experiments.cli.check import check
-from experiments.cli.demo import demo
-from experiments.cli.estimate import estimate_app
-from experiments.cli.experiment import experiment
-from experiments.cli.simulate import simulate_app
-from experiments.cli.train import train_app
+from simulate.base.compilation_cache import keep_programs
 from simulate.base.errors import InputError
 from simulate.base.runtime import keep_freed_memory, platform_problem
 from simulate.base.selfcheck import environment
 
+NO_CACHE = "--no-compilation-cache"
+
 app = App(
     name="tracerflow",
     help="Physics-informed DCE-MRI and ASL perfusion: simulate, estimate, classify.",
+    help_epilogue=f"{NO_CACHE}, anywhere: compile anew, and leave nothing in the user's cache folder.",
     version=lambda: environment()["tracerflow"],
     help_format="plaintext",
     suppress_keyboard_interrupt=False,  # `run` says what an interrupted run leaves
 )
-app.command(demo, name="demo")
-app.command(simulate_app)
-app.command(estimate_app)
-app.command(train_app)
-app.command(experiment, name="experiment")
-app.command(check, name="check")
+# by name: a command imports what it needs, and nothing that others do
+for name, where, words in (
+    ("demo", "demo:demo", "Simulate a phantom, estimate its perfusion, and show the maps beside the truth."),
+    ("simulate", "simulate:simulate_app", "Examinations whose truth is known."),
+    ("estimate", "estimate:estimate_app", "Perfusion maps from a measured series."),
+    ("train", "train:train_app", "Estimators that learn from the simulator."),
+    ("experiment", "experiment:experiment", "Run a study and write its tables and figures."),
+    ("check", "check:check", "Print versions and devices, and test that this JAX build computes correctly."),
+):
+    app.command(f"experiments.cli.{where}", name=name, help=words)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code: 0 well, 1 failed check or file system, 2 wrong input, 130 interrupted."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    given = [each for each in given if each != NO_CACHE]
     if not {"--help", "-h", "--version"} & set(given) and (problem := platform_problem()):
         return _say(problem, 2)
     try:
-        result = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        result = app(given, exit_on_error=False, print_error=False, result_action="return_value")
     except InputError as error:
         return _say(str(error), 2)
     except CycloptsError as error:
@@ -55,4 +58,6 @@ def _say(message: str, code: int) -> int:
 
 def main() -> None:
     keep_freed_memory()
+    if NO_CACHE not in sys.argv:
+        keep_programs()
     sys.exit(run())

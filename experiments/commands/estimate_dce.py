@@ -10,7 +10,7 @@ from estimate.examination.request import needs_input
 from estimate.kinetics.capillary import CAPILLARY_MODELS
 from estimate.kinetics.fit import MODEL_CODES
 from estimate.maps.pipeline import estimate_examination
-from estimate.qtmnet.contrast.maps import MAPS
+from estimate.qtmnet.contrast.targets import MAPS
 from estimate.signal.voxels import Estimate, Progress
 from experiments.commands.dce_series import series_name
 from experiments.commands.outputs import REPORTS, Results, claim, medians, number

@@ -6,14 +6,11 @@ from estimate.arterial.scale import InputScale
 from estimate.kinetics.fit import IDENTIFIABLE
 from estimate.qtmnet.contrast.domain import TRAINING
 from estimate.qtmnet.contrast.inference import Answer
-from estimate.qtmnet.contrast.targets import PS_FLOOR, SCALED, SCORED, VESSEL_FLOOR
+from estimate.qtmnet.contrast.targets import MAPS, PS_FLOOR, SCALED, SCORED, VESSEL_FLOOR
 from estimate.qtmnet.familiarity import ODD_SHARE, scan_warning
 from estimate.qtmnet.prediction import TO_ONE_SIGMA
 from simulate.base.status import Status, at_bound
 from simulate.inputs.random import POPULATION_AREA
-
-MAPS = tuple(name.replace("vp/ve", "vp_ve_ratio") for name in SCORED)
-"""Names of the maps, in the order of `SCORED`."""
 
 _FLAGS = {
     "Fp": Status.FP_NOT_IDENTIFIABLE, "PS": Status.PS_NOT_IDENTIFIABLE, "vp": Status.VP_NOT_IDENTIFIABLE,

@@ -82,3 +82,7 @@ def target(
     weight["speed"] = truth["speed"] > 0
     stack = jnp.stack([jnp.where(weight[name], x[name], 0.0) for name in SCORED], axis=-1)
     return stack, jnp.stack([weight[name] for name in SCORED], axis=-1).astype(stack.dtype)
+
+
+MAPS = tuple(name.replace("vp/ve", "vp_ve_ratio") for name in SCORED)
+"""Names of the maps, in the order of `SCORED`."""

@@ -10,7 +10,7 @@ from flax import nnx
 
 from estimate.arterial.scale import CBFMap
 from estimate.maps.pipeline import estimate_maps
-from estimate.qtmnet.contrast.maps import MAPS
+from estimate.qtmnet.contrast.targets import MAPS
 from estimate.qtmnet.network import Architecture, QTMnet
 from estimate.qtmnet.weights import save_trained
 from experiments.commands.estimate_dce import written_names

@@ -7,8 +7,8 @@ import pytest
 from estimate.arterial.scale import InputScale
 from estimate.qtmnet.contrast.features import ScanFacts
 from estimate.qtmnet.contrast.inference import Answer
-from estimate.qtmnet.contrast.maps import MAPS, parameters, status_of, warnings_of, with_scale_error
-from estimate.qtmnet.contrast.targets import PS_FLOOR, SCORED
+from estimate.qtmnet.contrast.maps import parameters, status_of, warnings_of, with_scale_error
+from estimate.qtmnet.contrast.targets import MAPS, PS_FLOOR, SCORED
 from estimate.qtmnet.familiarity import (
     DIRECTIONS,
     Familiarity,
