@@ -1,7 +1,12 @@
 """The command line: a thin skin over functions that a notebook can call as well."""
 
+import os
 import sys
 from collections.abc import Sequence
+
+# Every program that comes from the cache is greeted by lines about features that no processor has. What goes wrong in
+# XLA is raised as well. It reads this when it is loaded, so it stands above the imports that load it.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from cyclopts import App, CycloptsError
 
