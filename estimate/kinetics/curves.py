@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.typing import DTypeLike
 
 from estimate.kinetics.measurement import FitInput
 from estimate.signal.errors import SignalErrors
@@ -22,12 +24,12 @@ def checked(concentration: Any, times: Any, aif: Any, aif_times: Any, frame_dura
     """
     dtype = jnp.zeros(0).dtype
     as_is = isinstance(concentration, np.ndarray)
-    concentration = concentration if as_is else jnp.asarray(concentration, dtype)
+    concentration = concentration if as_is else _array(concentration, dtype)
     duration = frame_durations(times, frame_duration)
     if not is_traced(aif) and not np.isfinite(np.asarray(aif)).all():
         raise InputError("aif", "", "holds a number that is not finite", "give a finite curve")
-    aif, times = jnp.asarray(aif, dtype), jnp.asarray(times, dtype)
-    aif_times = times if aif_times is None else jnp.asarray(aif_times, dtype)
+    aif, times = _array(aif, dtype), _array(times, dtype)
+    aif_times = times if aif_times is None else _array(aif_times, dtype)
     if concentration.shape[-1:] != times.shape:
         raise InputError(
             "concentration", "last axis", f"{concentration.shape[-1:]} frames but {times.shape} times",
@@ -38,6 +40,11 @@ def checked(concentration: Any, times: Any, aif: Any, aif_times: Any, frame_dura
             "aif", "", f"{aif.shape} samples but {aif_times.shape} times", "give aif_times, the times of its samples"
         )
     return concentration, FitInput(times, aif, aif_times, duration)
+
+
+def _array(value: Any, dtype: DTypeLike) -> Array:
+    """In this precision. What is not JAX's yet is converted by NumPy: JAX would compile that for every shape."""
+    return jnp.asarray(value, dtype) if isinstance(value, Array) else jax.device_put(np.asarray(value, dtype))
 
 
 def check_errors(errors: SignalErrors | None, shape: tuple[int, ...]) -> None:
@@ -71,4 +78,4 @@ def frame_durations(times: Any, given: Any) -> Array | None:
         i = int(np.argmax(over))
         problem = f"frames of {duration[i]:g} s start {room[i]:g} s apart"
         raise InputError("frame_duration", "FrameDuration", problem, "give the time that one frame takes, in s")
-    return jnp.asarray(duration, float)
+    return _array(duration, jnp.zeros(0).dtype)

@@ -186,7 +186,7 @@ def _fit_one(
     flat = map_blocks(
         lambda *block: named(run.fit(*block)), curves, run.errors, traced=False, frames=run.padding, progress=progress
     )
-    return jax.tree.map(lambda a: jnp.asarray(np.asarray(a).reshape(shape)), flat)
+    return jax.tree.map(lambda a: jax.device_put(np.asarray(a).reshape(shape)), flat)
 
 
 def _median_spacing(times: Any) -> Any:
@@ -228,7 +228,7 @@ class _Run:
         known = None
         if each is not None:
             before = np.pad(self._before, (0, curves.shape[1] - self._before.size)).astype(curves.dtype)
-            known = CurveErrors(*jax.lax.stop_gradient(each), before=jnp.asarray(before))
+            known = CurveErrors(*jax.lax.stop_gradient(each), before=jax.device_put(before))
         return self._fit(curves, known, voxels)
 
 

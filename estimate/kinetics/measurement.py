@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -48,7 +49,7 @@ def sampling(given: FitInput, *, padded: bool) -> Sampling:
         return Sampling(given, frames, jnp.min(jnp.diff(given.times)), 1 / (given.times[-1] - start))
     times, knots = np.asarray(given.times), np.asarray(given.aif_times)
     shortest, kappa = np.min(np.diff(times)), 1 / (times[-1] - min(times[0], knots[0]))
-    return Sampling(_padded(given, times, knots, shortest), frames, jnp.asarray(shortest), jnp.asarray(kappa))
+    return Sampling(_padded(given, times, knots, shortest), frames, jax.device_put(shortest), jax.device_put(kappa))
 
 
 def _padded(given: FitInput, times: np.ndarray, knots: np.ndarray, spacing: Any) -> FitInput:
@@ -56,10 +57,10 @@ def _padded(given: FitInput, times: np.ndarray, knots: np.ndarray, spacing: Any)
     later = times[-1] + spacing * np.arange(1, more + 1, dtype=times.dtype)
     after = knots[-1] + np.arange(1, beyond + 1, dtype=knots.dtype)
     return FitInput(
-        times=jnp.asarray(np.concatenate([times, later])),
-        aif=jnp.asarray(np.pad(given.aif, (0, beyond), mode="edge")),
-        aif_times=jnp.asarray(np.concatenate([knots, after])),
-        duration=None if given.duration is None else jnp.asarray(np.pad(given.duration, (0, more))),
+        times=jax.device_put(np.concatenate([times, later])),
+        aif=jax.device_put(np.pad(given.aif, (0, beyond), mode="edge")),
+        aif_times=jax.device_put(np.concatenate([knots, after])),
+        duration=None if given.duration is None else jax.device_put(np.pad(given.duration, (0, more))),
     )
 
 

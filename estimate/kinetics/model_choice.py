@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from simulate.base.runtime import is_traced
 from simulate.base.status import NO_ESTIMATE, Status
 from simulate.kinetics.compartments import COMPARTMENT_MODELS
 
@@ -37,24 +38,32 @@ _EXCHANGE = ("2cxm", "2cum")
 
 def select(fits: dict[str, Any]) -> Any:
     """Of the fits (`KineticFit` by model's name) voxel by voxel the one to believe."""
+    if is_traced(fits):
+        return _select(jnp, fits)
+    with np.errstate(all="ignore"):  # by NumPy nothing is compiled
+        return jax.device_put(_select(np, jax.tree.map(np.asarray, fits)))
+
+
+def _select(xp: Any, fits: dict[str, Any]) -> Any:
     names, each = list(fits), list(fits.values())
-    aicc = jnp.stack([jnp.where(jnp.isnan(fit.aicc), jnp.inf, fit.aicc) for fit in each])
-    refused = jnp.stack([_refused(name, fit.status) for name, fit in fits.items()])
-    alive = jnp.where(refused.all(axis=0), True, ~refused)
-    kept = jnp.where(alive, aicc, jnp.inf)
+    aicc = xp.stack([xp.where(xp.isnan(fit.aicc), xp.inf, fit.aicc) for fit in each])
+    refused = xp.stack([_refused(name, fit.status) for name, fit in fits.items()])
+    alive = xp.where(refused.all(axis=0), True, ~refused)
+    kept = xp.where(alive, aicc, xp.inf)
     equals = kept <= kept.min(axis=0) + EQUAL
     count = np.array([len(COMPARTMENT_MODELS[name].parameters) for name in names]).reshape(-1, *[1] * (aicc.ndim - 1))
-    fewest = jnp.where(equals, count, 99)
-    best = jnp.argmin(jnp.where(fewest == fewest.min(axis=0), kept, jnp.inf), axis=0)
+    fewest = xp.where(equals, count, 99)
+    best = xp.argmin(xp.where(fewest == fewest.min(axis=0), kept, xp.inf), axis=0)
 
     def choose(*arrays: Any) -> Any:
-        return jnp.take_along_axis(jnp.stack(arrays), best[None], axis=0)[0]
+        return xp.take_along_axis(xp.stack(arrays), best[None], axis=0)[0]
 
     chosen = jax.tree.map(choose, *each)
-    Ktrans = jnp.stack([fit.Ktrans for fit in each])
-    apart = ~(jnp.abs(jnp.log(Ktrans / chosen.Ktrans)) <= OTHER_KTRANS)
+    Ktrans = xp.stack([fit.Ktrans for fit in each])
+    apart = ~(xp.abs(xp.log(Ktrans / chosen.Ktrans)) <= OTHER_KTRANS)
     ambiguous = (apart & (aicc <= choose(*aicc) + SUPPORTED)).any(axis=0) & ((chosen.status & int(NO_ESTIMATE)) == 0)
-    return replace(chosen, status=chosen.status | jnp.where(ambiguous, jnp.int32(Status.MODEL_AMBIGUOUS), 0))
+    flag = xp.where(ambiguous, np.int32(Status.MODEL_AMBIGUOUS), np.int32(0))
+    return replace(chosen, status=chosen.status | flag)
 
 
 def _refused(name: str, status: Any) -> Any:

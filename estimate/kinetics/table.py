@@ -106,7 +106,7 @@ def exponential_table(
         basis = np.linalg.svd(np.asarray(curves)[:, : wide.frames], full_matrices=False)[2][: size.rank]
         basis = np.pad(basis, ((0, size.rank - len(basis)), (0, wide.given.times.size - wide.frames)))
     needed = np.asarray(delays_needed(delay_bounds) if size.delays > 1 else 1, np.int32)
-    return _tabulated(wide, lowest, jnp.asarray(basis), needed, size)
+    return _tabulated(wide, lowest, basis if isinstance(basis, Array) else jax.device_put(basis), needed, size)
 
 
 class _Nodes(NamedTuple):

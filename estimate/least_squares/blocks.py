@@ -54,7 +54,7 @@ def map_blocks(
         running.append((fit(*block, count), count))
     while running:
         finish()
-    return jax.tree.map(lambda *parts: jnp.asarray(np.concatenate(parts, axis=-1)), *done)
+    return jax.tree.map(lambda *parts: jax.device_put(np.concatenate(parts, axis=-1)), *done)
 
 
 def _padded(array: Any, voxels: int, frames: int | None) -> jax.Array:
@@ -63,7 +63,7 @@ def _padded(array: Any, voxels: int, frames: int | None) -> jax.Array:
     whole = block.shape[1] if frames is None else block.shape[1] + -block.shape[1] % frames
     padded = np.zeros((voxels, whole), jnp.zeros(0).dtype)
     padded[: len(block), : block.shape[1]] = block
-    return jnp.asarray(padded)
+    return jax.device_put(padded)
 
 
 def _of_traced(fit: Callable[..., Any], arrays: Any, start: int, size: int, voxels: int) -> Any:

@@ -77,7 +77,7 @@ def block_concentration(
         shown = np
     impossible = shown.any(shown.isnan(concentration), axis=-1)
     saturated = shown.where(known.sound & impossible, np.int32(Status.SATURATED), np.int32(0))
-    return jnp.asarray(concentration), jnp.asarray(known.status | saturated)
+    return jax.device_put(concentration), jax.device_put(known.status | saturated)
 
 
 class Known(NamedTuple):

@@ -65,7 +65,7 @@ def signal_errors(
     else:
         flat, *numbers = flattened(signal, *known.voxels, t10_stderr)
         each = in_slabs(lambda *slab: _sensitivities(*slab, scan=scan, r2star=r2star), flat, *numbers)
-        found = tuple(jnp.asarray(a.reshape(np.shape(signal))) for a in each)
+        found = tuple(jax.device_put(a.reshape(np.shape(signal))) for a in each)
     return SignalErrors(*found, frames=protocol.baseline)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 VOXELS, FRAMES = 32768, 32
@@ -40,9 +39,10 @@ def over_voxels(work: Callable[..., Any], *arrays: np.ndarray) -> Any:
 
 
 def _padded(array: np.ndarray, *sizes: int) -> jax.Array:
+    """`device_put`: `jnp.asarray` compiles a program for every new shape of a NumPy array."""
     shape = (*sizes, *array.shape[len(sizes) :])
     if array.shape == shape:
-        return jnp.asarray(array)
+        return jax.device_put(array)
     whole = np.zeros(shape, array.dtype)
     whole[tuple(slice(n) for n in array.shape)] = array
-    return jnp.asarray(whole)
+    return jax.device_put(whole)
