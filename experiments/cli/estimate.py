@@ -56,8 +56,8 @@ def dce(
     Parameters
     ----------
     series
-        4-D NIfTI with its JSON sidecar (TR, flip angle, VolumeTiming; see the README); or one file for each frame, in
-        the order of time, with VolumeTiming or AcquisitionTime in each sidecar.
+        4-D NIfTI with its JSON sidecar (TR, flip angle, VolumeTiming; see docs/guide/sidecar.md); or one file for each
+        frame, in the order of time, with VolumeTiming or AcquisitionTime in each sidecar.
     out
         Folder for the results.
     method

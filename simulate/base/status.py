@@ -6,6 +6,7 @@
 from enum import IntFlag
 
 import numpy as np
+from jaxtyping import ArrayLike, Integer
 
 
 class Status(IntFlag):
@@ -81,9 +82,9 @@ def status_bit_share(status: np.ndarray, bit: Status) -> float:
     return float(np.mean((inside & int(bit)) != 0)) if inside.size else 0.0
 
 
-def status_shares(status: np.ndarray) -> dict[str, float]:
+def status_shares(status: Integer[ArrayLike, "..."]) -> dict[str, float]:
     """Share of estimated voxels by primary status, {"ok": .9, "at bound": .1, ...}; OUTSIDE is not counted."""
-    primary = primary_status(status)
+    primary = primary_status(np.asarray(status))
     inside = primary[primary != Status.OUTSIDE]
     flags = (Status.OK, *PRIMARY[1:])
     names = [(flag.name or "ok").lower().replace("_", " ") for flag in flags]

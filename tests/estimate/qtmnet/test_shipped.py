@@ -23,8 +23,8 @@ ERRORS = (
     {"Fp": 0.117, "PS": 0.119, "vp": 0.188, "ve": 0.0584},
     {"Fp": 0.108, "PS": 0.0407, "vp": 0.133, "ve": 0.0374},
 )
-"""Median |log error| in the rims of `exams`, of the very weights whose figures the README gives. Single phantoms: these
-two moved when vessels came to fill cells by their exact length, the mean of 16 hardly did (README)."""
+"""Median |log error| in the rims of `exams`, of the very weights that docs/guide tells of. Single phantoms: these two
+moved when vessels came to fill cells by their exact length, the mean of 16 hardly did."""
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +68,9 @@ def test_they_know_an_intact_barrier_from_a_leaky_one(exams, trained):
         assert np.mean(exam.truth["PS"][known & limit] < 1.5 * found["PS"][known & limit]) > 0.95
 
 
-def test_they_are_as_good_as_the_readme_says_and_no_better(exams, trained):
-    """Other errors than these, smaller ones too, and the README's figures are of another network or another code: run
-    `tracerflow experiment qtmnet-vs-2cxm --config paper` and docs/readme.py again, then set these."""
+def test_they_are_as_good_as_the_guide_says_and_no_better(exams, trained):
+    """Other errors than these, smaller ones too, and the guide's figures are of another network or another code: run
+    `tracerflow experiment qtmnet-vs-2cxm --config paper` and docs/write_results.py again, then set these."""
     for exam, expected in zip(exams, ERRORS, strict=True):
         rim = exam.region == int(Region.RIM)
         found = qtmnet(trained, exam)["known"]

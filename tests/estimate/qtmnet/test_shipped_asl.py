@@ -29,7 +29,7 @@ TO_D = PARTITION_COEFFICIENT / (2 * LABEL_EFFICIENCY["pcasl"])
 ERRORS = {
     Region.RIM: (0.313, 0.612), Region.GREY_MATTER: (0.110, 0.100), Region.WHITE_MATTER: (0.186, 0.171),
 }  # fmt: skip
-"""Median |log error| of CBF and median error of ATT [s] in `measured`, of the weights that the README tells of."""
+"""Median |log error| of CBF and median error of ATT [s] in `measured`, of the weights that docs/guide tells of."""
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +64,9 @@ def asked(d, delays):
     )  # fmt: skip
 
 
-def test_they_are_as_good_as_the_readme_says_and_no_better(measured):
-    """Other errors than these, smaller ones too, and the README's figures are of another network or another code: run
-    `tracerflow experiment joint-dce-asl --config paper` and docs/readme.py again, then set these."""
+def test_they_are_as_good_as_the_guide_says_and_no_better(measured):
+    """Other errors than these, smaller ones too, and the guide's figures are of another network or another code: run
+    `tracerflow experiment joint-dce-asl --config paper` and docs/write_results.py again, then set these."""
     d, truth, region, delays = measured
     found = asked(d, delays)
     for which, (flow, arrival) in ERRORS.items():
