@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from simulate.base import sources
 from simulate.base.errors import InputError
+from simulate.files import sources
 from simulate.files.atomic import write_atomically
 from simulate.files.pieces import MANIFEST, key, run_pieces
 from simulate.files.sources import code_digest, reached
