@@ -39,7 +39,7 @@ def semiquantitative(
     NaN where the series ends earlier. A voxel with a NaN in any frame has no values.
     """
     xp: Any = jnp if is_traced((concentration, times, arrival)) else np  # by NumPy nothing is compiled
-    clock = xp.asarray(times)
+    clock = xp.asarray(times, float)  # in all digits where NumPy has them
     begin = xp.asarray(arrival, clock.dtype)
     sound = xp.all(xp.isfinite(xp.asarray(concentration)), axis=-1)
     curves = xp.where(sound[..., None], xp.asarray(concentration), 0)

@@ -126,6 +126,7 @@ def test_help_lists_the_studies_with_their_questions(capsys):
 
 
 def test_the_command_line_imports_no_study():
-    program = "import sys, experiments.cli.experiment; print(*(m for m in sys.modules if m.startswith('experiments.studies.')))"
+    found = "*(m for m in sys.modules if m.startswith('experiments.studies.'))"
+    program = f"import sys, experiments.cli.experiment; print({found})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert {name.rpartition(".")[2] for name in done.stdout.split()} == {"registry", "runner", "study"}
