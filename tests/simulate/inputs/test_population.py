@@ -5,17 +5,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from simulate.inputs import population, transit
+from simulate.inputs import population as published
+from simulate.inputs import transit
 from simulate.kinetics.convolution import interpolate
 
 TIMES = jnp.arange(0.0, 400.0, 0.5)
 HCT = 0.42
 
 BLOOD_CURVES = {
-    "parker": lambda t, **k: population.parker_aif(t, haematocrit=HCT, **k),
-    "georgiou": lambda t, **k: population.georgiou_aif(t, haematocrit=HCT, **k),
-    "weinmann": lambda t, **k: population.weinmann_aif(t, **k),
-    "mcgrath": lambda t, **k: population.mcgrath_aif(t, haematocrit=HCT, **k),
+    "parker": lambda t, **k: published.parker_aif(t, haematocrit=HCT, **k),
+    "georgiou": lambda t, **k: published.georgiou_aif(t, haematocrit=HCT, **k),
+    "weinmann": lambda t, **k: published.weinmann_aif(t, **k),
+    "mcgrath": lambda t, **k: published.mcgrath_aif(t, haematocrit=HCT, **k),
     "gamma": lambda t, **k: population.gamma_variate_aif(
         t, peak=6.0, time_to_peak=8.0, alpha=3.0, haematocrit=HCT, **k
     ),
@@ -28,22 +29,22 @@ def population(request):
 
 
 def test_parker_peak_in_plasma_is_that_of_the_paper():
-    assert float(population.parker_aif(jnp.arange(0, 60, 0.01), haematocrit=0.42).max()) == pytest.approx(
+    assert float(published.parker_aif(jnp.arange(0, 60, 0.01), haematocrit=0.42).max()) == pytest.approx(
         10.47, abs=0.01
     )
 
 
 def test_parker_starts_with_its_published_step():
-    assert float(population.parker_aif(jnp.zeros(1), haematocrit=0.0)[0]) == pytest.approx(0.080, abs=5e-4)
+    assert float(published.parker_aif(jnp.zeros(1), haematocrit=0.0)[0]) == pytest.approx(0.080, abs=5e-4)
 
 
 def test_weinmann_starts_at_dose_times_amplitudes():
-    assert float(population.weinmann_aif(jnp.zeros(1), dose=0.2)[0]) == pytest.approx(0.2 * (3.99 + 4.78))
+    assert float(published.weinmann_aif(jnp.zeros(1), dose=0.2)[0]) == pytest.approx(0.2 * (3.99 + 4.78))
 
 
 def test_mcgrath_peaks_at_seven_seconds_and_is_continuous_there():
     t = jnp.array([7 - 1e-6, 7.0])
-    np.testing.assert_allclose(population.mcgrath_aif(t, haematocrit=0.0), 5.21, atol=2e-4)
+    np.testing.assert_allclose(published.mcgrath_aif(t, haematocrit=0.0), 5.21, atol=2e-4)
 
 
 def test_gamma_variate_has_its_peak_where_it_was_asked_for():
@@ -64,10 +65,10 @@ def test_gamma_variate_area_is_the_gamma_function():
 @pytest.mark.x64
 def test_georgiou_late_passes_have_merged_into_their_mean():
     """The renewal value must join the sum of passes without a step, and hold for a long scan."""
-    around = population.georgiou_aif(jnp.array([359.999, 360.001]), haematocrit=HCT)
-    drift = population.georgiou_aif(jnp.array([360.001, 360.003]), haematocrit=HCT)
+    around = published.georgiou_aif(jnp.array([359.999, 360.001]), haematocrit=HCT)
+    drift = published.georgiou_aif(jnp.array([360.001, 360.003]), haematocrit=HCT)
     assert float(around[0] - around[1]) == pytest.approx(float(drift[0] - drift[1]), abs=1e-7)
-    late = population.georgiou_aif(jnp.array([1800.0, 3600.0]), haematocrit=HCT)
+    late = published.georgiou_aif(jnp.array([1800.0, 3600.0]), haematocrit=HCT)
     assert float(jnp.log(late[0] / late[1])) == pytest.approx(0.1127 * 30, rel=1e-6)
 
 
@@ -129,7 +130,7 @@ def test_dispersion_preserves_mass_and_adds_its_time_constant_to_the_mean_transi
 
 
 def test_no_dispersion_is_the_identity_and_a_short_one_is_near_it():
-    curve = population.parker_aif(TIMES, haematocrit=HCT)
+    curve = published.parker_aif(TIMES, haematocrit=HCT)
     several = transit.disperse(curve, TIMES, time_constant=jnp.array([0.0, 1e-6, 5.0]))
     np.testing.assert_array_equal(several[0], curve)
     np.testing.assert_allclose(several[1, 1:], curve[1:], rtol=1e-5)
