@@ -44,8 +44,8 @@ def semiquantitative(
     sound = xp.all(xp.isfinite(xp.asarray(concentration)), axis=-1)
     curves = xp.where(sound[..., None], xp.asarray(concentration), 0)
     after = xp.where(clock >= begin[..., None], curves, -xp.inf)
-    peak, delay = xp.max(after, axis=-1), clock[xp.argmax(after, axis=-1)] - begin
-    area = _area(xp, curves, clock, begin, begin + IAUC_DURATION)
+    peak, delay = xp.max(after, axis=-1), (clock[xp.argmax(after, axis=-1)] - begin).astype(curves.dtype)
+    area = _area(xp, curves, clock, begin, begin + IAUC_DURATION).astype(curves.dtype)
     covered = (begin >= clock[0]) & (begin + IAUC_DURATION <= clock[-1])
     some = sound & (begin <= clock[-1])
     return SemiQuantitative(
