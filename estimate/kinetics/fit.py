@@ -18,7 +18,7 @@ from estimate.kinetics.derivative import with_implicit_derivative
 from estimate.kinetics.measurement import FRAMES, FitInput
 from estimate.kinetics.model import FitModel
 from estimate.kinetics.model_choice import select
-from estimate.least_squares.blocks import map_blocks
+from estimate.least_squares.blocks import BLOCK, SIZES, map_blocks
 from estimate.least_squares.standard_errors import CurveErrors
 from estimate.signal.errors import SignalErrors
 from simulate.base.errors import InputError
@@ -184,8 +184,9 @@ def _fit_one(
             fit = with_implicit_derivative(fit_model, tuple(limits.items()), jnp.asarray(curves), given, fit)
         return jax.tree.map(lambda a: a.reshape(shape), named(fit))
     flat = map_blocks(
-        lambda *block: named(run.fit(*block)), curves, run.errors, traced=False, frames=run.padding, progress=progress
-    )
+        lambda *block: named(run.fit(*block)), curves, run.errors,
+        traced=False, frames=run.padding, sizes=SIZES if run.padding is None else (BLOCK,), progress=progress,
+    )  # fmt: skip
     return jax.tree.map(lambda a: jax.device_put(np.asarray(a).reshape(shape)), flat)
 
 
@@ -198,7 +199,7 @@ class _Run:
     """A solver made ready for blocks of curves.
 
     fit : curves (v, t), errors and how many voxels count -> BlockFit.      errors : (v, t) each, or None.
-    padding : frames are padded to a multiple of this.
+    padding : frames are padded to a multiple of this; None where what is padded costs as much as what counts.
     """
 
     def __init__(

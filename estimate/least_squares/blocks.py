@@ -17,8 +17,12 @@ BLOCK = 32768
 4 GB."""
 
 
+SIZES = (64, 1024, 8192, BLOCK)
+"""Those of work that costs something for what is padded as well."""
+
+
 def map_blocks(
-    fit: Callable[..., Any], *arrays: Any, traced: bool, frames: int | None = None,
+    fit: Callable[..., Any], *arrays: Any, traced: bool, frames: int | None = None, sizes: tuple[int, ...] = (BLOCK,),
     progress: Callable[[int], None] | None = None,
 ) -> Any:  # fmt: skip
     """Apply `fit` to arrays (v, ...) block by block and put the results together along their last axis.
@@ -27,6 +31,7 @@ def map_blocks(
     arrays : PyTrees of arrays (v, t) with as many voxels each, or None.
     traced : whether JAX traces through any of it: nothing is looked at then, and nothing padded beyond need.
     frames : t is padded to a multiple of this with zeros; as it is by default.
+    sizes : voxels are padded to the first of these that is enough; the last is that of a block.
 
     The next block is handed to JAX while one is worked on, where the runtime can do that (`programs_at_once`): one
     block's small operations cannot fill two cores.
@@ -38,6 +43,7 @@ def map_blocks(
         size = min(BLOCK, voxels if voxels < CHUNK else voxels + -voxels % CHUNK)
         parts = [_of_traced(fit, arrays, start, size, voxels) for start in starts]
         return jax.tree.map(lambda *parts: jnp.concatenate(parts, axis=-1), *parts)
+    whole = next((s for s in sizes if s >= voxels), BLOCK)
     at_once, running, done = programs_at_once(jaxlib_version), deque(), []
 
     def finish() -> None:
@@ -48,7 +54,7 @@ def map_blocks(
 
     for start in starts:
         count = min(BLOCK, voxels - start)
-        block = jax.tree.map(lambda a: _padded(a[start : start + BLOCK], BLOCK, frames), arrays)  # noqa: B023
+        block = jax.tree.map(lambda a: _padded(a[start : start + BLOCK], whole, frames), arrays)  # noqa: B023
         if len(running) == at_once:
             finish()
         running.append((fit(*block, count), count))
