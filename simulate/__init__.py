@@ -31,6 +31,7 @@ from simulate.labelling.time_encoded import time_encoding
 from simulate.phantoms.priors import Prior, Region
 from simulate.phantoms.tumour import Morphology, Phantom, tumour_phantom
 from simulate.scanner.frames import frame_average
+from simulate.scanner.measurement import measure
 from simulate.scanner.noise import add_noise, rician
 from simulate.scanner.relaxation import RELAXIVITY, T1, blood_t1
 from simulate.scanner.spgr import spgr_concentration, spgr_signal
@@ -64,6 +65,7 @@ __all__ = [
     "frame_average",
     "rician",
     "add_noise",
+    "measure",
     "RELAXIVITY",
     "T1",
     "blood_t1",

@@ -13,7 +13,7 @@ from estimate.signal.baseline import detect_baseline
 from simulate.base.errors import InputError
 from simulate.base.status import Status
 from simulate.base.types import DCEProtocol, Series
-from simulate.scanner.spgr import baseline_scale, spgr_concentration
+from simulate.scanner.spgr import baseline_scale, baseline_signal, spgr_concentration
 
 
 def concentration_from_signal(
@@ -49,8 +49,10 @@ def block_concentration(
     s0: Real[ArrayLike, "*#s"] | None = None,
     b1: Real[ArrayLike, "*#s"] = 1.0,
     r2star: float = 0.0,
+    baseline: Real[Array, " t"] | None = None,
 ) -> tuple[Float[Array, "*s t"], Int[Array, "*s"]]:
     """Concentration of any set of voxels, and their `Status`. r2star : transverse relaxivity [1/(s mmol/L)].
+    baseline : frames before contrast, see `baseline_signal`; the protocol's by default.
 
     A frame whose signal no concentration could have made is NaN and marks its voxel SATURATED. Zero, negative
     or constant voxels are NO_SIGNAL, as are those whose T10 or b1 is not a positive number; a NaN or infinity
@@ -59,14 +61,14 @@ def block_concentration(
     signal, t10, b1 = jnp.asarray(signal), jnp.asarray(t10), jnp.asarray(b1)
     known = jnp.isfinite(t10) & (t10 > 0) & jnp.isfinite(b1) & (b1 > 0)
     finite = jnp.all(jnp.isfinite(signal), axis=-1)
-    before = jnp.mean(signal[..., : protocol.baseline], axis=-1)
+    before = baseline_signal(signal, protocol, baseline)
     varies = jnp.max(signal, axis=-1) > jnp.min(signal, axis=-1)
     present = (before > 0) & varies & known
     sound = finite & present
     signal = jnp.where(sound[..., None], signal, 1.0)
     t10, b1 = jnp.where(known, t10, 1.0), jnp.where(known, b1, 1.0)
     if s0 is None:
-        s0 = baseline_scale(signal, protocol, t10=t10, b1=b1)
+        s0 = baseline_scale(signal, protocol, t10=t10, b1=b1, baseline=baseline)
     concentration = spgr_concentration(signal, protocol, t10=t10, s0=s0, b1=b1, r2star=r2star)
     concentration = jnp.where(sound[..., None], concentration, jnp.nan)
     impossible = jnp.any(jnp.isnan(concentration), axis=-1)

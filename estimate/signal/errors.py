@@ -20,7 +20,7 @@ from jaxtyping import ArrayLike, Float, Real
 
 from estimate.signal.concentration import block_concentration
 from simulate.base.types import DCEProtocol
-from simulate.scanner.spgr import baseline_scale, check_known_baseline, spgr_concentration
+from simulate.scanner.spgr import baseline_scale, baseline_signal, check_known_baseline, spgr_concentration
 
 
 @jax.tree_util.register_dataclass
@@ -67,7 +67,7 @@ def signal_errors(
         s0 = baseline_scale(before[..., None], one_frame, t10=t1, b1=b1)
         return spgr_concentration(signal, protocol, t10=t1, s0=s0, b1=b1, r2star=r2star)
 
-    before = jnp.mean(signal[..., : protocol.baseline], axis=-1)
+    before = baseline_signal(signal, protocol)
     before = jnp.where(before > 0, before, 1.0)
     still = (jnp.zeros_like(signal), jnp.zeros_like(before))
     noise = jax.jvp(with_scale, (signal, before), (jnp.ones_like(signal), still[1]))[1]

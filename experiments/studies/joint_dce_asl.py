@@ -32,7 +32,7 @@ from simulate.banks.phantoms import LATE
 from simulate.base.types import DCEProtocol
 from simulate.base.units import to_clinical
 from simulate.examinations.asl import ASLSimulation, simulate_asl
-from simulate.examinations.dce import PROTON_DENSITY, simulate_dce
+from simulate.examinations.dce import simulate_dce
 from simulate.examinations.perfused import PerfusedPhantom, vascularise
 from simulate.files.atomic import prepare_output_folder, sha256_of, temporary_sibling, write_atomically
 from simulate.files.pieces import key, run_pieces
@@ -41,6 +41,7 @@ from simulate.labelling.constants import PARTITION_COEFFICIENT
 from simulate.labelling.series import asl_protocol
 from simulate.phantoms.priors import Region
 from simulate.phantoms.tumour import tumour_phantom
+from simulate.scanner.measurement import PROTON_DENSITY
 
 PARAMETERS = ("Fp", "PS", "vp", "ve")
 REGIONS = {"tumour rim": Region.RIM, "grey matter": Region.GREY_MATTER, "white matter": Region.WHITE_MATTER}

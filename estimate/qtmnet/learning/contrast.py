@@ -14,10 +14,12 @@ from estimate.qtmnet.contrast.features import Frames, features, scan_facts, told
 from estimate.qtmnet.contrast.targets import target
 from estimate.qtmnet.contrast.time_basis import NODES
 from estimate.qtmnet.learning.stream import Example, Voxels, region_factors, some_of
+from estimate.signal.concentration import block_concentration
 from simulate.banks.contrast import LONGEST, SPACING, TRUTHS, frame_matrix, inlet_curve
 from simulate.base.types import DCEProtocol
 from simulate.inputs.random import Inlet, InletRange, draw_inlet, unseen_inlet
-from simulate.scanner.spgr import spgr_concentration, spgr_signal
+from simulate.scanner.measurement import measure
+from simulate.scanner.noise import gaussian
 
 FRAMES = 150
 """Frames that every examination is padded to."""
@@ -90,7 +92,7 @@ def draw_scan(
     )
 
 
-def measure(key: Key[Array, ""], voxels: Voxels, scan: Scan) -> Float[Array, "v t"]:
+def measured(key: Key[Array, ""], voxels: Voxels, scan: Scan) -> Float[Array, "v t"]:
     """Concentration [mmol/L] of the voxels as the scan measures it, see `acquire`."""
     clean = (voxels.shape.astype(jnp.float32) @ scan.matrix) * voxels.peak[:, None]
     return acquire(key, clean, voxels.truth[:, TRUTHS.index("T10")], scan)
@@ -99,27 +101,21 @@ def measure(key: Key[Array, ""], voxels: Voxels, scan: Scan) -> Float[Array, "v 
 def acquire(
     key: Key[Array, ""], clean: Float[Array, "v t"], t10: Float[Array, " v"], scan: Scan
 ) -> Float[Array, "v t"]:
-    """From concentration to SPGR signal, noise, and back to concentration with a T10 that errs.
-
-    The noise is that of one channel: at these ratios of signal to noise Rice's distribution is Gauss's.
-    """
+    """From concentration to SPGR signal with Gaussian noise, and back to concentration with a T10 that errs."""
     protocol = DCEProtocol(times=scan.frames.start, repetition_time=scan.repetition_time, flip_angle=scan.flip_angle)
-    signal = spgr_signal(clean, protocol, t10=t10, b1=scan.b1)
     noise, error = jax.random.split(key)
-    before = scan.baseline
-    sigma = jnp.mean(signal @ before) / jnp.maximum(jnp.sum(before), 1) / scan.snr
-    signal = signal + sigma * jax.random.normal(noise, signal.shape)
+    signal = measure(
+        noise, clean, protocol, t10=t10, b1=scan.b1, snr=scan.snr, noise=gaussian, baseline=scan.baseline
+    )  # fmt: skip
     believed = t10 * jnp.exp(scan.t10_error * jax.random.normal(error, t10.shape))
-    unit = spgr_signal(jnp.zeros_like(signal[:, :1]), protocol, t10=believed)[:, 0]
-    s0 = (signal @ before) / jnp.maximum(jnp.sum(before), 1) / unit
-    found = spgr_concentration(signal, protocol, t10=believed, s0=s0)
+    found, _ = block_concentration(signal, protocol, t10=believed, baseline=scan.baseline)
     return jnp.where(jnp.isfinite(found), found, 0.0) * scan.frames.weight
 
 
 def example(key: Key[Array, ""], voxels: Voxels, scan: Scan) -> Example:
     """Measure voxels and turn them into what the network sees and should say."""
-    measured, keep, share = jax.random.split(key, 3)
-    curves = measure(measured, voxels, scan)
+    noise, keep, share = jax.random.split(key, 3)
+    curves = measured(noise, voxels, scan)
     everywhere = jnp.ones(curves.shape[0], bool)
     seen = features(curves, scan.frames, scan_facts(curves, scan.frames, everywhere))
     truth = {name: voxels.truth[:, i] for i, name in enumerate(TRUTHS)}

@@ -14,7 +14,6 @@ converted with the nominal angle), T10's error common to the scan and that of ea
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -25,16 +24,15 @@ from estimate.signal.baseline import detect_baseline
 from estimate.signal.concentration import block_concentration
 from experiments.studies.arterial_input.vessels import blood_share, centre_line
 from simulate.base.errors import InputError
-from simulate.base.types import DCEProtocol, Series
-from simulate.bed.sections import average_cells
-from simulate.examinations.dce import PROTON_DENSITY, simulate_dce
+from simulate.base.types import DCEProtocol
+from simulate.examinations.dce import simulate_dce
 from simulate.inputs.random import draw_inlet
 from simulate.inputs.transit import delayed, disperse
 from simulate.phantoms.tumour import tumour_phantom
 from simulate.scanner.frames import frame_average
-from simulate.scanner.noise import add_noise
+from simulate.scanner.measurement import PROTON_DENSITY, measure
 from simulate.scanner.relaxation import blood_t1
-from simulate.scanner.spgr import spgr_signal
+from simulate.scanner.voxels import voxel_average
 
 KINDS = ("tree", "wide", "thin")
 HAEMATOCRIT = 0.42
@@ -219,8 +217,12 @@ def _measured(
     """Signal with noise on voxels, what the user makes of it, and the voxels worth keeping."""
     b1 = float(np.exp(B1_SPREAD * rng.normal()))
     key = jax.random.key(int(rng.integers(2**31)))
-    data = np.asarray(_scanned(key, cells, t10, b1, about["snr"], protocol, patient.coarsen))
-    true_t10 = 1 / np.asarray(average_cells(1 / t10, patient.coarsen))
+    data = np.asarray(
+        measure(
+            key, cells, protocol, t10=t10, s0=PROTON_DENSITY, b1=b1, coarsen=patient.coarsen, snr=about["snr"]
+        )
+    )  # fmt: skip
+    true_t10 = 1 / np.asarray(voxel_average(1 / t10, patient.coarsen))
     spread = rng.uniform(*VOXEL_T10_SPREAD)
     wrong = b1**2 * np.exp(COMMON_T10_SPREAD * rng.normal() + spread * rng.normal(size=true_t10.shape))
     believed = (true_t10 * wrong).astype(np.float32)
@@ -235,12 +237,6 @@ def _measured(
         data[where], concentration[where], believed[where], where, protocol, plasma, patient.onset,
         area_from(patient.knots, patient.plasma, patient.onset), about,
     )  # fmt: skip
-
-
-@partial(jax.jit, static_argnames="coarsen")
-def _scanned(key: Any, cells: Any, t10: Any, b1: Any, snr: Any, protocol: DCEProtocol, coarsen: int) -> Any:
-    signal = spgr_signal(cells, protocol, t10=t10, s0=PROTON_DENSITY, b1=b1)
-    return add_noise(key, Series(average_cells(signal, coarsen), protocol, None), snr=snr).data
 
 
 def area_from(times: np.ndarray, curve: np.ndarray, onset: float) -> float:
