@@ -22,7 +22,7 @@ from simulate.finite_volumes.bed import march_bed
 from simulate.flow.network import Network, solve_network
 from simulate.flow.trees import VesselFlow, solve_flow
 from simulate.inputs.population import gamma_variate_aif, georgiou_aif, mcgrath_aif, parker_aif, weinmann_aif
-from simulate.inputs.transit import blood_to_plasma, delayed, disperse
+from simulate.inputs.transit import blood_to_plasma, delayed, disperse, plasma_to_blood
 from simulate.kinetics.convolution import exponential_convolution
 from simulate.kinetics.tissue import MODELS, tissue_concentration
 from simulate.labelling.difference import asl_difference
@@ -48,6 +48,7 @@ __all__ = [
     "mcgrath_aif",
     "gamma_variate_aif",
     "blood_to_plasma",
+    "plasma_to_blood",
     "delayed",
     "disperse",
     # tissue and what it makes of its input

@@ -36,7 +36,7 @@ from simulate.examinations.dce import simulate_dce
 from simulate.examinations.perfused import PerfusedPhantom, vascularise
 from simulate.files.atomic import prepare_output_folder, sha256_of, temporary_sibling, write_atomically
 from simulate.files.pieces import key, run_pieces
-from simulate.inputs.random import draw_inlet
+from simulate.inputs.random import draw_inlet, window_area
 from simulate.labelling.constants import PARTITION_COEFFICIENT
 from simulate.labelling.series import asl_protocol
 from simulate.phantoms.priors import Region
@@ -181,9 +181,11 @@ def _contrast(
     inlet: Any,
 ) -> dict[str, Any]:
     """Errors of QTMnet's parameters for every source of the scale."""
-    drawn = draw_inlet(inlet, jnp.arange(LONGEST + 1))
+    seconds = jnp.arange(LONGEST + 1)
+    drawn = draw_inlet(inlet, seconds)
+    area = float(window_area(drawn, seconds))
     knots = np.arange(0.0, LONGEST - 2, 0.25)
-    aif = np.asarray(inlet_curve(drawn.curve, jnp.asarray(knots)))
+    aif = np.asarray(inlet_curve(drawn, jnp.asarray(knots)))
     protocol = DCEProtocol(
         times=SPACING * np.arange(FRAMES), repetition_time=0.004, flip_angle=20.0, baseline=int(ONSET // SPACING),
         frame_duration=SPACING,
@@ -201,7 +203,7 @@ def _contrast(
     own = trained.calibration.common_error["Fp"]
     scales = {
         "population": population_scale(),
-        "true area": InputScale(float(drawn.area), 0.0, "known"),
+        "true area": InputScale(area, 0.0, "known"),
         **{way: asl_scale(plasma, flow.at(where), haematocrit=HAEMATOCRIT, own_error=own) for way, flow in cbf.items()},
     }
     truth = dict(measured.truth.values)
@@ -213,7 +215,7 @@ def _contrast(
             for end in ("", "_stderr")
         )
         out[way] = _against(perfused, maps, truth, stderr)
-        error = float(np.log(scales[way].area / float(drawn.area)))
+        error = float(np.log(scales[way].area / area))
         out[way]["all"] = {"scale": [abs(error), error]}
     return out
 

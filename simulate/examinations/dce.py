@@ -17,6 +17,7 @@ from simulate.base.errors import InputError
 from simulate.base.types import DCEProtocol, Maps, Series
 from simulate.examinations.perfused import PerfusedPhantom, vascularise
 from simulate.examinations.truth import truth_maps
+from simulate.inputs.arterial_input import ArterialInput
 from simulate.phantoms.tumour import Phantom
 from simulate.scanner.measurement import PROTON_DENSITY, measure
 from simulate.scanner.voxels import voxel_average
@@ -31,7 +32,7 @@ class Simulation:
     series : the noisy signal on voxels.      concentration : (*voxels, t) behind it, noise-free [mmol/L].
     truth : maps on voxels in clinical units (see `truth_maps`), of the physical model `model`.
     ledger : where the tracer is in every frame.
-    aif, aif_times : (k,) plasma concentration at the block's inlet [mmol/L], linear between its knots [s].
+    aif : the arterial input at the block's inlet.
     """
 
     series: Series
@@ -39,17 +40,11 @@ class Simulation:
     truth: Maps
     ledger: Ledger
     perfused: PerfusedPhantom
-    aif: Any
-    aif_times: Any
+    aif: ArterialInput
 
     @property
     def model(self) -> str:
         return self.perfused.phantom.model
-
-    @property
-    def aif_blood(self) -> Any:
-        """(k,) concentration of the input in whole blood [mmol/L]: contrast stays out of the red cells."""
-        return (1 - self.perfused.haematocrit) * self.aif
 
 
 def simulate_dce(
@@ -99,7 +94,8 @@ def simulate_dce(
     affine = np.diag([*(coarsen * np.asarray(perfused.phantom.cell)), 1.0])
     series, concentration = Series(signal, protocol, affine), voxel_average(cells, coarsen)
     truth = truth_maps(perfused, coarsen=coarsen)
-    return Simulation(series, concentration, truth, ledger, perfused, np.asarray(aif), np.asarray(knots))
+    inlet = ArterialInput(np.asarray(knots), np.asarray(aif), "inlet of the simulated tissue")
+    return Simulation(series, concentration, truth, ledger, perfused, inlet)
 
 
 def with_concentration(simulation: Simulation) -> Series:

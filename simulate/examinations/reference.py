@@ -19,6 +19,7 @@ from simulate.base.units import clinical_unit, from_clinical, to_clinical
 from simulate.files.atomic import AnyPath, prepare_output_folder
 from simulate.files.bids.dce import write_sidecar
 from simulate.files.nifti import write_image
+from simulate.inputs.transit import plasma_to_blood
 from simulate.kinetics.compartments import COMPARTMENT_MODELS
 from simulate.kinetics.convolution import interpolate
 from simulate.kinetics.tissue import tissue_concentration
@@ -197,7 +198,7 @@ def _frame_averages(
 ) -> Float[Array, "u t"]:
     """Each tissue's curve averaged over the frames; the last two are those of blood and of air."""
     curves = tissue_concentration(tissues, aif, fine, model=model, aif_times=knots)
-    blood = (1 - haematocrit) * interpolate(jnp.asarray(aif, float), jnp.asarray(knots, float), fine)
+    blood = plasma_to_blood(interpolate(jnp.asarray(aif, float), jnp.asarray(knots, float), fine), haematocrit)
     every = jnp.concatenate([curves, blood[None], jnp.zeros_like(blood[None])])
     return frame_average(every, fine, protocol)
 

@@ -39,7 +39,8 @@ def measure(
 
     Parameters
     ----------
-    t10, s0, b1, r2star : of the cells, see `spgr_signal`.
+    t10, s0, b1 : of the cells: T1 before contrast [s], equilibrium signal, true over nominal flip angle.
+    r2star : transverse relaxivity of the agent [1/(s mmol/L)].
     coarsen : cells along the edge of a voxel; above 1 *c is a grid of three axes.
     snr : mean signal before contrast over the standard deviation of one complex channel; inf for no noise.
     noise : `rician` or `gaussian`.

@@ -1,4 +1,9 @@
-"""Noise of magnitude images: how much, by the signal before contrast, and how it is distributed."""
+r"""Noise of magnitude images: how much, by the signal before contrast, and how it is distributed.
+
+    |S + n_1 + i n_2|,     n_1, n_2 Gaussian with standard deviation \sigma = mean signal before contrast / SNR:
+
+Rice's distribution, whose mean at high ratios is S + \sigma^2/(2 S) (Gudbjartsson & Patz, MRM 1995 34:910).
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,9 +29,9 @@ def rician(key: Key[Array, ""], signal: Float[ArrayLike, "*s"], sigma: Real[Arra
 
 
 def gaussian(key: Key[Array, ""], signal: Float[ArrayLike, "*s"], sigma: Real[ArrayLike, ""]) -> Float[Array, "*s"]:
-    """Noise of the channel that holds the signal alone.
+    """Noise of the channel that holds the signal alone, of which the networks that ship were trained.
 
-    A magnitude's mean lies sigma^2/(2 signal) higher, 0.04 sigma at a ratio of 12: half the random numbers buy that.
+    Half the random numbers of a magnitude, and without its bias, which at a ratio of 12 is 0.04 sigma.
     """
     signal = jnp.asarray(signal)
     return signal + sigma * jax.random.normal(key, signal.shape, signal.dtype)
@@ -41,9 +46,10 @@ def with_noise(
     noise: Noise = rician,
     baseline: Real[Array, " t"] | None = None,
 ) -> Float[Array, "*s t"]:
-    """A measured signal: one noise level for the scan, SNR = mean baseline signal / σ of one complex channel.
+    """A measured signal (*s, t): one noise level for the scan, SNR = mean baseline signal / σ of one complex channel.
 
-    The mean is over the voxels that have signal; voxels of air get the noise alone. See `baseline_signal`.
+    The mean is over the voxels that have signal; voxels of air get the noise alone.
+    noise : `rician` or `gaussian`.      baseline : frames before contrast, see `baseline_signal`.
     """
     before = baseline_signal(signal, protocol, baseline)
     inside = before > 0
@@ -52,7 +58,7 @@ def with_noise(
 
 
 def add_noise(key: Key[Array, ""], series: Series, *, snr: Real[ArrayLike, ""]) -> Series:
-    """`with_noise` of a series of signals: Rician, by the protocol's frames before contrast."""
+    """`with_noise` of a series: Rician, by the protocol's frames before contrast. InputError unless it holds signal."""
     if series.quantity != "signal":
         raise InputError("add_noise", "series", f"holds {series.quantity}, not signal", "apply spgr_signal first")
     return replace(series, data=with_noise(key, series.data, series.protocol, snr=snr))

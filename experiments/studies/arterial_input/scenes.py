@@ -26,8 +26,9 @@ from experiments.studies.arterial_input.vessels import blood_share, centre_line
 from simulate.base.errors import InputError
 from simulate.base.types import DCEProtocol
 from simulate.examinations.dce import simulate_dce
+from simulate.inputs.arterial_input import ArterialInput
 from simulate.inputs.random import draw_inlet
-from simulate.inputs.transit import delayed, disperse
+from simulate.inputs.transit import delayed, disperse, plasma_to_blood
 from simulate.phantoms.tumour import tumour_phantom
 from simulate.scanner.frames import frame_average
 from simulate.scanner.measurement import PROTON_DENSITY, measure
@@ -79,15 +80,14 @@ LOWEST = 0.25
 
 class Patient(NamedTuple):
     """What all scenes of a phantom share. cells : (*space, `FINE`) noise-free concentration [mmol/L].
-    t10, blood : (*space) of the tissue [s], and share of the block's own vessels.      knots, plasma : (k,) the input.
+    t10, blood : (*space) of the tissue [s], and share of the block's own vessels.      aif : the input.
     coarsen, voxel : cells along the edge of a voxel, and that edge [mm]."""
 
     seed: int
     cells: np.ndarray
     t10: np.ndarray
     blood: np.ndarray
-    knots: np.ndarray
-    plasma: np.ndarray
+    aif: ArterialInput
     onset: float
     coarsen: int
     voxel: float
@@ -125,8 +125,8 @@ def draw_patient(seed: int) -> Patient:
     key = jax.random.key(seed)
     onset = float(rng.uniform(*LATE) if rng.random() < LATE_SHARE else rng.uniform(*EARLY))
     knots = np.arange(0.0, FINE * STEP + 1.0, KNOT_STEP)
-    inlet = draw_inlet(jax.random.fold_in(key, 1), jnp.asarray(knots))
-    plasma = np.interp(knots - onset, knots, np.asarray(inlet.curve), left=0.0)
+    drawn = draw_inlet(jax.random.fold_in(key, 1), jnp.asarray(knots))
+    aif = ArterialInput(knots, np.interp(knots - onset, knots, np.asarray(drawn), left=0.0), "truth")
     side, coarsen = SIDES[rng.integers(len(SIDES))]
     voxel, grade = float(rng.choice(VOXELS)), int(rng.choice([2, 3, 4]))
     edge = voxel / coarsen
@@ -134,18 +134,19 @@ def draw_patient(seed: int) -> Patient:
         jax.random.fold_in(key, 2), shape=(side, side, side), cell=(edge, edge, edge), grade=grade,
         mixing=float(rng.choice([1.0, 0.25, 0.0])),
     )  # fmt: skip
-    made = _simulated(key, phantom, plasma, knots)
+    made = _simulated(key, phantom, aif)
     cells, blood = np.asarray(made.concentration), np.asarray(made.perfused.blood)
-    return Patient(seed, cells, np.asarray(phantom.t10), blood, knots, plasma, onset, coarsen, voxel, grade)
+    return Patient(seed, cells, np.asarray(phantom.t10), blood, aif, onset, coarsen, voxel, grade)
 
 
-def _simulated(key: Any, phantom: Any, plasma: np.ndarray, knots: np.ndarray) -> Any:
+def _simulated(key: Any, phantom: Any, aif: ArterialInput) -> Any:
     """With fewer vessels where a branch is too narrow for blood."""
     fine = DCEProtocol(STEP * np.arange(FINE), 0.005, 20.0, baseline=1, frame_duration=STEP)
+    curve, knots = jnp.asarray(aif.curve), jnp.asarray(aif.times)
     for attempt in range(5):
         with suppress(InputError):
             return simulate_dce(
-                jax.random.fold_in(key, 3 + attempt), phantom, fine, jnp.asarray(plasma), aif_times=jnp.asarray(knots),
+                jax.random.fold_in(key, 3 + attempt), phantom, fine, curve, aif_times=knots,
                 terminals=TERMINALS >> attempt, haematocrit=HAEMATOCRIT,
             )  # fmt: skip
     raise RuntimeError("five sets of vessels have a branch too narrow for blood")
@@ -182,17 +183,13 @@ def make_scene(patient: Patient, kind: str) -> Scene:
         painted.append((diameter, 0.0, 0.0, beside))
     for diameter, delay, dispersion, outside in painted:
         share = _painted(rng, cells.shape[:3], diameter, patient.coarsen, outside)
-        curve = disperse(jnp.asarray(patient.plasma), jnp.asarray(patient.knots), time_constant=dispersion)
-        curve = delayed(curve, jnp.asarray(patient.knots), delay)
-        seen = (1 - HAEMATOCRIT) * _averaged(curve, patient.knots, protocol)
+        knots = jnp.asarray(patient.aif.times)
+        curve = delayed(disperse(jnp.asarray(patient.aif.curve), knots, time_constant=dispersion), knots, delay)
+        seen = np.asarray(plasma_to_blood(_average(curve, knots, protocol), HAEMATOCRIT))
         cells = cells * (1 - share)[..., None] + share[..., None] * seen
         rate = rate * (1 - share) + share / t1_blood
     about["beside"], about["vein"] = beside, len(painted) > (kind != "tree")
     return _measured(rng, patient, protocol, cells, 1 / rate, about)
-
-
-def _averaged(curve: Any, knots: np.ndarray, protocol: DCEProtocol) -> np.ndarray:
-    return np.asarray(_average(jnp.asarray(curve), jnp.asarray(knots), protocol))
 
 
 _average = jax.jit(frame_average)
@@ -232,10 +229,11 @@ def _measured(
     if protocol.baseline:
         concentration = np.asarray(block_concentration(data, protocol, t10=believed)[0])
     where = np.max(concentration, axis=-1) > LOWEST
-    plasma = _averaged(patient.plasma, patient.knots, protocol)
+    aif = patient.aif
+    plasma = np.asarray(_average(jnp.asarray(aif.curve), jnp.asarray(aif.times), protocol))
     return Scene(
         data[where], concentration[where], believed[where], where, protocol, plasma, patient.onset,
-        area_from(patient.knots, patient.plasma, patient.onset), about,
+        area_from(np.asarray(aif.times), np.asarray(aif.curve), patient.onset), about,
     )  # fmt: skip
 
 

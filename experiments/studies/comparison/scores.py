@@ -8,6 +8,7 @@ import numpy as np
 from estimate.qtmnet.prediction import TO_ONE_SIGMA
 from experiments.studies.comparison.found import PARAMETERS, Found, derived
 from experiments.studies.comparison.scans import REGIONS, Examination
+from simulate.inputs.arterial_input import ArterialInput
 
 FEWEST = 15
 """Voxels of a region below which a phantom does not count."""
@@ -47,7 +48,7 @@ def score(found: Found, exam: Examination) -> dict[str, dict[str, dict[str, floa
 def feed(exam: Examination) -> dict[str, float]:
     """region -> median over its voxels of ln(peak of what truly feeds a voxel / peak of the input): how far the vessels
     on the way have spread the bolus, which a voxel's curve shows much as it shows a lower flow."""
-    whole = np.interp(exam.supply_times, exam.aif_times, exam.aif).max()
+    whole = np.interp(exam.supply_times, exam.aif.times, exam.aif.curve).max()
     peaks = exam.supply.max(axis=1) / whole
     return {name: float(np.median(np.log(peaks[inside]))) for name, inside in _regions(exam)}
 
@@ -117,12 +118,12 @@ def ratio(first: list[float], second: list[float]) -> tuple[float, float, float]
     return float(mean[0] / mean[1]), float(low), float(high)
 
 
-def input_errors(found: tuple[np.ndarray, np.ndarray], exam: Examination) -> dict[str, float]:
+def input_errors(found: ArterialInput | None, exam: Examination) -> dict[str, float]:
     """Of an automatic input against the exact one: ratio of peaks and of areas, and how much later it rises [s]."""
-    times, curve = found
-    if not np.isfinite(curve).all():
+    if found is None:
         return {}
-    exact = np.interp(times, exam.aif_times, exam.aif, left=0.0)
+    times, curve = np.asarray(found.times), np.asarray(found.curve)
+    exact = np.interp(times, exam.aif.times, exam.aif.curve, left=0.0)
 
     def rise(values: np.ndarray) -> float:
         top = int(np.argmax(values))
