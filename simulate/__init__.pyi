@@ -22,7 +22,7 @@ from .finite_volumes.bed import march_bed
 from .flow.network import Network, solve_network
 from .flow.trees import VesselFlow, solve_flow
 from .inputs.population import gamma_variate_aif, georgiou_aif, mcgrath_aif, parker_aif, weinmann_aif
-from .inputs.transit import blood_to_plasma, delayed, disperse
+from .inputs.transit import blood_to_plasma, delayed, disperse, plasma_to_blood
 from .kinetics.convolution import exponential_convolution
 from .kinetics.tissue import MODELS, tissue_concentration
 from .labelling.difference import asl_difference
@@ -31,6 +31,7 @@ from .labelling.time_encoded import time_encoding
 from .phantoms.priors import Prior, Region
 from .phantoms.tumour import Morphology, Phantom, tumour_phantom
 from .scanner.frames import frame_average
+from .scanner.measurement import measure
 from .scanner.noise import add_noise, rician
 from .scanner.relaxation import RELAXIVITY, T1, blood_t1
 from .scanner.spgr import spgr_concentration, spgr_signal
@@ -47,6 +48,7 @@ __all__ = [
     "mcgrath_aif",
     "gamma_variate_aif",
     "blood_to_plasma",
+    "plasma_to_blood",
     "delayed",
     "disperse",
     # tissue and what it makes of its input
@@ -64,6 +66,7 @@ __all__ = [
     "frame_average",
     "rician",
     "add_noise",
+    "measure",
     "RELAXIVITY",
     "T1",
     "blood_t1",

@@ -26,7 +26,7 @@ from estimate.arterial.sound import check_input
 from simulate.base.errors import InputError
 from simulate.files.atomic import write_atomically
 from simulate.inputs.arterial_input import SPREAD, ArterialInput
-from simulate.inputs.transit import blood_to_plasma
+from simulate.inputs.transit import blood_to_plasma, plasma_to_blood
 
 Kind = Literal["blood", "plasma"]
 
@@ -41,20 +41,20 @@ _OTHER_AMOUNTS = {"micromoles": {"um", "umol", "µm", "µmol", "μm", "μmol", "
 
 
 def write_aif_csv(path: str | os.PathLike, aif: ArterialInput, *, haematocrit: float | None = None) -> None:
-    """Write an input so that `read_aif_csv` needs no word on it, complete or not at all.
+    """Write an input so that `read_aif_csv` needs no word on it, in the precision in which that reads it, complete or
+    not at all.
 
     haematocrit : None writes the plasma concentration, a fraction that of blood, (1 - haematocrit) of it.
     """
-    lines, curve = ["# kind: plasma"], np.asarray(aif.curve)
+    lines, times, curve = ["# kind: plasma"], jnp.asarray(aif.times), jnp.asarray(aif.curve)
     if haematocrit is not None:
         check_haematocrit(haematocrit)
-        lines = ["# kind: blood", f"# haematocrit: {haematocrit!s}"]
-        curve = curve * curve.dtype.type(1 - haematocrit)
+        lines, curve = ["# kind: blood", f"# haematocrit: {haematocrit!s}"], plasma_to_blood(curve, haematocrit)
     lines += ["# time unit: s", f"# source: {' '.join(aif.source.split())}"]
     if not math.isnan(aif.spread):
         lines.append(f"# {SPREAD}: {aif.spread:.4g}")
     lines.append("time_s,concentration_mmol_per_L")
-    rows = zip(np.asarray(aif.times), curve, strict=True)
+    rows = zip(np.asarray(times), np.asarray(curve), strict=True)
     lines += [f"{time!s},{value!s}" for time, value in rows]
     write_atomically(path, "\n".join(lines) + "\n")
 

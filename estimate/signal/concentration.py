@@ -16,7 +16,7 @@ from simulate.base.errors import InputError
 from simulate.base.runtime import is_traced
 from simulate.base.status import Status
 from simulate.base.types import DCEProtocol, Series
-from simulate.scanner.spgr import baseline_scale, check_known_baseline, spgr_concentration
+from simulate.scanner.spgr import baseline_scale, baseline_signal, check_known_baseline, spgr_concentration
 
 
 def concentration_from_signal(
@@ -51,8 +51,10 @@ def block_concentration(
     s0: Real[ArrayLike, "*#s"] | None = None,
     b1: Real[ArrayLike, "*#s"] = 1.0,
     r2star: float = 0.0,
+    baseline: Real[Array, " t"] | None = None,
 ) -> tuple[Float[Array, "*s t"], Int[Array, "*s"]]:
     """Concentration of any set of voxels, and their `Status`. r2star : transverse relaxivity [1/(s mmol/L)].
+    baseline : frames before contrast, see `baseline_signal`; the protocol's by default.
 
     A frame whose signal no concentration could have made is NaN and marks its voxel SATURATED. Zero, negative
     or constant voxels are NO_SIGNAL, as are those whose T10 or b1 is not a positive number; a NaN or infinity
@@ -60,11 +62,11 @@ def block_concentration(
 
     Raises InputError where neither `s0` nor the number of frames before contrast is known.
     """
-    if s0 is None:
+    if s0 is None and baseline is None:
         check_known_baseline(protocol)
-    known = look_at(signal, protocol, t10, b1)
+    known = look_at(signal, protocol, t10, b1, baseline)
     scan = scan_of(protocol)
-    if is_traced((signal, t10, b1, s0, protocol)):
+    if is_traced((signal, t10, b1, s0, baseline, protocol)):
         concentration = _converted(jnp.asarray(signal), *known.voxels, s0, scan, r2star)
         shown = jnp
     else:
@@ -98,14 +100,14 @@ class Known(NamedTuple):
         return self[:4]
 
 
-def look_at(signal: Any, protocol: DCEProtocol, t10: Any, b1: Any) -> Known:
-    """By NumPy where nothing is traced: then nothing is compiled."""
-    xp: Any = jnp if is_traced((signal, t10, b1)) else np
+def look_at(signal: Any, protocol: DCEProtocol, t10: Any, b1: Any, baseline: Any = None) -> Known:
+    """By NumPy where nothing is traced: then nothing is compiled. baseline : see `baseline_signal`."""
+    xp: Any = jnp if is_traced((signal, t10, b1, baseline)) else np
     signal, t10, b1 = (xp.asarray(each) for each in (signal, t10, b1))
     signal = signal if signal.dtype.kind == "f" else signal.astype(float)
     known = xp.isfinite(t10) & (t10 > 0) & xp.isfinite(b1) & (b1 > 0)
     finite = xp.all(xp.isfinite(signal), axis=-1)
-    before = xp.mean(xp.where(finite[..., None], signal, 1)[..., : max(protocol.baseline, 1)], axis=-1)
+    before = baseline_signal(xp.where(finite[..., None], signal, 1), protocol, baseline)
     varies = xp.where(finite, xp.max(signal, axis=-1) > xp.min(signal, axis=-1), True)
     present = (before > 0) & varies & known
     nothing, lacking = np.int32(Status.NOT_FINITE), np.int32(Status.NO_SIGNAL)

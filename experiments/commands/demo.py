@@ -83,7 +83,7 @@ def run_demo(out: Path, *, seed: int = 0, snr: float = SNR, patch: int = 8, prog
     write_true_aif(folder, true_aif, HAEMATOCRIT)
     options = DCEOptions(folder / "dce.nii.gz", Path(out), t10=str(folder / "t10.nii.gz"), mask=folder / "mask.nii.gz")
     truth = true_maps(phantom)
-    estimate = estimate_dce(options, progress, truth=truth, true_aif=(true_aif.times, true_aif.curve))
+    estimate = estimate_dce(options, progress, truth=truth, true_aif=true_aif)
     return Demo(estimate, truth, true_aif)
 
 

@@ -22,7 +22,7 @@ from simulate.base.status import Status, status_shares
 from simulate.base.types import Maps
 from simulate.files.nifti import write_image
 from simulate.files.provenance import provenance
-from simulate.inputs.arterial_input import describe_error
+from simulate.inputs.arterial_input import ArterialInput
 
 COMMAND = "tracerflow estimate dce"
 
@@ -32,12 +32,11 @@ def estimate_dce(
     progress: Progress | None = None,
     *,
     truth: Maps | None = None,
-    true_aif: tuple[Any, Any] | None = None,
+    true_aif: ArterialInput | None = None,
 ) -> Estimate:
     """Read, check, estimate, and write every map, table and the report into `options.out`.
 
-    truth, true_aif : what should have been found, where it is known (maps; times [s] and plasma concentration
-        [mmol/L] of the input): the report sets them beside the estimate.
+    truth, true_aif : what should have been found, where it is known: the report sets them beside the estimate.
 
     Raises InputError before any long work where the input cannot be used; only then is the folder made.
     """
@@ -82,7 +81,7 @@ def written_names(method: str, scale: str, *, arterial_volume: bool) -> set[str]
 
 def _write(
     results: Results, options: DCEOptions, read: DCEFiles, estimate: Estimate, truth: Maps | None,
-    true_aif: tuple[Any, Any] | None,
+    true_aif: ArterialInput | None,
 ) -> None:  # fmt: skip
     """Write the maps, then what describes them."""
     results.begin()
@@ -162,8 +161,7 @@ def _report(options: DCEOptions, read: DCEFiles, estimate: Estimate, facts: dict
         provenance=facts,
         status=estimate.status,
         shares=status_shares(estimate.status),
-        aif=estimate.aif and (np.asarray(estimate.aif.times), np.asarray(estimate.aif.curve), estimate.aif.source),
-        aif_words="" if estimate.aif is None else describe_error(estimate.aif),
+        aif=estimate.aif,
         voxels=typical_voxels(exam, estimate),
         motion=(times, frame_correlation(exam.series.data, exam.mask)),
         warnings=_warnings(read, estimate),

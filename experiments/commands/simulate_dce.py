@@ -1,10 +1,10 @@
 """From a configuration to simulated examinations on disk: HDF5 or NIfTI, with truth, ledger and pictures."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from experiments.commands.simulate_phantoms import Kind, Progress, phantom_of, run_phantoms, vessel_arrays
@@ -20,8 +20,8 @@ from simulate.files.bids.dce import write_sidecar
 from simulate.files.hdf5 import write_hdf5
 from simulate.files.nifti import write_image
 from simulate.files.provenance import provenance
-from simulate.inputs.arterial_input import ArterialInput
 from simulate.inputs.population import georgiou_aif, parker_aif
+from simulate.inputs.transit import plasma_to_blood
 
 AIF_STEP = 0.1  # s; knots of the input, finer than any frame
 
@@ -83,13 +83,14 @@ def write_simulation(path: Path, simulation: Simulation, config: DCEConfig, inde
     """
     options = {**as_record(config), "index": index}
     record = provenance(command="tracerflow simulate dce", options=options, inputs=[], seed=config.seed)
-    protocol, perfused, bed = simulation.series.protocol, simulation.perfused, simulation.perfused.bed
+    protocol, aif = simulation.series.protocol, simulation.aif
+    perfused, bed = simulation.perfused, simulation.perfused.bed
     tree = {
         "signal": np.asarray(simulation.series.data, np.float32),
         "concentration": np.asarray(simulation.concentration, np.float32),
         "affine": simulation.series.affine,
         "aif": {
-            "times": simulation.aif_times, "plasma": simulation.aif, "blood": simulation.aif_blood,
+            "times": aif.times, "plasma": aif.curve, "blood": plasma_to_blood(aif.curve, perfused.haematocrit),
             "haematocrit": perfused.haematocrit,
         },
         "t1_blood": perfused.t1_blood,
@@ -134,9 +135,8 @@ def write_nifti(folder: Path, simulation: Simulation, config: DCEConfig) -> None
     haematocrit, t1_blood = simulation.perfused.haematocrit, simulation.perfused.t1_blood
     extra = {"BloodT1": t1_blood, "GroundTruthModel": simulation.model, "Provenance": record}
     write_sidecar(folder / "dce.nii.gz", simulation.series.protocol, haematocrit=haematocrit, extra=extra)
-    source = f"inlet of the simulated tissue ({config.aif.name})"
-    aif = ArterialInput(jnp.asarray(simulation.aif_times), jnp.asarray(simulation.aif), source)
-    write_true_aif(folder, aif, haematocrit)
+    aif = simulation.aif
+    write_true_aif(folder, replace(aif, source=f"{aif.source} ({config.aif.name})"), haematocrit)
     write_image(folder / "t10.nii.gz", truth["T10"], affine, unit_description=clinical_unit("T10"))
     write_image(folder / "mask.nii.gz", truth["Fp"] > 0, affine)
     for name, values in truth.values.items():

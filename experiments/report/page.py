@@ -30,6 +30,7 @@ from experiments.report.figures.scales import shown_names
 from simulate.base.types import Maps
 from simulate.base.units import clinical_unit
 from simulate.files.atomic import write_atomically
+from simulate.inputs.arterial_input import ArterialInput, describe_error
 
 _DPI = 110
 
@@ -69,12 +70,11 @@ class Report:
     summary : rows, such as `summary_rows` makes.
     maps : maps (*space) in clinical units.
     status : (*space) bit masks.      shares : share of voxels by primary status.      mask : (*space).
-    aif : (times [s], plasma concentration [mmol/L], label).      aif_words : how right it is.
+    aif : the arterial input that was used.      true_aif : that which should have been.
     voxels : fits of typical voxels.
     motion : (times [s], correlation of each frame with the previous one).
     provenance : nested options, versions and inputs with checksums.
     truth : maps on the same grid to compare with.
-    true_aif : (times [s], plasma concentration [mmol/L]) to compare the input with.
     warnings : sentences that the reader must not miss.
     more : sections of this kind of analysis alone.
     """
@@ -85,12 +85,11 @@ class Report:
     provenance: dict[str, Any]
     status: Any = None
     shares: dict[str, float] = field(default_factory=dict)
-    aif: tuple[Any, Any, str] | None = None
-    aif_words: str = ""
+    aif: ArterialInput | None = None
+    true_aif: ArterialInput | None = None
     voxels: list[TypicalVoxel] = field(default_factory=list)
     motion: tuple[Any, Any] | None = None
     truth: Maps | None = None
-    true_aif: tuple[Any, Any] | None = None
     warnings: list[str] = field(default_factory=list)
     mask: Any = None
     more: list[Section] = field(default_factory=list)
@@ -143,8 +142,7 @@ def _sections(report: Report) -> list[Section]:
         sections.append(_status_section(report.shares))
     if report.aif is not None:
         frames = None if report.motion is None else report.motion[0]
-        section = _aif_section(*report.aif, frames, report.true_aif)
-        sections.append(section._replace(caption=f"{section.caption} {report.aif_words}".strip()))
+        sections.append(_aif_section(report.aif, frames, report.true_aif))
     sections += report.more
     if report.voxels:
         sections.append(_fit_section(report.voxels))
@@ -219,16 +217,16 @@ def _status_section(shares: dict[str, float]) -> Section:
     )
 
 
-def _aif_section(times: Any, curve: Any, label: str, series_times: Any, truth: tuple[Any, Any] | None) -> Section:
-    peaks = f"Highest plasma concentration {significant(np.max(curve))} mmol/L"
+def _aif_section(aif: ArterialInput, series_times: Any, truth: ArterialInput | None) -> Section:
+    peaks = f"Highest plasma concentration {significant(np.max(np.asarray(aif.curve)))} mmol/L"
     if truth is not None:
-        peaks += f", of the truth {significant(np.max(truth[1]))} mmol/L"
+        peaks += f", of the truth {significant(np.max(np.asarray(truth.curve)))} mmol/L"
     return Section(
         "aif",
         "Arterial input",
-        _png(aif_figure(times, curve, label=label, series_times=series_times, truth=truth)),
-        f"Arterial plasma concentration in mmol/L against time in s: {label}.",
-        f"{peaks}.",
+        _png(aif_figure(aif, series_times=series_times, truth=truth)),
+        f"Arterial plasma concentration in mmol/L against time in s: {aif.source}.",
+        f"{peaks}. {describe_error(aif)}",
     )
 
 

@@ -62,7 +62,7 @@ def run_phantom_recovery(
             scan, phantom, protocol, aif, aif_times=KNOTS, terminals=round(5000 * (edge / 32) ** 3)
         )
         for fit, options in FITS.items():
-            for region, found in _errors(simulation, aif, options).items():
+            for region, found in _errors(simulation, options).items():
                 errors.setdefault((name, fit, region), []).append(found)
     return [
         Row(*case, dict(zip(PARAMETERS, np.mean(found, axis=0).tolist(), strict=True)))
@@ -70,13 +70,14 @@ def run_phantom_recovery(
     ]
 
 
-def _errors(simulation: Simulation, aif: object, options: dict[str, Any]) -> dict[str, list[float]]:
+def _errors(simulation: Simulation, options: dict[str, Any]) -> dict[str, list[float]]:
     """Median |log error| of every parameter by region; where a region is absent, nothing."""
     curves = np.asarray(simulation.concentration)
-    protocol = simulation.series.protocol
+    protocol, aif = simulation.series.protocol, simulation.aif
     fit = fit_kinetics(
-        curves, protocol.frame_centres, aif, aif_times=KNOTS, frame_duration=protocol.frame_duration, **options
-    )
+        curves, protocol.frame_centres, aif.curve, aif_times=aif.times, frame_duration=protocol.frame_duration,
+        **options,
+    )  # fmt: skip
     region, truth = np.asarray(simulation.perfused.phantom.region), simulation.truth
     found = {}
     for name in (RIM, GREY_MATTER):

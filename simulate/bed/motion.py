@@ -6,9 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from simulate.bed.assembly import Bed
-from simulate.bed.sections import average_cells
 from simulate.bed.segments import cut_at_planes
 from simulate.flow.trees import TreeFlow
+from simulate.scanner.voxels import voxel_average
 from simulate.vessels.tree import Tree, sum_along_paths, sum_to_root
 
 CAPILLARY_LENGTH = 0.8
@@ -48,9 +48,9 @@ def plasma_motion(bed: Bed, coarsen: int = 1) -> Motion:
         along = [np.asarray(flow.plasma_volume(tree)), plasma_flow * tree.length, *(away * plasma_flow * span.T)]
         for total, quantity in zip(totals, along, strict=True):
             total += np.bincount(pieces.cell, quantity[pieces.vessel] * pieces.share, total.size)
-    plasma, path, *momentum = (average_cells(t.reshape(fine), coarsen) / bed.cell_volume for t in totals)
+    plasma, path, *momentum = (voxel_average(t.reshape(fine), coarsen) / bed.cell_volume for t in totals)
     Fp, vp = (np.asarray(a).reshape(fine) for a in (bed.tissue.Fp, bed.tissue.vp))
-    Fp, vp = average_cells(Fp, coarsen), average_cells(vp, coarsen)
+    Fp, vp = voxel_average(Fp, coarsen), voxel_average(vp, coarsen)
     everything = np.maximum(plasma + vp, 1e-12)
     along = np.asarray(_along(vessels.arteries, bed.flow.arteries))
     arrival = along[vessels.arteries.terminals] + bed.feed_delay + bed.feed_dispersion

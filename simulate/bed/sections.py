@@ -113,9 +113,3 @@ def _make_room(place: Any, share: Any, shape: tuple[int, int, int], passes: int 
         index = index + rng.integers(-1, 2, index.shape)
         place[moving] = np.ravel_multi_index(tuple(np.clip(index, 0, np.reshape(shape, (3, 1)) - 1)), shape)
     return place
-
-
-def average_cells(values: Any, by: int) -> Any:
-    """Mean over cubes of `by` cells along the first three axes."""
-    x, y, z = (n // by for n in values.shape[:3])
-    return values.reshape(x, by, y, by, z, by, *values.shape[3:]).mean(axis=(1, 3, 5))

@@ -11,11 +11,11 @@ from jaxtyping import Key
 from simulate.base.errors import InputError
 from simulate.base.types import ASLProtocol, Maps
 from simulate.base.units import to_clinical
-from simulate.bed.sections import average_cells
-from simulate.examinations.dce import PROTON_DENSITY
 from simulate.examinations.perfused import PerfusedPhantom
 from simulate.examinations.truth import tissue_t1
 from simulate.labelling.series import labelled_volumes
+from simulate.scanner.measurement import PROTON_DENSITY
+from simulate.scanner.voxels import voxel_average
 from simulate.vessels.tree import sum_along_paths
 from simulate.water.transport import (
     FREQUENCIES,
@@ -89,7 +89,7 @@ def simulate_asl(
         exchange=jnp.asarray(np.broadcast_to(exchange, shape).ravel() if np.ndim(exchange) else exchange),
     )  # fmt: skip
     cells = _differences(perfused, protocol, water, inlet_delay, frequencies)
-    voxels = [average_cells(part.reshape(*shape, -1), coarsen) for part in cells]
+    voxels = [voxel_average(part.reshape(*shape, -1), coarsen) for part in cells]
     late = np.unique(slices) if slices.size else np.zeros(1)
     of_slice = np.searchsorted(late, slices) if slices.size else np.zeros(shape[2] // coarsen, int)
     difference = jnp.stack([voxels[k][:, :, z] for z, k in enumerate(of_slice)], axis=2)
@@ -138,16 +138,16 @@ def asl_truth(
     along = sum_along_paths(tree, jnp.asarray(bed.flow.arteries.blood_transit_time(tree)))
     supply = np.asarray(bed.feed_delay) + np.asarray(bed.feed_dispersion)
     arrival = inlet_delay + (np.asarray(along)[tree.terminals] + supply)[bed.owner] + np.asarray(bed.local_delay)
-    F = average_cells(np.asarray(flow, float).reshape(shape), coarsen)
+    F = voxel_average(np.asarray(flow, float).reshape(shape), coarsen)
     with np.errstate(invalid="ignore", divide="ignore"):
-        att = np.where(F > 0, average_cells((np.asarray(flow) * arrival).reshape(shape), coarsen) / F, np.nan)
+        att = np.where(F > 0, voxel_average((np.asarray(flow) * arrival).reshape(shape), coarsen) / F, np.nan)
     volume = tree.volume
     pieces = bed.arterial_pieces
     held = np.bincount(pieces.cell, np.asarray(volume)[pieces.vessel] * pieces.share, int(np.prod(shape)))
-    abv = average_cells(held.reshape(shape), coarsen) / bed.cell_volume
+    abv = voxel_average(held.reshape(shape), coarsen) / bed.cell_volume
     values = {
         "CBF": to_clinical("CBF", F / water.density), "ATT": att, "aBV": abv,
-        "M0": np.full(F.shape, PROTON_DENSITY), "T1": 1 / average_cells(1 / np.asarray(perfused.t10, float), coarsen),
+        "M0": np.full(F.shape, PROTON_DENSITY), "T1": 1 / voxel_average(1 / np.asarray(perfused.t10, float), coarsen),
         "T1_tissue": tissue_t1(perfused, coarsen),
     }  # fmt: skip
     affine = np.diag([*(coarsen * np.asarray(perfused.phantom.cell)), 1.0])

@@ -7,26 +7,22 @@ the flow that those ask for is what the vessels carry. So mass closes and the tr
 """
 
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Key
 
 from simulate.base.errors import InputError
 from simulate.base.types import DCEProtocol, Maps, Series
-from simulate.bed.sections import average_cells
 from simulate.examinations.perfused import PerfusedPhantom, vascularise
 from simulate.examinations.truth import truth_maps
+from simulate.inputs.arterial_input import ArterialInput
 from simulate.phantoms.tumour import Phantom
-from simulate.scanner.noise import add_noise
-from simulate.scanner.spgr import spgr_signal
+from simulate.scanner.measurement import PROTON_DENSITY, measure
+from simulate.scanner.voxels import voxel_average
 from simulate.spectral.engine import Ledger, cell_concentration, transport
 from simulate.spectral.readout import FREQUENCIES, readout
-
-PROTON_DENSITY = 1000.0  # S0 of tissue and blood [signal]
 
 
 @dataclass(frozen=True)
@@ -36,7 +32,7 @@ class Simulation:
     series : the noisy signal on voxels.      concentration : (*voxels, t) behind it, noise-free [mmol/L].
     truth : maps on voxels in clinical units (see `truth_maps`), of the physical model `model`.
     ledger : where the tracer is in every frame.
-    aif, aif_times : (k,) plasma concentration at the block's inlet [mmol/L], linear between its knots [s].
+    aif : the arterial input at the block's inlet.
     """
 
     series: Series
@@ -44,17 +40,11 @@ class Simulation:
     truth: Maps
     ledger: Ledger
     perfused: PerfusedPhantom
-    aif: Any
-    aif_times: Any
+    aif: ArterialInput
 
     @property
     def model(self) -> str:
         return self.perfused.phantom.model
-
-    @property
-    def aif_blood(self) -> Any:
-        """(k,) concentration of the input in whole blood [mmol/L]: contrast stays out of the red cells."""
-        return (1 - self.perfused.haematocrit) * self.aif
 
 
 def simulate_dce(
@@ -100,18 +90,12 @@ def simulate_dce(
     out = readout(aif, knots, protocol.times, float(protocol.frame_duration), frequencies=frequencies)
     contents, ledger = transport(perfused.bed, out)
     cells = cell_concentration(perfused.bed, contents).reshape(*shape, -1)
-    concentration, signal = _measure(cells, jnp.asarray(perfused.t10), protocol, coarsen)
+    signal = measure(noise, cells, protocol, t10=perfused.t10, s0=PROTON_DENSITY, coarsen=coarsen, snr=snr)
     affine = np.diag([*(coarsen * np.asarray(perfused.phantom.cell)), 1.0])
-    series = add_noise(noise, Series(signal, protocol, affine), snr=snr)
+    series, concentration = Series(signal, protocol, affine), voxel_average(cells, coarsen)
     truth = truth_maps(perfused, coarsen=coarsen)
-    return Simulation(series, concentration, truth, ledger, perfused, np.asarray(aif), np.asarray(knots))
-
-
-@partial(jax.jit, static_argnames="coarsen")
-def _measure(cells: Array, t10: Array, protocol: DCEProtocol, coarsen: int) -> tuple[Array, Array]:
-    """Concentration and signal of voxels: means over their cells."""
-    signal = spgr_signal(cells, protocol, t10=t10, s0=PROTON_DENSITY)
-    return average_cells(cells, coarsen), average_cells(signal, coarsen)
+    inlet = ArterialInput(np.asarray(knots), np.asarray(aif), "inlet of the simulated tissue")
+    return Simulation(series, concentration, truth, ledger, perfused, inlet)
 
 
 def with_concentration(simulation: Simulation) -> Series:

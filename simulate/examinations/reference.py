@@ -19,13 +19,13 @@ from simulate.base.units import clinical_unit, from_clinical, to_clinical
 from simulate.files.atomic import AnyPath, prepare_output_folder
 from simulate.files.bids.dce import write_sidecar
 from simulate.files.nifti import write_image
+from simulate.inputs.transit import plasma_to_blood
 from simulate.kinetics.compartments import COMPARTMENT_MODELS
 from simulate.kinetics.convolution import interpolate
 from simulate.kinetics.tissue import tissue_concentration
 from simulate.scanner.frames import frame_average
-from simulate.scanner.noise import add_noise
+from simulate.scanner.measurement import PROTON_DENSITY, measure
 from simulate.scanner.relaxation import RELAXIVITY, blood_t1
-from simulate.scanner.spgr import spgr_signal
 
 # Levels (chosen) from white matter to the rim of a glioblastoma, and from a tight to an open barrier.
 FP_LEVELS = tuple(from_clinical("Fp", level) for level in (10.0, 25.0, 50.0, 80.0))
@@ -35,7 +35,6 @@ VE_LEVELS = (0.1, 0.2, 0.4)
 T10_LEVELS = (1.2, 1.5, 1.8)  # s; wetter tissue relaxes more slowly
 
 HAEMATOCRIT = 0.42
-PROTON_DENSITY = 1000.0  # S0 of tissue and blood [signal]; air has none
 FINE_STEP = 0.2
 """Spacing [s] at which a curve is computed before it is averaged over a frame: a tenth of a usual frame."""
 
@@ -154,7 +153,7 @@ def simulate_reference(
     """
     concentration = reference_concentration(phantom, protocol, aif, haematocrit=haematocrit, aif_times=aif_times)
     s0 = PROTON_DENSITY * (phantom.mask | phantom.artery)
-    data = _measure(key, concentration, protocol, phantom.t10, s0, snr)
+    data = measure(key, concentration, protocol, t10=phantom.t10, s0=s0, snr=snr)
     return Series(data, protocol, phantom.affine)
 
 
@@ -199,15 +198,9 @@ def _frame_averages(
 ) -> Float[Array, "u t"]:
     """Each tissue's curve averaged over the frames; the last two are those of blood and of air."""
     curves = tissue_concentration(tissues, aif, fine, model=model, aif_times=knots)
-    blood = (1 - haematocrit) * interpolate(jnp.asarray(aif, float), jnp.asarray(knots, float), fine)
+    blood = plasma_to_blood(interpolate(jnp.asarray(aif, float), jnp.asarray(knots, float), fine), haematocrit)
     every = jnp.concatenate([curves, blood[None], jnp.zeros_like(blood[None])])
     return frame_average(every, fine, protocol)
-
-
-@jax.jit
-def _measure(key: Any, concentration: Any, protocol: DCEProtocol, t10: Any, s0: Any, snr: Any) -> Float[Array, "*s t"]:
-    signal = spgr_signal(concentration, protocol, t10=t10, s0=s0)
-    return add_noise(key, Series(signal, protocol, None), snr=snr).data
 
 
 def _distinct(tissue: Tissue) -> tuple[Tissue, np.ndarray]:

@@ -7,8 +7,8 @@ import numpy as np
 from simulate.base.types import Maps, Tissue
 from simulate.base.units import to_clinical
 from simulate.bed.motion import plasma_motion
-from simulate.bed.sections import average_cells
 from simulate.examinations.perfused import PerfusedPhantom
+from simulate.scanner.voxels import voxel_average
 
 
 def truth_maps(perfused: PerfusedPhantom, *, coarsen: int = 1) -> Maps:
@@ -28,24 +28,24 @@ def truth_maps(perfused: PerfusedPhantom, *, coarsen: int = 1) -> Maps:
     Ktrans = np.where(tissue.Fp > 0, _transfer_constant(tissue, phantom.mixing), 0.0)
     arrival = np.asarray(motion.arrival)[bed.owner] + np.asarray(bed.local_delay)
     spread = np.asarray(bed.feed_dispersion)[bed.owner]
-    flow = average_cells(tissue.Fp, coarsen)
+    flow = voxel_average(tissue.Fp, coarsen)
 
     def by_flow(values: Any) -> Any:
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(flow > 0, average_cells(tissue.Fp * np.reshape(values, shape), coarsen) / flow, np.nan)
+            return np.where(flow > 0, voxel_average(tissue.Fp * np.reshape(values, shape), coarsen) / flow, np.nan)
 
-    vp = average_cells(tissue.vp, coarsen)
+    vp = voxel_average(tissue.vp, coarsen)
     values = {
         "Fp": flow,
-        "PS": average_cells(tissue.PS, coarsen),
+        "PS": voxel_average(tissue.PS, coarsen),
         "vp": vp,
-        "ve": average_cells(tissue.ve, coarsen),
-        "Ktrans": average_cells(Ktrans, coarsen),
+        "ve": voxel_average(tissue.ve, coarsen),
+        "Ktrans": voxel_average(Ktrans, coarsen),
         "vp_vessels": motion.plasma,
         "vp_total": vp + motion.plasma,
         "delay": by_flow(arrival),
         "dispersion": by_flow(spread),
-        "T10": 1 / average_cells(1 / perfused.t10, coarsen),
+        "T10": 1 / voxel_average(1 / perfused.t10, coarsen),
         "T10_tissue": tissue_t1(perfused, coarsen),
         "through_flow": motion.through_flow,
         "speed": motion.speed,
@@ -58,8 +58,8 @@ def truth_maps(perfused: PerfusedPhantom, *, coarsen: int = 1) -> Maps:
 def tissue_t1(perfused: PerfusedPhantom, coarsen: int = 1) -> Any:
     """(*voxels) T1 [s] of what resolved vessels leave of a voxel: rates add up by volume."""
     tissue = 1 - perfused.blood
-    rate = average_cells(tissue / np.maximum(perfused.phantom.t10, 1e-3), coarsen)
-    return average_cells(tissue, coarsen) / rate
+    rate = voxel_average(tissue / np.maximum(perfused.phantom.t10, 1e-3), coarsen)
+    return voxel_average(tissue, coarsen) / rate
 
 
 def _transfer_constant(tissue: Tissue, mixing: float) -> Any:

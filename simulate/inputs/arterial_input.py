@@ -18,6 +18,9 @@ SPREAD = "sd of the logarithm of its area"
 class ArterialInput:
     """A plasma concentration curve, linear between its own times, which need not be those of a series.
 
+    What carries an input from one place to another; equations take its `curve` and `times` as plain arrays. In whole
+    blood it is `plasma_to_blood(curve, haematocrit)`.
+
     times : (k,) knots [s].      curve : (k,) plasma concentration [mmol/L].
     source : where it comes from, for people ("found in the images, 23 voxels").
     mask : (*space) voxels that it was measured in, or None.
@@ -29,8 +32,8 @@ class ArterialInput:
     Raises InputError for a spread that is infinite or negative.
     """
 
-    times: Float[Array, " k"]
-    curve: Float[Array, " k"]
+    times: Float[Array | np.ndarray, " k"]
+    curve: Float[Array | np.ndarray, " k"]
     source: str
     mask: Bool[np.ndarray, "..."] | None = None
     details: dict[str, Any] = field(default_factory=dict)

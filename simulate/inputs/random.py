@@ -8,7 +8,8 @@ output) and with another ratio of tail to first pass:
     gamma     gamma-variate first pass, a wider second one, and biexponential washout
 
 A draw mixes them, passes a stirred volume (heart, lungs, vein), and is scaled to an area over the first
-`AREA_WINDOW` seconds. The ranges are chosen.
+`AREA_WINDOW` seconds. The ranges are chosen. Like a population's curve, a draw is the plasma concentration
+[mmol/L] at the times that it is asked for; these begin at its onset, with equal steps.
 """
 
 from typing import NamedTuple
@@ -31,15 +32,6 @@ AMPLITUDE = (0.5, 1.5)
 """Range of the area over the population's (uniform)."""
 
 
-class Inlet(NamedTuple):
-    """curve : (k,) plasma [mmol/L] that reaches the tissue block.      area : of it over the first `AREA_WINDOW`.
-    upstream : (k,) what was measured in a large vessel; the same unless it is delayed or dispersed on its way."""
-
-    curve: Array
-    area: Array
-    upstream: Array
-
-
 class InletRange(NamedTuple):
     """Ranges of a draw; log-uniform for factors, uniform for the rest.
 
@@ -58,8 +50,8 @@ class InletRange(NamedTuple):
 ANY_INLET = InletRange()
 
 
-def draw_inlet(key: Key[Array, ""], times: Float[Array, " k"], ranges: InletRange = ANY_INLET) -> Inlet:
-    """One random input at `times` (k,) [s], which begin at its onset with equal steps."""
+def draw_inlet(key: Key[Array, ""], times: Float[Array, " k"], ranges: InletRange = ANY_INLET) -> Float[Array, " k"]:
+    """One random input at `times` [s]."""
     keys = jax.random.split(key, 10)
 
     def log_uniform(k: Array, low: float, high: float) -> Array:
@@ -75,17 +67,18 @@ def draw_inlet(key: Key[Array, ""], times: Float[Array, " k"], ranges: InletRang
             _gamma_shape(keys[3], times, stretch, tail, washout),
         ]
     )
-    curves = curves / _area(curves, times)[:, None]
+    curves = curves / window_area(curves, times)[:, None]
     share = jax.random.dirichlet(keys[4], jnp.full(3, 0.3))
     curve = disperse(
         share @ curves, times, time_constant=jax.random.uniform(keys[5], (), times.dtype, *ranges.dispersion)
     )
     area = POPULATION_AREA * jax.random.uniform(keys[6], (), times.dtype, *ranges.amplitude)
-    curve = curve * area / _area(curve, times)
-    return Inlet(curve, area, curve)
+    return curve * area / window_area(curve, times)
 
 
-def unseen_inlet(key: Key[Array, ""], times: Float[Array, " k"], amplitude: tuple[float, float] = AMPLITUDE) -> Inlet:
+def unseen_inlet(
+    key: Key[Array, ""], times: Float[Array, " k"], amplitude: tuple[float, float] = AMPLITUDE
+) -> Float[Array, " k"]:
     """An input of a family that `draw_inlet` does not know: Weinmann's washout behind an infusion of 15 to 60 s.
 
     For tests of what an estimator makes of an injection that it was not trained for.
@@ -98,24 +91,17 @@ def unseen_inlet(key: Key[Array, ""], times: Float[Array, " k"], amplitude: tupl
     before = jnp.interp(times - duration, times, infused, left=0.0)
     curve = (infused - before) / duration
     area = POPULATION_AREA * jax.random.uniform(scale, (), times.dtype, *amplitude)
-    curve = curve * area / _area(curve, times)
-    return Inlet(curve, area, curve)
+    return curve * area / window_area(curve, times)
 
 
-def on_its_way(inlet: Inlet, times: Float[Array, " k"], *, delay: float, dispersion: float) -> Inlet:
-    """The input after vessels between where it is measured and the block: later [s] and passed through a stirred volume
-    of this transit time [s]; its area over the window is that of what arrives."""
-    moved = jnp.interp(times - delay, times, inlet.curve, left=0.0)
-    curve = disperse(moved, times, time_constant=dispersion)
-    arrived = jnp.interp(times + delay, times, curve)
-    return Inlet(curve, _area(arrived, times), inlet.upstream)
+def window_area(curve: Float[Array, "*s k"], times: Float[Array, " k"], *, arrival: float = 0.0) -> Float[Array, "*s"]:
+    """Area [mmol/L s] over `AREA_WINDOW`, which begins `arrival` [s] after the first of the times.
 
-
-def _area(curves: Array, times: Array) -> Array:
-    """Area over the first `AREA_WINDOW`: the sum of the samples, which are splines' weights."""
-    step = times[1] - times[0]
-    inside = (times - times[0] < AREA_WINDOW).astype(curves.dtype)
-    return step * jnp.sum(curves * inside, axis=-1)
+    It is the sum of the samples: they are read as the weights of splines (`simulate.banks.contrast.inlet_curve`).
+    """
+    since = times - times[0] - arrival
+    inside = ((since >= 0) & (since < AREA_WINDOW)).astype(curve.dtype)
+    return (times[1] - times[0]) * jnp.sum(curve * inside, axis=-1)
 
 
 def _gamma_shape(key: Array, times: Array, stretch: Array, tail: Array, washout: Array) -> Array:

@@ -12,6 +12,11 @@ def blood_to_plasma(curve: Float[ArrayLike, "..."], haematocrit: Real[ArrayLike,
     return jnp.asarray(curve) / (1 - haematocrit)
 
 
+def plasma_to_blood(curve: Float[ArrayLike, "..."], haematocrit: Real[ArrayLike, ""]) -> Array:
+    """Concentration in whole blood of a tracer that stays out of red cells: cb = (1 - haematocrit) cp."""
+    return jnp.asarray(curve) * (1 - haematocrit)
+
+
 def disperse(
     aif: Float[ArrayLike, " t"],
     times: Float[ArrayLike, " t"],

@@ -8,12 +8,16 @@ ratio of the true flip angle to the nominal one. Concentrations and signals are 
 arbitrary units; `t10` [s], `s0`, `b1` and `r20star` [1/s] are (*space) or scalar.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 from jaxtyping import ArrayLike, Float, Real
 
 from simulate.base.errors import InputError
+from simulate.base.runtime import is_traced
 from simulate.base.types import DCEProtocol
 
 _NEWTON_STEPS = 30  # quadratic once near; a double root at the signal's maximum still gains one bit a step
@@ -78,16 +82,32 @@ def spgr_concentration(
     return jnp.where(possible & found, root, jnp.nan)
 
 
+def baseline_signal(
+    signal: Float[ArrayLike, "*s t"], protocol: DCEProtocol, baseline: Real[Array, " t"] | None = None
+) -> Float[Array, "*s"]:
+    """Mean over the frames before contrast, as the protocol has them; over the first one where it does not know.
+
+    baseline : (t,) 1 in these frames and 0 after, for a number that is drawn at random and no part of the protocol.
+    """
+    xp: Any = jnp if is_traced((signal, baseline)) else np
+    curves: Any = xp.asarray(signal)
+    if baseline is None:
+        return xp.mean(curves[..., : max(protocol.baseline, 1)], axis=-1)
+    return curves @ baseline / xp.maximum(xp.sum(baseline), 1)
+
+
 def baseline_scale(
     signal: Float[ArrayLike, "*s t"],
     protocol: DCEProtocol,
     *,
     t10: Real[ArrayLike, "*#s"],
     b1: Real[ArrayLike, "*#s"] = 1.0,
+    baseline: Real[Array, " t"] | None = None,
 ) -> Float[Array, "*s"]:
-    """S0 e^{-TE R20*} from the mean of the frames before contrast: R20* need not be known."""
-    check_known_baseline(protocol)
-    before = jnp.mean(jnp.asarray(signal)[..., : protocol.baseline], axis=-1)
+    """S0 e^{-TE R20*} from the mean of the frames before contrast (`baseline_signal`): R20* need not be known."""
+    if baseline is None:
+        check_known_baseline(protocol)
+    before = baseline_signal(signal, protocol, baseline)
     unit = spgr_signal(jnp.zeros_like(before)[..., None], protocol, t10=t10, b1=b1)
     return before / unit[..., 0]
 

@@ -14,10 +14,12 @@ from estimate.qtmnet.contrast.features import Frames, features, scan_facts, told
 from estimate.qtmnet.contrast.targets import target
 from estimate.qtmnet.contrast.time_basis import NODES
 from estimate.qtmnet.learning.stream import Example, Voxels, region_factors, some_of
+from estimate.signal.concentration import block_concentration
 from simulate.banks.contrast import LONGEST, SPACING, TRUTHS, frame_matrix, inlet_curve
 from simulate.base.types import DCEProtocol
-from simulate.inputs.random import Inlet, InletRange, draw_inlet, unseen_inlet
-from simulate.scanner.spgr import spgr_concentration, spgr_signal
+from simulate.inputs.random import InletRange, draw_inlet, unseen_inlet, window_area
+from simulate.scanner.measurement import measure
+from simulate.scanner.noise import gaussian
 
 FRAMES = 150
 """Frames that every examination is padded to."""
@@ -33,15 +35,15 @@ phantom for an input that is x times as fast."""
 class Scan(NamedTuple):
     """How one examination is made.
 
-    frames : where they lie.      matrix : (m, t), see `frame_matrix`.      inlet : see there.
-    onset : of the inlet [s].      baseline : (t,) 1 for frames before it.      snr, flip_angle, repetition_time,
-    t10_error : see `Acquisition`.      b1 : true over nominal flip angle, which nobody corrects.
-    dilation : see `DILATION`; matrix belongs to it.
+    frames : where they lie.      inlet : (k,) plasma [mmol/L], the weights of its splines.
+    onset, area : of the inlet [s], [mmol/L s] (`window_area`).
+    baseline : (t,) 1 for frames before it.      snr, flip_angle, repetition_time, t10_error : see `Acquisition`.
+    b1 : true over nominal flip angle, which nobody corrects.      dilation : see `DILATION`.
     """
 
     frames: Frames
-    matrix: Array
-    inlet: Inlet
+    inlet: Array
+    area: Array
     onset: Array
     baseline: Array
     snr: Array
@@ -50,6 +52,17 @@ class Scan(NamedTuple):
     t10_error: Array
     b1: Array
     dilation: Array
+
+    @property
+    def edges(self) -> Float[Array, " t1"]:
+        """Of the frames [s] since the onset, on the clock of the phantom that is not dilated."""
+        start, duration = self.frames.start, self.frames.duration
+        return (jnp.append(start, start[-1] + duration) - self.onset) / self.dilation
+
+    @property
+    def matrix(self) -> Float[Array, "m t"]:
+        """From responses to the means of frames, see `frame_matrix`."""
+        return frame_matrix(self.inlet, self.edges)
 
 
 def draw_scan(
@@ -72,13 +85,14 @@ def draw_scan(
     onset = spacing * (before + uniform(keys[3], 0.0, 1.0))
     start = spacing * jnp.arange(FRAMES)
     slow = jnp.exp(uniform(keys[10], *np.log(dilation)))
-    drawn = inlet(keys[4], slow * SPACING * jnp.arange(LONGEST + 1))
+    knots = slow * SPACING * jnp.arange(LONGEST + 1)
+    drawn = inlet(keys[4], knots)
     known = jnp.minimum(NODES[-1], slow * LONGEST)
     erring = jax.random.bernoulli(keys[5])
     return Scan(
         frames=Frames(start, spacing, ((jnp.arange(FRAMES) < count) & (start < onset + known)).astype(start.dtype)),
-        matrix=frame_matrix(drawn.curve, (spacing * jnp.arange(FRAMES + 1) - onset) / slow),
         inlet=drawn,
+        area=window_area(drawn, knots),
         onset=onset,
         baseline=(jnp.arange(FRAMES) < before).astype(start.dtype),
         snr=jnp.exp(uniform(keys[6], *np.log(ranges.snr))),
@@ -90,7 +104,7 @@ def draw_scan(
     )
 
 
-def measure(key: Key[Array, ""], voxels: Voxels, scan: Scan) -> Float[Array, "v t"]:
+def measured(key: Key[Array, ""], voxels: Voxels, scan: Scan) -> Float[Array, "v t"]:
     """Concentration [mmol/L] of the voxels as the scan measures it, see `acquire`."""
     clean = (voxels.shape.astype(jnp.float32) @ scan.matrix) * voxels.peak[:, None]
     return acquire(key, clean, voxels.truth[:, TRUTHS.index("T10")], scan)
@@ -99,33 +113,27 @@ def measure(key: Key[Array, ""], voxels: Voxels, scan: Scan) -> Float[Array, "v 
 def acquire(
     key: Key[Array, ""], clean: Float[Array, "v t"], t10: Float[Array, " v"], scan: Scan
 ) -> Float[Array, "v t"]:
-    """From concentration to SPGR signal, noise, and back to concentration with a T10 that errs.
-
-    The noise is that of one channel: at these ratios of signal to noise Rice's distribution is Gauss's.
-    """
+    """From concentration to SPGR signal with Gaussian noise, and back to concentration with a T10 that errs."""
     protocol = DCEProtocol(times=scan.frames.start, repetition_time=scan.repetition_time, flip_angle=scan.flip_angle)
-    signal = spgr_signal(clean, protocol, t10=t10, b1=scan.b1)
     noise, error = jax.random.split(key)
-    before = scan.baseline
-    sigma = jnp.mean(signal @ before) / jnp.maximum(jnp.sum(before), 1) / scan.snr
-    signal = signal + sigma * jax.random.normal(noise, signal.shape)
+    signal = measure(
+        noise, clean, protocol, t10=t10, b1=scan.b1, snr=scan.snr, noise=gaussian, baseline=scan.baseline
+    )  # fmt: skip
     believed = t10 * jnp.exp(scan.t10_error * jax.random.normal(error, t10.shape))
-    unit = spgr_signal(jnp.zeros_like(signal[:, :1]), protocol, t10=believed)[:, 0]
-    s0 = (signal @ before) / jnp.maximum(jnp.sum(before), 1) / unit
-    found = spgr_concentration(signal, protocol, t10=believed, s0=s0)
+    found, _ = block_concentration(signal, protocol, t10=believed, baseline=scan.baseline)
     return jnp.where(jnp.isfinite(found), found, 0.0) * scan.frames.weight
 
 
 def example(key: Key[Array, ""], voxels: Voxels, scan: Scan) -> Example:
     """Measure voxels and turn them into what the network sees and should say."""
-    measured, keep, share = jax.random.split(key, 3)
-    curves = measure(measured, voxels, scan)
+    noise, keep, share = jax.random.split(key, 3)
+    curves = measured(noise, voxels, scan)
     everywhere = jnp.ones(curves.shape[0], bool)
     seen = features(curves, scan.frames, scan_facts(curves, scan.frames, everywhere))
     truth = {name: voxels.truth[:, i] for i, name in enumerate(TRUTHS)}
-    wanted, weight = target(truth, seen.level, scan.inlet.area, seen.enhanced)
-    ca = inlet_curve(scan.inlet.curve, (jnp.asarray(NODES, curves.dtype) + seen.arrival - scan.onset) / scan.dilation)
-    told = told_input(ca, scan.inlet.area)
+    wanted, weight = target(truth, seen.level, scan.area, seen.enhanced)
+    ca = inlet_curve(scan.inlet, (jnp.asarray(NODES, curves.dtype) + seen.arrival - scan.onset) / scan.dilation)
+    told = told_input(ca, scan.area)
     inside = seen.enhanced & some_of(keep, share, curves.shape[0])
     return Example(seen, wanted, weight * seen.enhanced[:, None], inside, told, voxels.region)
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from estimate.asl.quantify import ASLEstimate
 from experiments.report.figures.maps import maps_figure
 from simulate.examinations.asl import ASLSimulation
-from simulate.examinations.dce import PROTON_DENSITY
+from simulate.scanner.measurement import PROTON_DENSITY
 
 
 def differences_figure(found: ASLEstimate, inside: np.ndarray) -> Figure:

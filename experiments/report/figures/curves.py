@@ -25,6 +25,7 @@ from experiments.report.figures.scales import (
 from simulate.base.status import Status
 from simulate.base.types import Maps
 from simulate.base.units import clinical_unit
+from simulate.inputs.arterial_input import ArterialInput
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "0.45"  # Okabe & Ito: told apart with any colour vision
 UNSURE = STATUS_COLOURS[Status.NOT_IDENTIFIABLE]
@@ -62,18 +63,18 @@ def significant(value: Any, digits: int = 3) -> str:
     return f"{value:.{max(0, decimals)}f}"
 
 
-def aif_figure(
-    times: Any, curve: Any, *, label: str, series_times: Any = None, truth: tuple[Any, Any] | None = None
-) -> Figure:
+def aif_figure(aif: ArterialInput, *, series_times: Any = None, truth: ArterialInput | None = None) -> Figure:
     """Arterial input: plasma concentration [mmol/L] against time [s]; frames of the series as ticks below.
 
-    truth : times and concentration of the true input, drawn behind.
+    truth : the true input, drawn behind.
     """
     figure = _figure(7.2, 3.0)
     axes = _axes(figure.add_subplot(), "time [s]", "plasma concentration [mmol/L]")
     if truth is not None:
-        axes.plot(*map(np.asarray, truth), color=GREY, linewidth=1.2, label="truth")
-    axes.plot(np.asarray(times), np.asarray(curve), ".-", color=ORANGE, linewidth=1.5, markersize=4, label=label)
+        axes.plot(np.asarray(truth.times), np.asarray(truth.curve), color=GREY, linewidth=1.2, label="truth")
+    axes.plot(
+        np.asarray(aif.times), np.asarray(aif.curve), ".-", color=ORANGE, linewidth=1.5, markersize=4, label=aif.source
+    )  # fmt: skip
     if series_times is not None:
         frames = np.asarray(series_times)
         axes.plot(

@@ -14,7 +14,6 @@ converted with the nominal angle), T10's error common to the scan and that of ea
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -25,16 +24,16 @@ from estimate.signal.baseline import detect_baseline
 from estimate.signal.concentration import block_concentration
 from experiments.studies.arterial_input.vessels import random_vessel
 from simulate.base.errors import InputError
-from simulate.base.types import DCEProtocol, Series
-from simulate.bed.sections import average_cells
-from simulate.examinations.dce import PROTON_DENSITY, simulate_dce
+from simulate.base.types import DCEProtocol
+from simulate.examinations.dce import simulate_dce
+from simulate.inputs.arterial_input import ArterialInput
 from simulate.inputs.random import draw_inlet
-from simulate.inputs.transit import delayed, disperse
+from simulate.inputs.transit import delayed, disperse, plasma_to_blood
 from simulate.phantoms.tumour import tumour_phantom
 from simulate.scanner.frames import frame_average
-from simulate.scanner.noise import add_noise
+from simulate.scanner.measurement import PROTON_DENSITY, measure
 from simulate.scanner.relaxation import blood_t1
-from simulate.scanner.spgr import spgr_signal
+from simulate.scanner.voxels import voxel_average
 
 KINDS = ("tree", "wide", "thin")
 HAEMATOCRIT = 0.42
@@ -81,15 +80,14 @@ LOWEST = 0.25
 
 class Patient(NamedTuple):
     """What all scenes of a phantom share. cells : (*space, `FINE`) noise-free concentration [mmol/L].
-    t10, blood : (*space) of the tissue [s], and share of the block's own vessels.      knots, plasma : (k,) the input.
+    t10, blood : (*space) of the tissue [s], and share of the block's own vessels.      aif : the input.
     coarsen, voxel : cells along the edge of a voxel, and that edge [mm]."""
 
     seed: int
     cells: np.ndarray
     t10: np.ndarray
     blood: np.ndarray
-    knots: np.ndarray
-    plasma: np.ndarray
+    aif: ArterialInput
     onset: float
     coarsen: int
     voxel: float
@@ -127,8 +125,8 @@ def draw_patient(seed: int) -> Patient:
     key = jax.random.key(seed)
     onset = float(rng.uniform(*LATE) if rng.random() < LATE_SHARE else rng.uniform(*EARLY))
     knots = np.arange(0.0, FINE * STEP + 1.0, KNOT_STEP)
-    inlet = draw_inlet(jax.random.fold_in(key, 1), jnp.asarray(knots))
-    plasma = np.interp(knots - onset, knots, np.asarray(inlet.curve), left=0.0)
+    drawn = draw_inlet(jax.random.fold_in(key, 1), jnp.asarray(knots))
+    aif = ArterialInput(knots, np.interp(knots - onset, knots, np.asarray(drawn), left=0.0), "truth")
     side, coarsen = SIDES[rng.integers(len(SIDES))]
     voxel, grade = float(rng.choice(VOXELS)), int(rng.choice([2, 3, 4]))
     edge = voxel / coarsen
@@ -136,18 +134,19 @@ def draw_patient(seed: int) -> Patient:
         jax.random.fold_in(key, 2), shape=(side, side, side), cell=(edge, edge, edge), grade=grade,
         mixing=float(rng.choice([1.0, 0.25, 0.0])),
     )  # fmt: skip
-    made = _simulated(key, phantom, plasma, knots)
+    made = _simulated(key, phantom, aif)
     cells, blood = np.asarray(made.concentration), np.asarray(made.perfused.blood)
-    return Patient(seed, cells, np.asarray(phantom.t10), blood, knots, plasma, onset, coarsen, voxel, grade)
+    return Patient(seed, cells, np.asarray(phantom.t10), blood, aif, onset, coarsen, voxel, grade)
 
 
-def _simulated(key: Any, phantom: Any, plasma: np.ndarray, knots: np.ndarray) -> Any:
+def _simulated(key: Any, phantom: Any, aif: ArterialInput) -> Any:
     """With fewer vessels where a branch is too narrow for blood."""
     fine = DCEProtocol(STEP * np.arange(FINE), 0.005, 20.0, baseline=1, frame_duration=STEP)
+    curve, knots = jnp.asarray(aif.curve), jnp.asarray(aif.times)
     for attempt in range(5):
         with suppress(InputError):
             return simulate_dce(
-                jax.random.fold_in(key, 3 + attempt), phantom, fine, jnp.asarray(plasma), aif_times=jnp.asarray(knots),
+                jax.random.fold_in(key, 3 + attempt), phantom, fine, curve, aif_times=knots,
                 terminals=TERMINALS >> attempt, haematocrit=HAEMATOCRIT,
             )  # fmt: skip
     raise RuntimeError("five sets of vessels have a branch too narrow for blood")
@@ -185,17 +184,13 @@ def make_scene(patient: Patient, kind: str) -> Scene:
     for diameter, delay, dispersion, outside in painted:
         slices = BESIDE * patient.coarsen if outside else cells.shape[2]
         share = random_vessel(rng, cells.shape[:3], diameter * patient.coarsen, slices)
-        curve = disperse(jnp.asarray(patient.plasma), jnp.asarray(patient.knots), time_constant=dispersion)
-        curve = delayed(curve, jnp.asarray(patient.knots), delay)
-        seen = (1 - HAEMATOCRIT) * _averaged(curve, patient.knots, protocol)
+        knots = jnp.asarray(patient.aif.times)
+        curve = delayed(disperse(jnp.asarray(patient.aif.curve), knots, time_constant=dispersion), knots, delay)
+        seen = np.asarray(plasma_to_blood(_average(curve, knots, protocol), HAEMATOCRIT))
         cells = cells * (1 - share)[..., None] + share[..., None] * seen
         rate = rate * (1 - share) + share / t1_blood
     about["beside"], about["vein"] = beside, len(painted) > (kind != "tree")
     return _measured(rng, patient, protocol, cells, 1 / rate, about)
-
-
-def _averaged(curve: Any, knots: np.ndarray, protocol: DCEProtocol) -> np.ndarray:
-    return np.asarray(_average(jnp.asarray(curve), jnp.asarray(knots), protocol))
 
 
 _average = jax.jit(frame_average)
@@ -208,8 +203,12 @@ def _measured(
     """Signal with noise on voxels, what the user makes of it, and the voxels worth keeping."""
     b1 = float(np.exp(B1_SPREAD * rng.normal()))
     key = jax.random.key(int(rng.integers(2**31)))
-    data = np.asarray(_scanned(key, cells, t10, b1, about["snr"], protocol, patient.coarsen))
-    true_t10 = 1 / np.asarray(average_cells(1 / t10, patient.coarsen))
+    data = np.asarray(
+        measure(
+            key, cells, protocol, t10=t10, s0=PROTON_DENSITY, b1=b1, coarsen=patient.coarsen, snr=about["snr"]
+        )
+    )  # fmt: skip
+    true_t10 = 1 / np.asarray(voxel_average(1 / t10, patient.coarsen))
     spread = rng.uniform(*VOXEL_T10_SPREAD)
     wrong = b1**2 * np.exp(COMMON_T10_SPREAD * rng.normal() + spread * rng.normal(size=true_t10.shape))
     believed = (true_t10 * wrong).astype(np.float32)
@@ -219,17 +218,12 @@ def _measured(
     if protocol.baseline:
         concentration = np.asarray(block_concentration(data, protocol, t10=believed)[0])
     where = np.max(concentration, axis=-1) > LOWEST
-    plasma = _averaged(patient.plasma, patient.knots, protocol)
+    aif = patient.aif
+    plasma = np.asarray(_average(jnp.asarray(aif.curve), jnp.asarray(aif.times), protocol))
     return Scene(
         data[where], concentration[where], believed[where], where, protocol, plasma, patient.onset,
-        area_from(patient.knots, patient.plasma, patient.onset), about,
+        area_from(np.asarray(aif.times), np.asarray(aif.curve), patient.onset), about,
     )  # fmt: skip
-
-
-@partial(jax.jit, static_argnames="coarsen")
-def _scanned(key: Any, cells: Any, t10: Any, b1: Any, snr: Any, protocol: DCEProtocol, coarsen: int) -> Any:
-    signal = spgr_signal(cells, protocol, t10=t10, s0=PROTON_DENSITY, b1=b1)
-    return add_noise(key, Series(average_cells(signal, coarsen), protocol, None), snr=snr).data
 
 
 def area_from(times: np.ndarray, curve: np.ndarray, onset: float) -> float:

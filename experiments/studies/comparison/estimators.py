@@ -21,6 +21,7 @@ from experiments.studies.comparison.found import PARAMETERS, Found, derived, not
 from experiments.studies.comparison.inputs import Input, automatic_input, exact_input
 from experiments.studies.comparison.local_fit import local_fit
 from experiments.studies.comparison.scans import Examination
+from simulate.inputs.arterial_input import ArterialInput
 from simulate.inputs.random import AREA_WINDOW
 
 Estimator = Callable[[Examination], Found]
@@ -39,23 +40,23 @@ def _named(fit: Any) -> Found:
 QTM_STEPS = 30
 
 
-def _fit(exam: Examination, knots: np.ndarray, curve: np.ndarray, **options: Any) -> Any:
+def _fit(exam: Examination, aif: ArterialInput, **options: Any) -> Any:
     curves = exam.curves[exam.scored]
-    return fit_kinetics(curves, exam.centres, curve, aif_times=knots, frame_duration=exam.spacing, **options)
+    return fit_kinetics(
+        curves, exam.centres, aif.curve, aif_times=aif.times, frame_duration=exam.spacing, **options
+    )  # fmt: skip
 
 
 def kinetic(given: Input, exam: Examination, **options: Any) -> Found:
     """A fit of `fit_kinetics` with one input for all voxels."""
-    knots, curve = given(exam)
-    if not np.isfinite(curve).all():
-        return nothing(exam)
-    return derived(_named(_fit(exam, knots, curve, **options)))
+    aif = given(exam)
+    return nothing(exam) if aif is None else derived(_named(_fit(exam, aif, **options)))
 
 
-def pooled_choice(given: Input, exam: Examination) -> Found:
-    """2CXM or DP with delay, whichever leaves less over the 3^3 voxels around (residuals pooled among the scored)."""
-    knots, curve = given(exam)
-    both = [_fit(exam, knots, curve, model=model, fit_delay=True) for model in ("2cxm", "dp")]
+def pooled_choice(exam: Examination) -> Found:
+    """2CXM or DP with exact input and delay, whichever leaves less over the 3^3 voxels around (residuals pooled among
+    the scored)."""
+    both = [_fit(exam, exam.aif, model=model, fit_delay=True) for model in ("2cxm", "dp")]
     rss = np.stack([np.asarray(fit.rss, float) for fit in both])
     around = np.stack([_pooled(exam, r) for r in rss])
     first = around[0] <= around[1]
@@ -80,20 +81,20 @@ def with_local_input(model: FitModel, exam: Examination) -> Found:
     return derived(local_fit(model, curves, exam.centres, exam.spacing, *given, exam.tissue))
 
 
-def linear(given: Input, exam: Examination) -> Found:
-    """2CXM by linear least squares with the input at the frames."""
-    knots, curve = given(exam)
-    tissue = linear_2cxm(exam.curves[exam.scored].astype(float), exam.centres, np.interp(exam.centres, knots, curve))
+def linear(exam: Examination) -> Found:
+    """2CXM by linear least squares with the exact input at the frames."""
+    aif = np.interp(exam.centres, exam.aif.times, exam.aif.curve)
+    tissue = linear_2cxm(exam.curves[exam.scored].astype(float), exam.centres, aif)
     found = {n: np.asarray(getattr(tissue, n)) for n in ("Fp", "PS", "vp", "ve")}
     return derived(found | {"Ktrans": np.asarray(tissue.Ktrans)})
 
 
 def etm_or_patlak(given: Input, exam: Examination) -> Found:
     """Extended Tofts or Patlak, by AICc; neither has a flow."""
-    knots, curve = given(exam)
-    if not np.isfinite(curve).all():
+    aif = given(exam)
+    if aif is None:
         return nothing(exam)
-    etm, patlak = (_fit(exam, knots, curve, model=model, fit_delay=True) for model in ("etm", "patlak"))
+    etm, patlak = (_fit(exam, aif, model=model, fit_delay=True) for model in ("etm", "patlak"))
     etm_better = np.asarray(etm.aicc) <= np.asarray(patlak.aicc)
     found = {
         "vp": np.where(etm_better, etm.tissue.vp, patlak.tissue.vp),
@@ -134,7 +135,7 @@ def slow_estimators(mixing: float) -> dict[str, Estimator]:
     """
     matched = FitModel("2cxm" if mixing == 1 else "dp", arterial_volume=True)
     return {
-        "{2CXM, DP}, exact AIF, delay": partial(pooled_choice, exact_input),
+        "{2CXM, DP}, exact AIF, delay": pooled_choice,
         "2CXM, true local input": partial(with_local_input, FitModel("2cxm")),
         "2CXM, true local input, arterial volume": partial(with_local_input, FitModel("2cxm", arterial_volume=True)),
         FLOOR: partial(with_local_input, matched),
@@ -149,7 +150,7 @@ def fast_estimators(centre: dict[str, float]) -> dict[str, Estimator]:
         "2CXM, exact AIF": partial(kinetic, exact_input),
         EXACT: partial(kinetic, exact_input, fit_delay=True),
         "ETM/Patlak, automatic AIF, delay": partial(etm_or_patlak, automatic_input),
-        "linear 2CXM, exact AIF": partial(linear, exact_input),
+        "linear 2CXM, exact AIF": linear,
         "constant": partial(constant, centre),
         POPULATION_FLOOR: truth_at_population_scale,
     }

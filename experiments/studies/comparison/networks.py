@@ -9,7 +9,7 @@ from estimate.qtmnet.contrast.inference import answer
 from estimate.qtmnet.contrast.maps import parameters, unphysical, with_scale_error
 from estimate.qtmnet.weights import Trained
 from experiments.studies.comparison.found import Found, nothing
-from experiments.studies.comparison.inputs import exact_input, picked
+from experiments.studies.comparison.inputs import automatic_input
 from experiments.studies.comparison.scans import Examination
 
 SCALES = ("known", "vessels", "population")
@@ -31,7 +31,7 @@ def qtmnet(trained: Trained, exam: Examination, *, scales: Sequence[str] = ("kno
         return {scale: nothing(exam) | {"unfamiliar": np.zeros(len(exam.scored), bool)} for scale in scales}
     shape = (exam.side,) * 3
     shown = (np.unravel_index(exam.view, shape), exam.curves[exam.view])
-    aif = (*exact_input(exam), exam.area)
+    aif = (np.asarray(exam.aif.times), np.asarray(exam.aif.curve), exam.area)
     found = answer(trained, lambda: [shown], shape, exam.start, exam.spacing, aif=aif)
     row = np.zeros(len(exam.curves), int)  # what is scored and not shown does not count: any will do
     row[exam.view] = np.arange(len(exam.view))
@@ -53,5 +53,5 @@ def _input_scale(scale: str, exam: Examination) -> InputScale | None:
         return InputScale(exam.area, 0.0, "known")
     if scale == "population":
         return population_scale()
-    found = picked(exam)
+    found = automatic_input(exam)
     return None if found is None else vessel_scale(found)

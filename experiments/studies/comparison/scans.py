@@ -12,11 +12,13 @@ from estimate.qtmnet.contrast.domain import Acquisition
 from estimate.qtmnet.learning.contrast import FRAMES, Scan, acquire, draw_scan
 from estimate.qtmnet.learning.stream import Voxels
 from experiments.studies.regions import GREY_MATTER, REGIONS, RIM, WHITE_MATTER
-from simulate.banks.contrast import KNOTS, TRUTHS, frame_matrix, inlet_curve, spline
+from simulate.banks.contrast import KNOTS, SPACING, TRUTHS, frame_matrix, inlet_curve, spline
 from simulate.banks.phantoms import Bank
 from simulate.base.types import Tissue
 from simulate.base.units import from_clinical
-from simulate.inputs.random import ANY_INLET, Inlet, draw_inlet, on_its_way, unseen_inlet
+from simulate.inputs.arterial_input import ArterialInput
+from simulate.inputs.random import ANY_INLET, draw_inlet, unseen_inlet, window_area
+from simulate.inputs.transit import delayed, disperse, plasma_to_blood
 from simulate.phantoms.priors import Region
 
 ARTERY_SLICES, ARTERY_DIAMETER = 4, 3.2
@@ -89,7 +91,7 @@ class Examination(NamedTuple):
     """What estimators get, and what they are scored against.
 
     curves : (v, t) [mmol/L] of a block.      artery : (side, side, `ARTERY_SLICES`, t) beside it.
-    start, spacing : of the frames [s].      aif_times, aif : what rivals know of the input, plasma.
+    start, spacing : of the frames [s].      aif : what rivals know of the input.
     onset, area : of the input in the block [s], [mmol/L s].      side : voxels along an edge; v = side^3.
     view : (w,) voxels that a network is shown.      scored : (s,) voxels that are scored.
     region : (s,) of them, values of `Region`; 0 does not count, nor does what is not shown.
@@ -101,8 +103,7 @@ class Examination(NamedTuple):
     artery: np.ndarray
     start: np.ndarray
     spacing: float
-    aif_times: np.ndarray
-    aif: np.ndarray
+    aif: ArterialInput
     onset: float
     area: float
     side: int
@@ -131,10 +132,10 @@ def examine(key: Key[Array, ""], bank: Bank, index: int, condition: Condition) -
     """Phantom `index` of the bank under a condition."""
     draw, noise, place = jax.random.split(key, 3)
     rng = np.random.default_rng(np.asarray(jax.random.key_data(place)))
-    scan = _drawer(condition)(draw)._replace(b1=jnp.asarray(condition.b1, jnp.float32))
+    scan, upstream = _drawer(condition)(draw)
     voxels = Voxels(*(jnp.asarray(a[index]) for a in (bank.shape, bank.peak, bank.truth, bank.region)))
     blood = _artery(rng, bank.side)
-    measured = np.asarray(_measured(noise, voxels, jnp.asarray(blood.ravel()), scan))[:, : condition.frames]
+    measured = np.asarray(_measured(noise, voxels, jnp.asarray(blood.ravel()), scan, upstream))[:, : condition.frames]
     volume = condition.scale * measured.reshape(bank.side, bank.side, bank.side + ARTERY_SLICES, condition.frames)
     if condition.shift:
         volume = volume.copy()
@@ -148,16 +149,15 @@ def examine(key: Key[Array, ""], bank: Bank, index: int, condition: Condition) -
     onset = float(scan.onset)
     since = np.arange(0.0, condition.duration + 2 * condition.spacing, KNOT_STEP)
     edges = jnp.asarray(since - KNOT_STEP / 2)
-    local = _local_aif(jnp.asarray(bank.supply[index])[scored], scan.inlet.curve, edges)
+    local = _local_aif(jnp.asarray(bank.supply[index])[scored], scan.inlet, edges)
     return Examination(
         curves=volume[:, :, : bank.side].reshape(-1, condition.frames),
         artery=volume[:, :, bank.side :],
         start=np.asarray(scan.frames.start)[: condition.frames],
         spacing=condition.spacing,
-        aif_times=since + onset,
-        aif=np.asarray(inlet_curve(scan.inlet.upstream, jnp.asarray(since))),
+        aif=ArterialInput(since + onset, np.asarray(inlet_curve(upstream, jnp.asarray(since))), "truth"),
         onset=onset,
-        area=float(scan.inlet.area),
+        area=float(scan.area),
         side=bank.side,
         view=np.flatnonzero(shown),
         scored=scored,
@@ -185,16 +185,15 @@ def _choose(
 
 
 @jax.jit
-def _local_aif(responses: Any, curve: Any, edges: Any) -> Any:
-    return responses.astype(jnp.float32) @ frame_matrix(curve, edges)
+def _local_aif(responses: Any, inlet: Any, edges: Any) -> Any:
+    return responses.astype(jnp.float32) @ frame_matrix(inlet, edges)
 
 
 @jax.jit
-def _measured(key: Any, voxels: Voxels, blood: Any, scan: Scan) -> Any:
+def _measured(key: Any, voxels: Voxels, blood: Any, scan: Scan, upstream: Any) -> Any:
     """Concentration (side * side * (side + slices), t) of the block and of the slices with the artery beside it."""
-    edges = jnp.append(scan.frames.start, scan.frames.start[-1] + scan.frames.duration) - scan.onset
-    plasma = spline(jnp.asarray(KNOTS, jnp.float32)) @ frame_matrix(scan.inlet.upstream, edges)
-    artery = (1 - HAEMATOCRIT) * blood[:, None] * plasma
+    plasma = spline(jnp.asarray(KNOTS, jnp.float32)) @ frame_matrix(upstream, scan.edges)
+    artery = blood[:, None] * plasma_to_blood(plasma, HAEMATOCRIT)
     block = (voxels.shape.astype(jnp.float32) @ scan.matrix) * voxels.peak[:, None]
     t10 = 1 / (blood / BLOOD_T10 + (1 - blood) / STATIC_T10)
     side = round(block.shape[0] ** (1 / 3))
@@ -218,21 +217,24 @@ def _artery(rng: np.random.Generator, side: int) -> np.ndarray:
 
 @lru_cache
 def _drawer(condition: Condition) -> Any:
-    """A compiled function of a key that draws the protocol and the input."""
+    """A compiled function of a key that draws the scan, whose input is what reaches the block, and the input upstream,
+    where rivals measure it: vessels in between delay and disperse it."""
     ranges = Acquisition(
         spacing=(condition.spacing, condition.spacing), frames=(condition.frames, condition.frames), snr=condition.snr,
         flip_angle=(20.0, 20.0), repetition_time=(0.004, 0.004), t10_error=0.0, longest=1e9,
     )  # fmt: skip
 
-    def inlet(key: Any, times: Any) -> Inlet:
+    def inlet(key: Any, times: Any) -> Any:
         if condition.family == "unseen":
-            drawn = unseen_inlet(key, times, condition.amplitude)
-        else:
-            drawn = draw_inlet(key, times, ANY_INLET._replace(amplitude=condition.amplitude))
-        return on_its_way(drawn, times, delay=condition.delay, dispersion=condition.dispersion)
+            return unseen_inlet(key, times, condition.amplitude)
+        return draw_inlet(key, times, ANY_INLET._replace(amplitude=condition.amplitude))
 
-    def draw(key: Any) -> Scan:
+    def draw(key: Any) -> tuple[Scan, Any]:
         scan = draw_scan(key, ranges, inlet)
-        return scan._replace(t10_error=jnp.asarray(condition.t10_error))
+        knots = SPACING * jnp.arange(scan.inlet.size)
+        arriving = disperse(delayed(scan.inlet, knots, condition.delay), knots, time_constant=condition.dispersion)
+        area = window_area(arriving, knots, arrival=condition.delay)
+        t10_error, b1 = (jnp.asarray(a, jnp.float32) for a in (condition.t10_error, condition.b1))
+        return scan._replace(inlet=arriving, area=area, t10_error=t10_error, b1=b1), scan.inlet
 
     return jax.jit(draw)

@@ -8,6 +8,7 @@ from estimate.qtmnet.prediction import TO_ONE_SIGMA
 from experiments.studies.comparison.found import PARAMETERS, Found, derived
 from experiments.studies.comparison.scans import Examination
 from experiments.studies.regions import FEWEST, REGIONS
+from simulate.inputs.arterial_input import ArterialInput
 
 MAIN = ("Fp", "PS", "vp", "ve")
 ERROR, COMMON = "median |log error|", "after one factor"
@@ -40,7 +41,7 @@ def score(found: Found, exam: Examination) -> dict[str, dict[str, dict[str, floa
 def local_peaks(exam: Examination) -> dict[str, float]:
     """region -> median over its voxels of ln(peak of the local arterial input / peak of the global one): how far the
     vessels on the way have dispersed the bolus, which a voxel's curve shows much as it shows a lower flow."""
-    whole = np.interp(exam.local_aif_times, exam.aif_times, exam.aif).max()
+    whole = np.interp(exam.local_aif_times, exam.aif.times, exam.aif.curve).max()
     peaks = exam.local_aif.max(axis=1) / whole
     return {name: float(np.median(np.log(peaks[inside]))) for name, inside in _regions(exam)}
 
@@ -83,12 +84,12 @@ def _measures(estimate: np.ndarray, truth: np.ndarray, stderr: np.ndarray | None
     return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
-def input_errors(found: tuple[np.ndarray, np.ndarray], exam: Examination) -> dict[str, float]:
+def input_errors(found: ArterialInput | None, exam: Examination) -> dict[str, float]:
     """Of an automatic input against the exact one: ratio of peaks and of areas, and how much later it rises [s]."""
-    times, curve = found
-    if not np.isfinite(curve).all():
+    if found is None:
         return {}
-    exact = np.interp(times, exam.aif_times, exam.aif, left=0.0)
+    times, curve = np.asarray(found.times), np.asarray(found.curve)
+    exact = np.interp(times, exam.aif.times, exam.aif.curve, left=0.0)
 
     def rise(values: np.ndarray) -> float:
         top = int(np.argmax(values))

@@ -11,8 +11,8 @@ from estimate.asl.white_paper import white_paper_cbf
 from simulate.base.types import ASLProtocol
 from simulate.base.units import to_clinical
 from simulate.examinations.asl import ASLSimulation
-from simulate.examinations.dce import PROTON_DENSITY
 from simulate.labelling.constants import PARTITION_COEFFICIENT
+from simulate.scanner.measurement import PROTON_DENSITY
 
 WHITE_PAPER, RECOMMENDED, GKM, NETWORK = FLOWS = (
     "white paper, PLD 2 s", "multi-delay, recommended", "multi-delay, gkm", "QTMnet",

@@ -17,7 +17,7 @@ from simulate.base.types import DCEProtocol
 from simulate.examinations.asl import simulate_asl
 from simulate.examinations.dce import Simulation, simulate_dce
 from simulate.examinations.perfused import PerfusedPhantom, vascularise
-from simulate.inputs.random import draw_inlet
+from simulate.inputs.random import draw_inlet, window_area
 from simulate.labelling.series import asl_protocol
 from simulate.phantoms.tumour import tumour_phantom
 
@@ -57,11 +57,13 @@ def compare_on_phantom(index: int, seed: int, trained: Trained) -> dict[str, Any
 
 def _with_contrast(key: Key[Array, ""], inlet: Key[Array, ""], perfused: PerfusedPhantom) -> tuple[Simulation, float]:
     """DCE of the phantom, and the true area of its arterial input [mmol/L s]."""
-    drawn = draw_inlet(inlet, jnp.arange(LONGEST + 1))
+    seconds = jnp.arange(LONGEST + 1)
+    drawn = draw_inlet(inlet, seconds)
     knots = np.arange(0.0, LONGEST - 2, 0.25)
-    aif = np.asarray(inlet_curve(drawn.curve, jnp.asarray(knots)))
+    aif = np.asarray(inlet_curve(drawn, jnp.asarray(knots)))
     protocol = DCEProtocol(
         times=SPACING * np.arange(FRAMES), repetition_time=0.004, flip_angle=20.0, baseline=int(ONSET // SPACING),
         frame_duration=SPACING,
     )  # fmt: skip
-    return simulate_dce(key, perfused, protocol, aif, aif_times=knots + ONSET, snr=SNR), float(drawn.area)
+    measured = simulate_dce(key, perfused, protocol, aif, aif_times=knots + ONSET, snr=SNR)
+    return measured, float(window_area(drawn, seconds))

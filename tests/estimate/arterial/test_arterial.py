@@ -371,6 +371,15 @@ def test_a_table_of_blood_says_its_haematocrit(tmp_path):
         write_aif_csv(path, drawn, haematocrit=0.5)
 
 
+def test_a_table_says_no_more_digits_than_are_read(tmp_path):
+    """A simulation's knots are in double precision: 0.1 s steps are written as 0.1, 0.2, 0.3."""
+    write_aif_csv(tmp_path / "a.csv", ArterialInput(np.arange(400) * 0.1, np.arange(400) / 7, "a simulation"))
+    lines = (tmp_path / "a.csv").read_text().splitlines()
+    assert [line.partition(",")[0] for line in lines[4:8]] == ["0.0", "0.1", "0.2", "0.3"]
+    found = read_aif_csv(tmp_path / "a.csv", kind=None, haematocrit=None, series_times=TIMES[:2])
+    np.testing.assert_array_equal(found.curve, np.float32(np.arange(400) / 7))
+
+
 def test_a_table_keeps_its_own_times_whatever_separates_its_columns(tmp_path):
     for separator in (",", ";", "\t", "  ", ", "):
         path = write(tmp_path / "a.csv", "".join(f"{t}{separator}1.0\n" for t in (-3, 0.5, 20, 61)))

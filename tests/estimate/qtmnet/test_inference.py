@@ -115,14 +115,14 @@ def test_a_told_network_hears_at_work_what_it_heard_in_training():
     """The same input by its splines, dilated, and as a sampled curve on the scan's clock."""
     scan = draw_scan(jax.random.key(3), dilation=(1.2, 1.2))
     fine = np.arange(0.0, 400.0, 0.1)
-    curve = np.asarray(inlet_curve(scan.inlet.curve, jnp.asarray(fine / 1.2)))
+    curve = np.asarray(inlet_curve(scan.inlet, jnp.asarray(fine / 1.2)))
     truth = jnp.ones((1, len(TRUTHS)))
     trained = example(
         jax.random.key(0), Voxels(jnp.zeros((1, len(KNOTS))), jnp.ones(1), truth, jnp.zeros(1, int)), scan
     )  # fmt: skip
     arrival = trained.features.arrival
     heard = of_contrast._told(
-        (fine + float(scan.onset), curve, float(scan.inlet.area)), ScanFacts(arrival, jnp.ones(()), jnp.ones(()))
+        (fine + float(scan.onset), curve, float(scan.area)), ScanFacts(arrival, jnp.ones(()), jnp.ones(()))
     )
     np.testing.assert_allclose(heard, trained.told, atol=2e-3 * float(heard.max()))
     assert float(heard.max()) > 3 * float(heard[-1])  # a bolus, not a constant

@@ -43,7 +43,7 @@ def test_a_dilated_phantom_is_another_phantom(dilation):
     other = Tissue(TISSUE["Fp"] / dilation, TISSUE["PS"] / dilation, TISSUE["vp"], TISSUE["ve"], delay=1.5 * dilation)
     fine = np.arange(0.0, 500.0, 0.05)
     # the splines that make the input are stretched with the phantom
-    ca = np.asarray(inlet_curve(scan.inlet.curve, jnp.asarray(fine / dilation)))
+    ca = np.asarray(inlet_curve(scan.inlet, jnp.asarray(fine / dilation)))
     start, duration = np.asarray(scan.frames.start), float(scan.frames.duration)
     inner = (np.arange(10) + 0.5) / 10 * duration - float(scan.onset)
     at = (start[:, None] + inner).ravel()
@@ -125,7 +125,7 @@ def test_targets_are_what_predictions_mean():
     """A network that knew the truth would be right: its maps are the truth."""
     scan = draw_scan(jax.random.key(9))
     found = example(jax.random.key(1), voxels_of_tissue(), scan)
-    area = float(scan.inlet.area)
+    area = float(scan.area)
     values = dict(zip(SCORED, np.asarray(found.target)[0], strict=True))
     level = float(found.features.level[0])
     for name in ("Fp", "PS", "vp", "ve"):

@@ -23,6 +23,7 @@ from experiments.report.figures.scales import NO_VALUE, RANGES, scale_of
 from simulate.base.status import Status, status_shares
 from simulate.base.types import Maps
 from simulate.base.units import CLINICAL_UNITS, clinical_unit
+from simulate.inputs.arterial_input import ArterialInput
 
 RAS = np.diag([2.0, 2.0, 5.0, 1.0])
 LAS = np.diag([-2.0, 2.0, 5.0, 1.0])
@@ -170,7 +171,7 @@ def test_fit_figure_shows_parameters_and_residuals():
 
 def test_aif_status_and_motion_figures_draw():
     t = np.arange(30.0)
-    render(aif_figure(t, np.exp(-t), label="parker", series_times=t[::2]))
+    render(aif_figure(ArterialInput(t, np.exp(-t), "parker"), series_times=t[::2]))
     render(status_figure(status_shares(np.array([0, 0, int(Status.AT_BOUND)]))))
     render(motion_figure(t, np.full(t.shape, np.nan)))
 

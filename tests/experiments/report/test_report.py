@@ -16,6 +16,7 @@ from experiments.report.figures.curves import TypicalVoxel
 from experiments.report.page import Report, provenance_tables, summary_rows, write_report
 from simulate.base.status import Status, status_shares
 from simulate.base.types import Maps
+from simulate.inputs.arterial_input import ArterialInput
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def report():
         maps=maps,
         status=status,
         shares=status_shares(status),
-        aif=(t, curve, "parker"),
+        aif=ArterialInput(t, curve, "parker"),
         voxels=[TypicalVoxel((4, 5, 1), "median Ktrans", t, curve + 0.01, curve, "vp 0.05 ± 0.01")],
         motion=(t, np.full(t.shape, 0.99)),
         truth=maps,

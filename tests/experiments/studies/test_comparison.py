@@ -24,6 +24,7 @@ from experiments.studies.comparison.sweeps import of_the_sweeps
 from experiments.studies.runner import write_answer
 from experiments.studies.study import silent
 from simulate.banks.phantoms import BankConfig, read_bank, write_bank
+from simulate.base.errors import InputError
 from simulate.files.sources import reached
 from simulate.phantoms.priors import Region
 
@@ -46,11 +47,11 @@ def test_an_examination_is_what_it_says(exam, bank):
     assert rim.sum() > 20
     np.testing.assert_array_equal(np.asarray(bank.region[0])[exam.scored[rim]], exam.region[rim])
     # the local input of a voxel is late and dispersed, and has the global one's area
-    exact = np.trapezoid(exam.aif[: len(exam.local_aif_times)], exam.local_aif_times)
+    exact = np.trapezoid(exam.aif.curve[: len(exam.local_aif_times)], exam.local_aif_times)
     local = np.trapezoid(exam.local_aif[rim], exam.local_aif_times, axis=1)
     np.testing.assert_allclose(local, exact, rtol=0.05)
     later = exam.local_aif_times[exam.local_aif[rim].argmax(1)]
-    assert np.all(later >= exam.aif_times[exam.aif.argmax()])
+    assert np.all(later >= exam.aif.times[exam.aif.curve.argmax()])
 
 
 def test_under_a_mask_a_network_is_shown_the_tumour_alone(bank):
@@ -84,14 +85,18 @@ def test_every_condition_of_the_study_has_room_for_its_frames(bank):
 
 
 def test_the_automatic_input_finds_the_artery_beside_the_block(exam):
-    times, curve = automatic_input(exam)
-    exact = np.interp(times, exam.aif_times, exam.aif)
-    assert curve.max() == pytest.approx(exact.max(), rel=0.15)
-    assert np.trapezoid(curve, times) == pytest.approx(np.trapezoid(exact, times), rel=0.15)
+    found = automatic_input(exam)
+    times = np.asarray(found.times)
+    exact = np.interp(times, exam.aif.times, exam.aif.curve)
+    assert found.curve.max() == pytest.approx(exact.max(), rel=0.15)
+    assert np.trapezoid(found.curve, times) == pytest.approx(np.trapezoid(exact, times), rel=0.15)
 
 
 def test_where_no_artery_is_found_what_needs_one_answers_nothing(exam, monkeypatch):
-    monkeypatch.setattr("experiments.studies.comparison.inputs.picked", lambda exam: None)
+    def refuses(*_, **__):
+        raise InputError("arterial input", "", "nothing looks like an artery", "give one")
+
+    monkeypatch.setattr("experiments.studies.comparison.inputs.find_aif", refuses)
     chosen = fast_estimators(dict.fromkeys(PARAMETERS, 1.0))
     needing = [name for name in chosen if "automatic" in name]
     assert len(needing) == 3
@@ -150,7 +155,7 @@ def records():
 def test_a_bias_that_goes_with_the_boluss_dispersion_is_said(exam):
     spread = local_peaks(exam)["tumour rim"]
     rim = exam.region == int(Region.RIM)
-    assert spread == pytest.approx(np.median(np.log(exam.local_aif[rim].max(1) / exam.aif.max())), abs=0.01)
+    assert spread == pytest.approx(np.median(np.log(exam.local_aif[rim].max(1) / exam.aif.curve.max())), abs=0.01)
     assert spread < 0  # vessels only ever lower a peak
     found = records().records
     lost = np.linspace(-0.4, 0.0, 12)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from simulate.banks import water as label
 from simulate.banks.phantoms import BankConfig, read_bank, write_bank
+from simulate.banks.water import KNOTS, TRUTHS
 from simulate.base.errors import InputError
 from simulate.files.hdf5 import read_hdf5, write_hdf5
 
@@ -19,11 +19,11 @@ def water(tmp_path_factory):
 def test_label_stays_below_what_tissue_and_vessels_can_hold(water):
     """Lasting label that never decays fills the water of tissue, lambda rho = .945 mL/mL; decay keeps it below."""
     bank = read_bank(water, tracer="water")
-    assert bank.shape.shape == (1, 512, label.KNOTS.size)
-    truth = dict(zip(label.TRUTHS, np.moveaxis(bank.truth, -1, 0), strict=True))
+    assert bank.shape.shape == (1, 512, KNOTS.size)
+    truth = dict(zip(TRUTHS, np.moveaxis(bank.truth, -1, 0), strict=True))
     assert np.all((bank.peak >= 0) & (bank.peak < 0.945 + truth["aBV"]))
     late = (truth["ATT"] > 2.0) & (truth["aBV"] == 0)  # no artery passes through on its way to others
-    early = bank.shape.astype(float)[..., label.KNOTS <= 0.2] * bank.peak[..., None]
+    early = bank.shape.astype(float)[..., KNOTS <= 0.2] * bank.peak[..., None]
     assert late.any()
     assert np.max(early[late]) < 2e-3 * np.max(bank.peak)  # label cannot have come yet
 

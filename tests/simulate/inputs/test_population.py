@@ -101,6 +101,7 @@ def test_single_precision_agrees_with_double(population):
 
 def test_plasma_holds_what_red_cells_exclude():
     np.testing.assert_allclose(transit.blood_to_plasma(jnp.array([0.58, 1.16]), 0.42), [1.0, 2.0])
+    np.testing.assert_allclose(transit.plasma_to_blood(jnp.array([1.0, 2.0]), 0.42), [0.58, 1.16])
 
 
 @pytest.mark.x64
