@@ -1,5 +1,6 @@
 """What body and scanner do: arterial inputs, tracer kinetics, signals, and objects whose truth is known."""
 
+from simulate.base.constants import RELAXIVITY, T10, blood_t1
 from simulate.base.errors import InputError
 from simulate.base.status import Status, status_shares
 from simulate.base.types import ASLProtocol, DCEProtocol, Maps, Series, Tissue
@@ -32,7 +33,6 @@ from simulate.phantoms.priors import Prior, Region
 from simulate.phantoms.tumour import Morphology, Phantom, tumour_phantom
 from simulate.scanner.frames import frame_average
 from simulate.scanner.noise import add_noise, rician
-from simulate.scanner.relaxation import RELAXIVITY, T1, blood_t1
 from simulate.scanner.spgr import spgr_concentration, spgr_signal
 from simulate.spectral.engine import cell_concentration, transport
 from simulate.spectral.readout import readout
@@ -65,7 +65,7 @@ __all__ = [
     "rician",
     "add_noise",
     "RELAXIVITY",
-    "T1",
+    "T10",
     "blood_t1",
     # an object whose truth is known
     "grid_phantom",

@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from simulate.base.constants import BRAIN_DENSITY
 from simulate.base.errors import InputError
 from simulate.base.units import ML_PER_100ML_PER_MIN
 from simulate.inputs.arterial_input import ArterialInput
 from simulate.inputs.random import AMPLITUDE, AREA_WINDOW, POPULATION_AREA
-from simulate.labelling.constants import BRAIN_DENSITY
 
 SOURCES = ("population", "vessels", "asl")
 

@@ -22,9 +22,9 @@ from estimate.asl.spread import Curves, spread
 from estimate.kinetics.fit import IDENTIFIABLE
 from estimate.least_squares.levenberg_marquardt import bounded_least_squares, solve_cholesky
 from estimate.least_squares.standard_errors import for_few
+from simulate.base.constants import ASL_BLOOD_T1, ASL_TISSUE_T1, LABEL_EFFICIENCY, PARTITION_COEFFICIENT
 from simulate.base.errors import InputError
 from simulate.base.status import Status, at_bound
-from simulate.labelling.constants import LABEL_EFFICIENCY, PARTITION_COEFFICIENT, T1_BLOOD, T1_TISSUE
 from simulate.labelling.difference import asl_difference
 
 GRID = 256
@@ -86,8 +86,8 @@ def fit_asl(
     label_duration: ArrayLike = 1.8,
     label_efficiency: float | None = None,
     partition_coefficient: float = PARTITION_COEFFICIENT,
-    t1_blood: float = T1_BLOOD[3.0],
-    t1_tissue: float = T1_TISSUE,
+    t1_blood: float = ASL_BLOOD_T1[3.0],
+    t1_tissue: float = ASL_TISSUE_T1,
     model: str = "recommended",
     arterial: bool = False,
     repeats: ArrayLike = 1,

@@ -14,19 +14,19 @@ from estimate.asl.white_paper import EQUATIONS, white_paper_cbf
 from estimate.kinetics.fit import IDENTIFIABLE
 from estimate.least_squares.standard_errors import for_few
 from estimate.signal.voxels import Progress, scatter
+from simulate.base.constants import (
+    ASL_TISSUE_T1,
+    LABEL_EFFICIENCY,
+    PARTITION_COEFFICIENT,
+    SUPPRESSION_EFFICIENCY,
+    asl_blood_t1,
+)
 from simulate.base.errors import InputError
 from simulate.base.status import Status, at_bound
 from simulate.base.types import ASLProtocol, Maps
 from simulate.base.units import from_clinical
 from simulate.files.bids.asl import ASLSidecar
 from simulate.labelling.background import label_left
-from simulate.labelling.constants import (
-    LABEL_EFFICIENCY,
-    PARTITION_COEFFICIENT,
-    SUPPRESSION_EFFICIENCY,
-    T1_TISSUE,
-    t1_of_blood,
-)
 
 SAME_EFFICIENCY = 0.02
 """Share by which an efficiency may differ from one that holds suppression's loss, to be taken for it."""
@@ -109,7 +109,7 @@ def _constants(sidecar: ASLSidecar, method: str, options: ASLOptions) -> tuple[A
     t1b_origin = "option" if options.t1_blood is not None else f"field ({origin['MagneticFieldStrength']})"
     if options.t1_blood is None and sidecar.field_strength is None:
         raise InputError("MagneticFieldStrength", "", "is not given, and T1 of blood depends on it", "give --t1-blood")
-    t1b = options.t1_blood if options.t1_blood is not None else t1_of_blood(float(sidecar.field_strength or 0))
+    t1b = options.t1_blood if options.t1_blood is not None else asl_blood_t1(float(sidecar.field_strength or 0))
 
     def chosen(value: float | None, default: float) -> tuple[float, str]:
         return (default, "default") if value is None else (value, "option")
@@ -122,7 +122,7 @@ def _constants(sidecar: ASLSidecar, method: str, options: ASLOptions) -> tuple[A
         Constant("λ", lam, "mL/g", lam_origin),
     ]
     if method == "multi_delay" and options.model != "recommended":
-        t1t, t1t_origin = chosen(options.t1_tissue, T1_TISSUE)
+        t1t, t1t_origin = chosen(options.t1_tissue, ASL_TISSUE_T1)
         constants.append(Constant("T1t", t1t, "s", t1t_origin))
     return replace(own, label_efficiency=alpha, t1_blood=t1b), constants
 
@@ -231,7 +231,7 @@ def _voxels(
         value, times, m0=m0, labelling=protocol.labelling,
         label_duration=found.label_duration, label_efficiency=float(protocol.label_efficiency),
         partition_coefficient=lam, t1_blood=float(protocol.t1_blood),
-        t1_tissue=T1_TISSUE if options.t1_tissue is None else options.t1_tissue, model=options.model,
+        t1_tissue=ASL_TISSUE_T1 if options.t1_tissue is None else options.t1_tissue, model=options.model,
         arterial=options.arterial, repeats=found.repeats, sigma=_pooled(pair, found.repeats),
         sigma_freedom=int(np.sum(found.repeats - 1)),
     )  # fmt: skip

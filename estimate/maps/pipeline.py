@@ -27,11 +27,11 @@ from estimate.qtmnet.weights import SHIPPED
 from estimate.signal.baseline import estimate_onset
 from estimate.signal.t10 import VFA
 from estimate.signal.voxels import Estimate, Progress, Voxels, plain_maps, scatter
+from simulate.base.constants import blood_t1
 from simulate.base.errors import InputError
 from simulate.base.status import NO_ESTIMATE, Status, status_bit_share
 from simulate.base.types import Maps, Series
 from simulate.inputs.arterial_input import ArterialInput
-from simulate.scanner.relaxation import blood_t1
 
 MANY = 0.05
 """Share of voxels with a bit from which on the reader is told in words."""
@@ -69,7 +69,7 @@ def estimate_maps(
     aif : an `ArterialInput`; a boolean array (*space), the region of an artery; "auto", found in the images;
         "parker" or "georgiou", the population's, arriving when contrast first appears.
     aif_t1 : T1 before contrast of the voxels that the input is measured in: as `t10` has it, that of blood
-        (`simulate.scanner.relaxation.blood_t1`), or a number [s].
+        (`simulate.base.constants.blood_t1`), or a number [s].
     haematocrit : of the vessels in which the input is measured, turns blood into plasma; None where nothing needs
         it (an `ArterialInput` holds plasma).
     t10 : T1 before contrast [s] (a number or a map), or the images to find it from; a series of

@@ -13,10 +13,10 @@ from experiments.commands.estimate_dce import estimate_dce
 from experiments.commands.read_dce import DCEOptions
 from experiments.commands.true_input import write_true_aif
 from experiments.report.figures.scales import identified
+from simulate.base.constants import HAEMATOCRIT
 from simulate.base.status import Status
 from simulate.base.types import Maps
 from simulate.examinations.reference import (
-    HAEMATOCRIT,
     grid_phantom,
     phantom_protocol,
     simulate_reference,

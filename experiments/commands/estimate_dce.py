@@ -18,6 +18,7 @@ from experiments.commands.read_dce import DCEFiles, DCEOptions, read_dce
 from experiments.report.figures.motion import frame_correlation
 from experiments.report.page import Report, mask_section, summary_rows, write_report
 from experiments.report.typical import typical_voxels
+from simulate.base.constants import USUAL_RELAXIVITY
 from simulate.base.status import Status, status_shares
 from simulate.base.types import Maps
 from simulate.files.nifti import write_image
@@ -137,7 +138,7 @@ def _facts(options: DCEOptions, read: DCEFiles, estimate: Estimate) -> dict[str,
 def _warnings(read: DCEFiles, estimate: Estimate) -> list[str]:
     found = [*read.sidecar.warnings, *estimate.warnings]
     if read.sidecar.origin.get("LongitudinalRelaxivity") == "default":
-        found.append("The sidecar has no LongitudinalRelaxivity: 4.5 /(s mmol/L) was assumed.")
+        found.append(f"The sidecar has no LongitudinalRelaxivity: {USUAL_RELAXIVITY:g} /(s mmol/L) was assumed.")
     shares = status_shares(estimate.status)
     flags = ("saturated", "no signal", "not finite", "not converged")
     many = [name for name in flags if shares[name] > 0.05]

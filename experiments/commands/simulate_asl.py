@@ -9,6 +9,7 @@ import numpy as np
 
 from experiments.commands.simulate_phantoms import Kind, Progress, phantom_of, run_phantoms, vessel_arrays
 from experiments.report.figures.asl import examination_figures
+from simulate.base.constants import asl_blood_t1
 from simulate.base.errors import InputError
 from simulate.base.units import clinical_unit, from_clinical
 from simulate.examinations.asl import ASLSimulation, simulate_asl
@@ -17,7 +18,6 @@ from simulate.files.bids.asl import write_asl_sidecar
 from simulate.files.hdf5 import write_hdf5
 from simulate.files.nifti import write_image
 from simulate.files.provenance import provenance
-from simulate.labelling.constants import t1_of_blood
 from simulate.labelling.series import asl_protocol
 
 
@@ -48,7 +48,7 @@ def simulate_one(config: dict[str, dict[str, Any]], index: int) -> ASLSimulation
     protocol = asl_protocol(
         delays, label_duration=labelling["LabelingDuration"], pairs=labelling["pairs"], labelling=labelling["type"],
         repetition_time=labelling["RepetitionTimePreparation"], label_efficiency=labelling["LabelingEfficiency"],
-        t1_blood=t1_of_blood(field), slice_times=spacing * np.arange(slices) if spacing else (),
+        t1_blood=asl_blood_t1(field), slice_times=spacing * np.arange(slices) if spacing else (),
     )  # fmt: skip
     return simulate_asl(
         noise, perfused, protocol, inlet_delay=labelling["inlet_delay"],

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from scipy.ndimage import distance_transform_edt
 
 from experiments.report.tables import write_table
+from simulate.base.constants import HAEMATOCRIT, INTERSTITIAL_DIFFUSIVITY
 from simulate.base.types import Tissue
 from simulate.examinations.perfused import vascularise
 from simulate.files.atomic import prepare_output_folder, temporary_sibling
@@ -24,9 +25,6 @@ from simulate.finite_volumes.bed import march_bed
 from simulate.inputs.population import parker_aif
 from simulate.phantoms.priors import Region
 from simulate.phantoms.tumour import Morphology, tumour_phantom
-
-DIFFUSIVITY = 2e-4
-"""Of a small gadolinium chelate in the interstitium [mm^2/s] (1.5e-4 to 2.6e-4)."""
 
 CELL = 0.2  # mm
 SHAPE = Morphology(radius=(0.75, 0.8), lobes=(0.1, 0.2), rim=(0.4, 0.5), oedema=(0.1, 0.2), infiltration=(0.1, 0.2))
@@ -75,10 +73,10 @@ def run_core_filling(
     phantom = replace(phantom, tissue=Tissue(ve=phantom.tissue.ve, **parts))
     bed = vascularise(grow, phantom, terminals=terminals).bed
     knots = np.arange(0.0, duration + 1.0)
-    aif = np.asarray(parker_aif(knots, haematocrit=0.42, onset=20.0), float)
+    aif = np.asarray(parker_aif(knots, haematocrit=HAEMATOCRIT, onset=20.0), float)
     times = np.arange(0.0, duration + spacing / 2, spacing)
     cells, imbalance = [], 0.0
-    for diffusivity in (DIFFUSIVITY, 0.0):
+    for diffusivity in (INTERSTITIAL_DIFFUSIVITY, 0.0):
         found = march_bed(bed, aif, knots, times, step=1.0, volumes=2, diffusivity=diffusivity)
         cells.append(found.ees.reshape(*core.shape, -1))
         imbalance = max(imbalance, float(np.max(np.abs(found.ledger.imbalance)) / found.ledger.inflow[-1]))

@@ -29,6 +29,7 @@ from estimate.signal.concentration import concentration_from_signal
 from experiments.report.tables import write_table
 from simulate.banks.contrast import LONGEST, inlet_curve
 from simulate.banks.phantoms import LATE
+from simulate.base.constants import HAEMATOCRIT, PARTITION_COEFFICIENT
 from simulate.base.types import DCEProtocol
 from simulate.base.units import to_clinical
 from simulate.examinations.asl import ASLSimulation, simulate_asl
@@ -37,7 +38,6 @@ from simulate.examinations.perfused import PerfusedPhantom, vascularise
 from simulate.files.atomic import prepare_output_folder, sha256_of, temporary_sibling, write_atomically
 from simulate.files.pieces import key, run_pieces
 from simulate.inputs.random import draw_inlet
-from simulate.labelling.constants import PARTITION_COEFFICIENT
 from simulate.labelling.series import asl_protocol
 from simulate.phantoms.priors import Region
 from simulate.phantoms.tumour import tumour_phantom
@@ -50,7 +50,6 @@ _FLOW_OF = {"asl, white paper": 0, "asl, multi-delay": 1, "asl, QTMnet": 3}
 
 FLOWS = ("white paper, PLD 2 s", "multi-delay, recommended", "multi-delay, gkm", "QTMnet")
 SIZES = {"small": 4, "paper": 60}
-HAEMATOCRIT = 0.42
 TERMINALS = 2000
 DELAYS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
 SIGMA = 0.002

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from estimate.kinetics.fit import fit_kinetics
 from experiments.report.tables import write_table
+from simulate.base.constants import HAEMATOCRIT
 from simulate.base.types import Tissue
 from simulate.base.units import from_clinical
 from simulate.files.atomic import prepare_output_folder, temporary_sibling
@@ -48,7 +49,7 @@ def run_model_mismatch() -> list[Row]:
 def _inputs() -> tuple[Any, Any, Any]:
     """Frames, fine knots and the true plasma input on them."""
     knots = np.arange(0.0, DURATION + FINE / 2, FINE)
-    return np.arange(0.0, DURATION, SPACING), knots, np.asarray(parker_aif(knots, haematocrit=0.42, onset=20.0))
+    return np.arange(0.0, DURATION, SPACING), knots, np.asarray(parker_aif(knots, haematocrit=HAEMATOCRIT, onset=20.0))
 
 
 def _row(question: str, case: str, truth: Tissue, curve: Any, times: Any, aif: Any, knots: Any, **options: Any) -> Row:

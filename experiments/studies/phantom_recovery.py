@@ -14,6 +14,7 @@ import numpy as np
 
 from estimate.kinetics.fit import fit_kinetics
 from experiments.report.tables import write_table
+from simulate.base.constants import HAEMATOCRIT
 from simulate.base.types import DCEProtocol
 from simulate.base.units import to_clinical
 from simulate.examinations.dce import Simulation, simulate_dce
@@ -51,7 +52,7 @@ def run_phantom_recovery(
         times=2.0 * np.arange(150), repetition_time=0.004, flip_angle=20.0, relaxivity=5.0, baseline=10,
         frame_duration=2.0,
     )  # fmt: skip
-    aif = parker_aif(KNOTS, haematocrit=0.42, onset=20.0)
+    aif = parker_aif(KNOTS, haematocrit=HAEMATOCRIT, onset=20.0)
     errors: dict[tuple[str, str, str], list[list[float]]] = {}
     jobs = [(name, mixing, i) for name, mixing in CAPILLARIES.items() for i in range(phantoms)]
     for done, (name, mixing, i) in enumerate(jobs):

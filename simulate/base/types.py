@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from simulate.base.constants import USUAL_RELAXIVITY
 from simulate.base.units import clinical_unit
 
 
@@ -77,7 +78,7 @@ class DCEProtocol:
     repetition_time: Any
     flip_angle: Any
     echo_time: Any = 0.0
-    relaxivity: Any = 4.5
+    relaxivity: Any = USUAL_RELAXIVITY
     field_strength: Any = 3.0
     baseline: int = field(default=0, metadata={"static": True})
     frame_duration: Any = 0.0

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Key
 
+from simulate.base.constants import HAEMATOCRIT
 from simulate.base.errors import InputError
 from simulate.base.types import DCEProtocol, Maps, Series
 from simulate.bed.sections import average_cells
@@ -66,7 +67,7 @@ def simulate_dce(
     aif_times: Float[ArrayLike, " k"] | None = None,
     snr: float = 50.0,
     terminals: int = 5000,
-    haematocrit: float = 0.42,
+    haematocrit: float = HAEMATOCRIT,
     coarsen: int = 1,
     frequencies: int = FREQUENCIES,
 ) -> Simulation:

@@ -14,8 +14,10 @@ import numpy as np
 from jax import Array
 from jaxtyping import ArrayLike, Float, Key, Real
 
+from simulate.base.constants import HAEMATOCRIT, RELAXIVITY, blood_t1
 from simulate.base.types import DCEProtocol, Maps, Series, Tissue
 from simulate.base.units import clinical_unit, from_clinical, to_clinical
+from simulate.examinations.dce import PROTON_DENSITY
 from simulate.files.atomic import AnyPath, prepare_output_folder
 from simulate.files.bids.dce import write_sidecar
 from simulate.files.nifti import write_image
@@ -24,7 +26,6 @@ from simulate.kinetics.convolution import interpolate
 from simulate.kinetics.tissue import tissue_concentration
 from simulate.scanner.frames import frame_average
 from simulate.scanner.noise import add_noise
-from simulate.scanner.relaxation import RELAXIVITY, blood_t1
 from simulate.scanner.spgr import spgr_signal
 
 # Levels (chosen) from white matter to the rim of a glioblastoma, and from a tight to an open barrier.
@@ -34,8 +35,6 @@ VP_LEVELS = (0.02, 0.05, 0.10)
 VE_LEVELS = (0.1, 0.2, 0.4)
 T10_LEVELS = (1.2, 1.5, 1.8)  # s; wetter tissue relaxes more slowly
 
-HAEMATOCRIT = 0.42
-PROTON_DENSITY = 1000.0  # S0 of tissue and blood [signal]; air has none
 FINE_STEP = 0.2
 """Spacing [s] at which a curve is computed before it is averaged over a frame: a tenth of a usual frame."""
 

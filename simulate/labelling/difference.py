@@ -31,10 +31,17 @@ import numpy as np
 from jax import Array
 from jaxtyping import ArrayLike, Float
 
+from simulate.base.constants import (
+    ASL_BLOOD_T1,
+    ASL_TISSUE_T1,
+    LABEL_EFFICIENCY,
+    LABELLINGS,
+    PARTITION_COEFFICIENT,
+    WATER_EXCHANGE_RATE,
+)
 from simulate.base.errors import InputError
 from simulate.base.units import from_clinical
 from simulate.kinetics.convolution import phi_functions
-from simulate.labelling.constants import LABEL_EFFICIENCY, LABELLINGS, PARTITION_COEFFICIENT, T1_BLOOD, T1_TISSUE
 
 MODELS = ("gkm", "recommended", "two_compartment")
 
@@ -52,12 +59,12 @@ def asl_difference(
     m0: ArrayLike = 1.0,
     label_efficiency: ArrayLike | None = None,
     partition_coefficient: ArrayLike = PARTITION_COEFFICIENT,
-    t1_blood: ArrayLike = T1_BLOOD[3.0],
-    t1_tissue: ArrayLike = T1_TISSUE,
+    t1_blood: ArrayLike = ASL_BLOOD_T1[3.0],
+    t1_tissue: ArrayLike = ASL_TISSUE_T1,
     model: str = "gkm",
     abv: ArrayLike = 0.0,
     abat: ArrayLike = 0.0,
-    water_exchange: ArrayLike = 1.7,
+    water_exchange: ArrayLike = WATER_EXCHANGE_RATE,
 ) -> Float[Array, "*s t"]:
     """The difference of control and label, by the module's equations.
 
@@ -72,7 +79,7 @@ def asl_difference(
     model : one of `MODELS`, which m(s).
     abv, abat : (*s) arterial blood volume (fraction) and arterial arrival [s] of label that passes the voxel in its
         arteries (Woods 2024); it adds to any model.
-    water_exchange : k_w [1/s] of `two_compartment`; capillaries of the brain have about 100/min.
+    water_exchange : k_w [1/s] of `two_compartment`.
 
     Returns
     -------

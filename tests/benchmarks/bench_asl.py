@@ -15,7 +15,7 @@ import numpy as np
 from scipy.optimize import curve_fit
 
 from estimate.asl.multi_delay import LARGEST_CBF, fit_asl
-from simulate.labelling.constants import LABEL_EFFICIENCY, PARTITION_COEFFICIENT, T1_BLOOD
+from simulate.base.constants import ASL_BLOOD_T1, LABEL_EFFICIENCY, PARTITION_COEFFICIENT
 from simulate.labelling.difference import MODELS, asl_difference
 
 TIMES = 1.8 + np.array([0.5, 1.0, 1.5, 2.0, 2.5, 3.0])
@@ -31,7 +31,7 @@ def measured(rng: np.random.Generator, count: int, model: str) -> tuple[np.ndarr
 
 def recommended(t: np.ndarray, cbf: float, att: float) -> np.ndarray:
     """The rival's model: the published formula in NumPy, one voxel at a time."""
-    t1, alpha = T1_BLOOD[3.0], LABEL_EFFICIENCY["pcasl"]
+    t1, alpha = ASL_BLOOD_T1[3.0], LABEL_EFFICIENCY["pcasl"]
     scale = 2 * alpha * cbf / 6000 / PARTITION_COEFFICIENT * t1 * np.exp(-att / t1)
     arriving = 1 - np.exp(-(t - att) / t1)
     arrived = np.exp(-(t - TAU - att) / t1) * (1 - np.exp(-TAU / t1))

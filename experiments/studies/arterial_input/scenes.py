@@ -24,6 +24,7 @@ import numpy as np
 from estimate.signal.baseline import detect_baseline
 from estimate.signal.concentration import block_concentration
 from experiments.studies.arterial_input.vessels import blood_share, centre_line
+from simulate.base.constants import HAEMATOCRIT, blood_t1
 from simulate.base.errors import InputError
 from simulate.base.types import DCEProtocol, Series
 from simulate.bed.sections import average_cells
@@ -33,11 +34,9 @@ from simulate.inputs.transit import delayed, disperse
 from simulate.phantoms.tumour import tumour_phantom
 from simulate.scanner.frames import frame_average
 from simulate.scanner.noise import add_noise
-from simulate.scanner.relaxation import blood_t1
 from simulate.scanner.spgr import spgr_signal
 
 KINDS = ("tree", "wide", "thin")
-HAEMATOCRIT = 0.42
 AREA = 70.0
 """Seconds from the arrival over which areas are compared."""
 

@@ -13,7 +13,6 @@ from simulate.bed.assembly import make_bed
 from simulate.examinations.asl import simulate_asl
 from simulate.examinations.perfused import vascularise
 from simulate.flow.trees import solve_flow
-from simulate.labelling import transport as asl_transport
 from simulate.labelling.difference import asl_difference
 from simulate.labelling.series import asl_protocol
 from simulate.phantoms.tumour import tumour_phantom
@@ -21,6 +20,7 @@ from simulate.spectral.residence import plug
 from simulate.vessels.domain import Domain
 from simulate.vessels.network import grow_vessels
 from simulate.vessels.tree import sum_along_paths
+from simulate.water import transport as asl_transport
 from simulate.water.transport import WATER, blood_supply, difference_from, label_curves, label_readout, label_transfer
 
 SHAPE, CELL, TERMINALS = (5, 5, 5), (2.0, 2.0, 2.0), 12
