@@ -29,7 +29,7 @@ from estimate.signal.t10 import VFA
 from estimate.signal.voxels import Estimate, Progress, Voxels, plain_maps, scatter
 from simulate.base.constants import blood_t1
 from simulate.base.errors import InputError
-from simulate.base.status import NO_ESTIMATE, Status, status_bit_share
+from simulate.base.status import LACKING, NO_ESTIMATE, Status, status_bit_share
 from simulate.base.types import Maps, Series
 from simulate.inputs.arterial_input import ArterialInput
 
@@ -238,8 +238,7 @@ def _named_maps(fit: Any, fit_delay: bool, arterial_volume: bool) -> dict[str, A
     """Every map of a fit, in internal units; NaN where the model lacks the parameter or it was not fitted."""
     names = ["Fp", "PS", "vp", "ve", "Ktrans", "delay"] + ["va"] * arterial_volume
     values = {n: fit.Ktrans if n == "Ktrans" else getattr(fit.tissue, n) for n in names}
-    lacking = {"Fp": Status.NO_FP, "vp": Status.NO_VP, "ve": Status.NO_VE}
-    for name, flag in lacking.items():
+    for name, flag in LACKING.items():
         values[name] = np.where(np.asarray(fit.status) & int(flag), np.nan, values[name])
     if not fit_delay:
         values["delay"] = np.full(np.shape(fit.rss), np.nan)

@@ -15,15 +15,15 @@ from jax import Array
 from jaxtyping import ArrayLike, Float, Key, Real
 
 from simulate.base.constants import HAEMATOCRIT, RELAXIVITY, blood_t1
+from simulate.base.exchange import LIMITS, transfer_constant
 from simulate.base.types import DCEProtocol, Maps, Series, Tissue
 from simulate.base.units import clinical_unit, from_clinical, to_clinical
 from simulate.examinations.dce import PROTON_DENSITY
 from simulate.files.atomic import AnyPath, prepare_output_folder
 from simulate.files.bids.dce import write_sidecar
 from simulate.files.nifti import write_image
-from simulate.kinetics.compartments import COMPARTMENT_MODELS
 from simulate.kinetics.convolution import interpolate
-from simulate.kinetics.tissue import tissue_concentration
+from simulate.kinetics.tissue import mixing_of, tissue_concentration
 from simulate.scanner.frames import frame_average
 from simulate.scanner.noise import add_noise
 from simulate.scanner.spgr import spgr_signal
@@ -37,8 +37,6 @@ T10_LEVELS = (1.2, 1.5, 1.8)  # s; wetter tissue relaxes more slowly
 
 FINE_STEP = 0.2
 """Spacing [s] at which a curve is computed before it is averaged over a frame: a tenth of a usual frame."""
-
-_MODEL_PARAMETERS = ("Fp", "PS", "vp", "ve", "va", "delay")
 
 
 @jax.tree_util.register_dataclass
@@ -160,7 +158,7 @@ def simulate_reference(
 def true_maps(phantom: ReferencePhantom) -> Maps:
     """What an estimator should find, in clinical units, NaN outside the tissue."""
     tissue = phantom.tissue
-    Ktrans = tissue.Ktrans if phantom.model in COMPARTMENT_MODELS else tissue.Ktrans_crone
+    Ktrans = transfer_constant(tissue.Fp, tissue.PS, mixing_of(phantom.model))
     values = {"Fp": tissue.Fp, "PS": tissue.PS, "vp": tissue.vp, "ve": tissue.ve, "Ktrans": Ktrans}
     clinical = {name: to_clinical(name, np.asarray(value)) for name, value in values.items()}
     return Maps({n: np.where(phantom.mask, v, np.nan) for n, v in clinical.items()}, phantom.affine)
@@ -211,7 +209,7 @@ def _measure(key: Any, concentration: Any, protocol: DCEProtocol, t10: Any, s0: 
 
 def _distinct(tissue: Tissue) -> tuple[Tissue, np.ndarray]:
     """The tissues that differ, each once (u,), and which of them each voxel is (*space)."""
-    fields = np.broadcast_arrays(*(np.asarray(getattr(tissue, n), float) for n in _MODEL_PARAMETERS))
+    fields = np.broadcast_arrays(*(np.asarray(getattr(tissue, n), float) for n in LIMITS))
     rows, which = np.unique(np.reshape(fields, (len(fields), -1)), axis=1, return_inverse=True)
     return Tissue(*rows), which.reshape(fields[0].shape)
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from simulate.base.types import Maps, Tissue
+from simulate.base.exchange import transfer_constant
+from simulate.base.types import Maps
 from simulate.base.units import to_clinical
 from simulate.bed.motion import plasma_motion
 from simulate.bed.sections import average_cells
@@ -25,7 +26,7 @@ def truth_maps(perfused: PerfusedPhantom, *, coarsen: int = 1) -> Maps:
     phantom, bed, tissue = perfused.phantom, perfused.bed, perfused.tissue
     shape = perfused.blood.shape
     motion = plasma_motion(bed, coarsen)
-    Ktrans = np.where(tissue.Fp > 0, _transfer_constant(tissue, phantom.mixing), 0.0)
+    Ktrans = np.asarray(transfer_constant(tissue.Fp, tissue.PS, phantom.mixing), float)
     arrival = np.asarray(motion.arrival)[bed.owner] + np.asarray(bed.local_delay)
     spread = np.asarray(bed.feed_dispersion)[bed.owner]
     flow = average_cells(tissue.Fp, coarsen)
@@ -60,12 +61,3 @@ def tissue_t1(perfused: PerfusedPhantom, coarsen: int = 1) -> Any:
     tissue = 1 - perfused.blood
     rate = average_cells(tissue / np.maximum(perfused.phantom.t10, 1e-3), coarsen)
     return average_cells(tissue, coarsen) / rate
-
-
-def _transfer_constant(tissue: Tissue, mixing: float) -> Any:
-    """Ktrans of N tanks: Fp times the extraction 1-(1+PS/(N Fp))^-N; Renkin and Crone's for plug flow."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = np.nan_to_num(tissue.PS / tissue.Fp)
-    if mixing == 0:
-        return -tissue.Fp * np.expm1(-ratio)
-    return -tissue.Fp * np.expm1(-np.log1p(mixing * ratio) / mixing)

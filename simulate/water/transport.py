@@ -31,8 +31,8 @@ from simulate.base.constants import (
     PARTITION_COEFFICIENT,
     WATER_PERMEABILITY,
 )
+from simulate.base.exchange import mean_of_mixed, mixed
 from simulate.bed.assembly import Bed
-from simulate.kinetics.capillaries import mean_of_mixed, mixed
 from simulate.kinetics.laplace import bromwich_line
 from simulate.spectral.engine import Contents, Residence, feed, filters, in_cells, summed
 from simulate.spectral.readout import Readout
