@@ -10,7 +10,7 @@ from estimate.asl.examination import ASLExamination, ASLOptions, Constant
 from estimate.asl.multi_delay import LARGEST_CBF, fit_asl
 from estimate.asl.network import load, network_maps
 from estimate.asl.partial_volume import partial_volume_corrected
-from estimate.asl.white_paper import EQUATIONS, white_paper_cbf
+from estimate.asl.white_paper import EQUATIONS, white_paper_flow
 from estimate.kinetics.fit import IDENTIFIABLE
 from estimate.least_squares.standard_errors import for_few
 from estimate.signal.voxels import Progress, scatter
@@ -24,7 +24,6 @@ from simulate.base.constants import (
 from simulate.base.errors import InputError
 from simulate.base.status import Status, at_bound
 from simulate.base.types import ASLProtocol, Maps
-from simulate.base.units import from_clinical
 from simulate.files.bids.asl import ASLSidecar
 from simulate.labelling.background import label_left
 
@@ -212,7 +211,7 @@ def _voxels(
     pair = np.sqrt(variance * found.repeats)  # of one pair, at every delay
     if exam.method == "white_paper":
         cbf, error = (
-            np.asarray(white_paper_cbf(
+            np.asarray(white_paper_flow(
                 x[:, 0], m0, labelling=protocol.labelling, label_duration=found.label_duration[0],
                 post_label_delay=delay[0], label_efficiency=protocol.label_efficiency, partition_coefficient=lam,
                 t1_blood=protocol.t1_blood,
@@ -222,7 +221,7 @@ def _voxels(
         vague = ~(error <= IDENTIFIABLE * np.abs(cbf)) & np.isfinite(error)
         status = before | np.where(impossible, at_bound("CBF"), 0)
         status |= np.where(vague, int(Status.NOT_IDENTIFIABLE | Status.CBF_NOT_IDENTIFIABLE), 0)
-        values = {"CBF": from_clinical("CBF", cbf), "CBF_stderr": from_clinical("CBF", error)}
+        values = {"CBF": cbf, "CBF_stderr": error}
         if found.repeats[0] == 1:  # nothing says how noisy a single pair is
             values.pop("CBF_stderr")
         return values, status.astype(np.int32)
@@ -235,12 +234,8 @@ def _voxels(
         arterial=options.arterial, repeats=found.repeats, sigma=_pooled(pair, found.repeats),
         sigma_freedom=int(np.sum(found.repeats - 1)),
     )  # fmt: skip
-    values = {
-        "CBF": from_clinical("CBF", fit.cbf), "CBF_stderr": from_clinical("CBF", fit.stderr["CBF"]),
-        "ATT": fit.att, "ATT_stderr": fit.stderr["ATT"],
-    }  # fmt: skip
-    if options.arterial:
-        values |= {"aBV": fit.abv, "aBV_stderr": fit.stderr["aBV"], "aBAT": fit.abat}
+    names = ("CBF", "ATT", "aBV", "aBAT") if options.arterial else ("CBF", "ATT")
+    values = {name: fit.values[name] for name in names} | {f"{n}_stderr": error for n, error in fit.errors.items()}
     return values, before | fit.status
 
 

@@ -4,14 +4,16 @@ All are frozen dataclasses registered as PyTrees, so they pass through jit, vmap
 Units are internal everywhere: s, mm, mmol/L, 1/s, fractions, degrees (BIDS); see `simulate.base.units`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import jax
+import numpy as np
 
 from simulate.base.constants import USUAL_RELAXIVITY
 from simulate.base.exchange import efflux_constant, extraction, mean_transit_time, transfer_constant
-from simulate.base.units import clinical_unit
+from simulate.base.units import clinical_unit, to_clinical
 
 
 @jax.tree_util.register_dataclass
@@ -139,6 +141,11 @@ class Maps:
 
     values: dict[str, Any]
     affine: Any = None
+
+    @classmethod
+    def from_internal(cls, values: Mapping[str, Any], affine: Any) -> "Maps":
+        """Maps of values [1/s, fractions, s]: here they leave the internal units, for files, tables and figures."""
+        return cls({name: to_clinical(name, np.asarray(value)) for name, value in values.items()}, affine)
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]

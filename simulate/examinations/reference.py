@@ -17,7 +17,7 @@ from jaxtyping import ArrayLike, Float, Key, Real
 from simulate.base.constants import HAEMATOCRIT, RELAXIVITY, blood_t1
 from simulate.base.exchange import LIMITS, transfer_constant
 from simulate.base.types import DCEProtocol, Maps, Series, Tissue
-from simulate.base.units import clinical_unit, from_clinical, to_clinical
+from simulate.base.units import clinical_unit, from_clinical
 from simulate.examinations.dce import PROTON_DENSITY
 from simulate.files.atomic import AnyPath, prepare_output_folder
 from simulate.files.bids.dce import write_sidecar
@@ -160,8 +160,7 @@ def true_maps(phantom: ReferencePhantom) -> Maps:
     tissue = phantom.tissue
     Ktrans = transfer_constant(tissue.Fp, tissue.PS, mixing_of(phantom.model))
     values = {"Fp": tissue.Fp, "PS": tissue.PS, "vp": tissue.vp, "ve": tissue.ve, "Ktrans": Ktrans}
-    clinical = {name: to_clinical(name, np.asarray(value)) for name, value in values.items()}
-    return Maps({n: np.where(phantom.mask, v, np.nan) for n, v in clinical.items()}, phantom.affine)
+    return Maps.from_internal({n: np.where(phantom.mask, v, np.nan) for n, v in values.items()}, phantom.affine)
 
 
 def write_reference(

@@ -6,14 +6,19 @@ import numpy as np
 
 from simulate.base.exchange import transfer_constant
 from simulate.base.types import Maps
-from simulate.base.units import to_clinical
 from simulate.bed.motion import plasma_motion
 from simulate.bed.sections import average_cells
 from simulate.examinations.perfused import PerfusedPhantom
 
 
 def truth_maps(perfused: PerfusedPhantom, *, coarsen: int = 1) -> Maps:
-    """Ground truth on voxels, in clinical units; every kind of flow has its own name.
+    """Ground truth on voxels, in clinical units, see `true_values`."""
+    affine = np.diag([*(coarsen * np.asarray(perfused.phantom.cell)), 1.0])
+    return Maps.from_internal(true_values(perfused, coarsen=coarsen), affine)
+
+
+def true_values(perfused: PerfusedPhantom, *, coarsen: int = 1) -> dict[str, Any]:
+    """Ground truth on voxels by name, in internal units; every kind of flow has its own name.
 
     Fp : delivered plasma flow, that of the capillaries in the voxel.      through_flow : half the plasma flow
     across the voxel's faces in resolved vessels, over its volume; it depends on the voxel's size.
@@ -36,7 +41,7 @@ def truth_maps(perfused: PerfusedPhantom, *, coarsen: int = 1) -> Maps:
             return np.where(flow > 0, average_cells(tissue.Fp * np.reshape(values, shape), coarsen) / flow, np.nan)
 
     vp = average_cells(tissue.vp, coarsen)
-    values = {
+    return {
         "Fp": flow,
         "PS": average_cells(tissue.PS, coarsen),
         "vp": vp,
@@ -52,8 +57,6 @@ def truth_maps(perfused: PerfusedPhantom, *, coarsen: int = 1) -> Maps:
         "speed": motion.speed,
         **{f"velocity_{axis}": motion.velocity[..., i] for i, axis in enumerate("xyz")},
     }
-    affine = np.diag([*(coarsen * np.asarray(phantom.cell)), 1.0])
-    return Maps({name: to_clinical(name, np.asarray(value)) for name, value in values.items()}, affine)
 
 
 def tissue_t1(perfused: PerfusedPhantom, coarsen: int = 1) -> Any:

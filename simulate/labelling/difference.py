@@ -89,14 +89,39 @@ def asl_difference(
     ------
     InputError for an unknown labelling or model.
     """
-    for name, value, known in (("labelling", labelling, LABELLINGS), ("model", model, MODELS)):
-        if value not in known:
-            raise InputError("asl_difference", name, f"is {value!r}", f"choose one of {', '.join(known)}")
-    alpha = LABEL_EFFICIENCY[labelling] if label_efficiency is None else label_efficiency
+    _check_name("labelling", labelling, LABELLINGS)
+    return label_difference(
+        from_clinical("CBF", jnp.asarray(cbf, float)), att, times, labelling=labelling, label_duration=label_duration,
+        m0=m0, label_efficiency=LABEL_EFFICIENCY[labelling] if label_efficiency is None else label_efficiency,
+        partition_coefficient=partition_coefficient, t1_blood=t1_blood, t1_tissue=t1_tissue, model=model, abv=abv,
+        abat=abat, water_exchange=water_exchange,
+    )  # fmt: skip
+
+
+def label_difference(
+    flow: ArrayLike,
+    att: ArrayLike,
+    times: Float[ArrayLike, " t"],
+    *,
+    labelling: str,
+    label_duration: ArrayLike,
+    m0: ArrayLike,
+    label_efficiency: ArrayLike,
+    partition_coefficient: ArrayLike,
+    t1_blood: ArrayLike,
+    t1_tissue: ArrayLike,
+    model: str,
+    abv: ArrayLike = 0.0,
+    abat: ArrayLike = 0.0,
+    water_exchange: ArrayLike = WATER_EXCHANGE_RATE,
+) -> Float[Array, "*s t"]:
+    """`asl_difference` of a flow f (*s) [mL/g/s]."""
+    _check_name("labelling", labelling, LABELLINGS)
+    _check_name("model", model, MODELS)
     flow, arrival, m0, abv, abat, r1t = (
-        jnp.asarray(a, float)[..., None] for a in (cbf, att, m0, abv, abat, 1 / jnp.asarray(t1_tissue))
+        jnp.asarray(a, float)[..., None] for a in (flow, att, m0, abv, abat, 1 / jnp.asarray(t1_tissue))
     )
-    flow, r1b = from_clinical("CBF", flow), 1 / jnp.asarray(t1_blood)
+    r1b = 1 / jnp.asarray(t1_blood)
     label = _Label(jnp.asarray(times, float), jnp.asarray(label_duration, float), r1b, labelling == "pasl")
     if model == "gkm":
         stays = label.decaying(arrival, r1t + flow / partition_coefficient)
@@ -105,7 +130,12 @@ def asl_difference(
     else:
         leaves = jnp.asarray(water_exchange, float) + r1b
         stays = label.decaying(arrival, leaves) + water_exchange * label.passed_on(arrival, leaves, r1t)
-    return 2 * alpha * m0 / partition_coefficient * (flow * stays + abv * label.passing(abat))
+    return 2 * jnp.asarray(label_efficiency) * m0 / partition_coefficient * (flow * stays + abv * label.passing(abat))
+
+
+def _check_name(what: str, name: str, known: tuple[str, ...]) -> None:
+    if name not in known:
+        raise InputError("asl_difference", what, f"is {name!r}", f"choose one of {', '.join(known)}")
 
 
 class _Label(NamedTuple):

@@ -16,6 +16,7 @@ from scipy.optimize import curve_fit
 
 from estimate.asl.multi_delay import LARGEST_CBF, fit_asl
 from simulate.base.constants import ASL_BLOOD_T1, LABEL_EFFICIENCY, PARTITION_COEFFICIENT
+from simulate.base.units import to_clinical
 from simulate.labelling.difference import MODELS, asl_difference
 
 TIMES = 1.8 + np.array([0.5, 1.0, 1.5, 2.0, 2.5, 3.0])
@@ -41,14 +42,13 @@ def recommended(t: np.ndarray, cbf: float, att: float) -> np.ndarray:
 def rival(curves: np.ndarray) -> tuple[np.ndarray, float]:
     """(v, 2) CBF and ATT by scipy's bounded curve_fit, and seconds per voxel."""
     found = np.full((len(curves), 2), np.nan)
+    largest = [to_clinical("CBF", LARGEST_CBF), TIMES.max()]
     begun = time.perf_counter()
     for i, curve in enumerate(curves):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                found[i], _ = curve_fit(
-                    recommended, TIMES, curve, p0=(50.0, 1.0), bounds=([0, 0], [LARGEST_CBF, TIMES.max()])
-                )
+                found[i], _ = curve_fit(recommended, TIMES, curve, p0=(50.0, 1.0), bounds=([0, 0], largest))
             except RuntimeError:
                 continue
     return found, (time.perf_counter() - begun) / len(curves)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from simulate.banks import water as label
 from simulate.banks.phantoms import BankConfig, read_bank, write_bank
 from simulate.base.errors import InputError
 from simulate.files.hdf5 import read_hdf5, write_hdf5
-from simulate.labelling import responses as label
 
 SMALL = BankConfig(side=8, terminals=60)
 
