@@ -13,7 +13,7 @@ from estimate.asl.partial_volume import partial_volume_corrected
 from estimate.asl.white_paper import EQUATIONS, white_paper_flow
 from estimate.kinetics.fit import IDENTIFIABLE
 from estimate.least_squares.standard_errors import for_few
-from estimate.signal.voxels import Progress, scatter
+from estimate.signal.voxels import scatter
 from simulate.base.constants import (
     ASL_TISSUE_T1,
     LABEL_EFFICIENCY,
@@ -22,6 +22,7 @@ from simulate.base.constants import (
     asl_blood_t1,
 )
 from simulate.base.errors import InputError
+from simulate.base.progress import Progress, silent
 from simulate.base.status import Status, at_bound
 from simulate.base.types import ASLProtocol, Maps
 from simulate.files.bids.asl import ASLSidecar
@@ -52,7 +53,7 @@ class ASLEstimate:
     warnings: list[str] = field(default_factory=list)
 
 
-def quantify(exam: ASLExamination, progress: Progress | None = None) -> ASLEstimate:
+def quantify(exam: ASLExamination, progress: Progress = silent) -> ASLEstimate:
     """Maps of an ASL examination that was found sound (`examine_asl`)."""
     found, sidecar, method, options = exam.differences, exam.sidecar, exam.method, exam.options
     protocol, more = _constants(sidecar, method, options)
@@ -155,15 +156,14 @@ def _equation(method: str, protocol: ASLProtocol, options: ASLOptions) -> str:
 
 
 def _by_slices(
-    exam: ASLExamination, protocol: ASLProtocol, late: np.ndarray, lam: float, progress: Progress | None
+    exam: ASLExamination, protocol: ASLProtocol, late: np.ndarray, lam: float, progress: Progress
 ) -> dict[str, np.ndarray]:
     """Maps and status by a formula or fit: all slices at once in 3-D, one by one in 2-D. late : (z,) of slices [s]."""
     arrays: dict[str, np.ndarray] = {}
     mask, done, inside = exam.mask, 0, int(exam.mask.sum())
     for seconds in np.unique(late):
         where = np.nonzero(mask & (late == seconds))
-        if progress is not None:
-            progress("quantifying", done, inside)
+        progress("quantifying", done, inside)
         done += len(where[0])
         values, status = _voxels(exam, where, protocol, float(seconds), lam)
         scatter(arrays, mask.shape, where, values, status)
@@ -171,7 +171,7 @@ def _by_slices(
 
 
 def _by_network(
-    exam: ASLExamination, protocol: ASLProtocol, late: np.ndarray, lam: float, progress: Progress | None
+    exam: ASLExamination, protocol: ASLProtocol, late: np.ndarray, lam: float, progress: Progress
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """The same by QTMnet, which sees all slices at once, and what it doubts."""
     arrays: dict[str, np.ndarray] = {}
@@ -186,7 +186,7 @@ def _by_network(
     maps = network_maps(
         found, m0[usable], usable, late=late[usable[2]], label_efficiency=float(protocol.label_efficiency),
         partition_coefficient=lam, t1_blood=float(protocol.t1_blood), trained=load(exam.options.weights),
-        progress=None if progress is None else lambda done, total: progress("qtmnet", done, total),
+        progress=progress,
     )  # fmt: skip
     scatter(arrays, mask.shape, usable, maps.values, maps.status)
     return arrays, maps.warnings

@@ -1,6 +1,5 @@
 """Kinetic fits of whole images: concentration and arterial input in, parameters with errors and status out."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -23,6 +22,7 @@ from estimate.least_squares.standard_errors import CurveErrors
 from estimate.signal.errors import SignalErrors
 from simulate.base.errors import InputError
 from simulate.base.exchange import LIMITS
+from simulate.base.progress import Progress, silent
 from simulate.base.status import LACKING, NO_ESTIMATE, Status
 from simulate.base.types import Tissue
 from simulate.kinetics.compartments import COMPARTMENT_MODELS
@@ -90,7 +90,7 @@ def fit_kinetics(
     bounds: dict[str, tuple[float, float]] | None = None,
     solver: str = "compressed",
     identifiable: float = IDENTIFIABLE,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress = silent,
 ) -> KineticFit:
     """Fit a kinetic model to every curve of an image by bounded least squares.
 
@@ -117,7 +117,7 @@ def fit_kinetics(
     solver : "compressed", or "lbfgsb" for jaxopt's bounded L-BFGS on the whole curves (a slow reference).
     identifiable : a parameter whose standard error exceeds this share of its value is flagged, by default one
         that lies within three standard errors of zero (the delay: whose standard error exceeds a frame).
-    progress : called with the number of voxels done after each block.
+    progress : told of every block of voxels.
 
     Returns
     -------

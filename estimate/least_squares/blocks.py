@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax.core import Tracer
 from jaxlib.version import __version__ as jaxlib_version
 
+from simulate.base.progress import Progress, silent
 from simulate.base.runtime import programs_at_once
 
 BLOCK = 32768
@@ -17,7 +18,7 @@ BLOCK = 32768
 _SIZES = (64, 1024, 8192, BLOCK)  # small images are padded to one of few sizes, so that little is compiled
 
 
-def map_blocks(fit: Callable[..., Any], *arrays: Any, progress: Callable[[int], None] | None = None) -> Any:
+def map_blocks(fit: Callable[..., Any], *arrays: Any, progress: Progress = silent) -> Any:
     """Apply `fit` to arrays (v, ...) block by block and put the results together along their last axis.
 
     arrays : PyTrees of arrays with as many voxels each, or None.
@@ -41,8 +42,7 @@ def map_blocks(fit: Callable[..., Any], *arrays: Any, progress: Callable[[int], 
         result = jax.tree.map(lambda a: a[..., :count], result)
         if not traced:
             result = jax.block_until_ready(result)
-        if progress is not None:
-            progress(count)
+        progress("fitting", start + count, voxels)
         return result
 
     at_once = programs_at_once(jaxlib_version)

@@ -26,9 +26,10 @@ from estimate.maps.without_input import estimate_by_qtm, estimate_by_qtmnet
 from estimate.qtmnet.weights import SHIPPED
 from estimate.signal.baseline import estimate_onset
 from estimate.signal.t10 import VFA
-from estimate.signal.voxels import Estimate, Progress, Voxels, plain_maps, scatter
+from estimate.signal.voxels import Estimate, Voxels, plain_maps, scatter
 from simulate.base.constants import blood_t1
 from simulate.base.errors import InputError
+from simulate.base.progress import Progress, silent
 from simulate.base.status import LACKING, NO_ESTIMATE, Status, status_bit_share
 from simulate.base.types import Maps, Series
 from simulate.inputs.arterial_input import ArterialInput
@@ -58,7 +59,7 @@ def estimate_maps(
     scale: str = "population",
     cbf: CBFMap | np.ndarray | None = None,
     weights: Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Estimate:
     """Perfusion maps of a DCE series.
 
@@ -97,19 +98,18 @@ def estimate_maps(
     return estimate_examination(exam, progress)
 
 
-def estimate_examination(exam: DCEExamination, progress: Progress | None = None) -> Estimate:
+def estimate_examination(exam: DCEExamination, progress: Progress = silent) -> Estimate:
     """Perfusion maps of an examination that was found sound."""
-    report = progress or (lambda *_: None)
     voxels = voxels_of(exam)
     if exam.method not in WITHOUT_INPUT:
-        return _warned(exam, voxels, _fit(exam, voxels, _arterial_input(exam, voxels, report), report))
-    found = _arterial_input(exam, voxels, report) if exam.scale == "vessels" else None
+        return _warned(exam, voxels, _fit(exam, voxels, _arterial_input(exam, voxels, progress), progress))
+    found = _arterial_input(exam, voxels, progress) if exam.scale == "vessels" else None
     if exam.method == "qtm":
         x, y, z = (float(edge) for edge in np.linalg.norm(np.asarray(exam.series.affine)[:3, :3], axis=0))
-        return _warned(exam, voxels, estimate_by_qtm(voxels, exam.scale, found, (x, y, z), report))
+        return _warned(exam, voxels, estimate_by_qtm(voxels, exam.scale, found, (x, y, z), progress))
     share = exam.haematocrit or 0.0  # no other scale than asl has a use for it, and `examine` asked for it there
     weights = exam.weights or SHIPPED
-    return _warned(exam, voxels, estimate_by_qtmnet(voxels, exam.scale, found, exam.cbf, share, weights, report))
+    return _warned(exam, voxels, estimate_by_qtmnet(voxels, exam.scale, found, exam.cbf, share, weights, progress))
 
 
 def voxels_of(exam: DCEExamination) -> Voxels:

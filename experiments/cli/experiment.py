@@ -59,7 +59,7 @@ def experiment(
         sentences = findings(compared)
     elif name == "joint-dce-asl":
         with progress_bar() as progress:
-            joint = joint_dce_asl.run_joint(out, size=config, progress=lambda *done: progress("phantoms", *done))
+            joint = joint_dce_asl.run_joint(out, size=config, progress=progress)
         joint_dce_asl.write_joint(out, joint)
         sentences = joint_dce_asl.findings(joint)
     elif name == "network-calibration":
@@ -69,7 +69,7 @@ def experiment(
         sentences = calibration_tables.findings(calibrated)
     else:
         with progress_bar() as progress:
-            found = phantom_recovery.run_phantom_recovery(progress=lambda done, all_: progress("phantoms", done, all_))
+            found = phantom_recovery.run_phantom_recovery(progress=progress)
         phantom_recovery.write_phantom_recovery(out, found)
         sentences = phantom_recovery.findings(found)
     for sentence in sentences:

@@ -11,7 +11,7 @@ from estimate.kinetics.capillary import CAPILLARY_MODELS
 from estimate.kinetics.fit import MODEL_CODES
 from estimate.maps.pipeline import estimate_examination
 from estimate.qtmnet.contrast.maps import MAPS
-from estimate.signal.voxels import Estimate, Progress
+from estimate.signal.voxels import Estimate
 from experiments.commands.dce_series import series_name
 from experiments.commands.outputs import REPORTS, Results, claim, medians, number
 from experiments.commands.read_dce import DCEFiles, DCEOptions, read_dce
@@ -19,6 +19,7 @@ from experiments.report.figures.motion import frame_correlation
 from experiments.report.page import Report, mask_section, summary_rows, write_report
 from experiments.report.typical import typical_voxels
 from simulate.base.constants import USUAL_RELAXIVITY
+from simulate.base.progress import Progress, silent
 from simulate.base.status import Status, status_shares
 from simulate.base.types import Maps
 from simulate.files.nifti import write_image
@@ -30,7 +31,7 @@ COMMAND = "tracerflow estimate dce"
 
 def estimate_dce(
     options: DCEOptions,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     *,
     truth: Maps | None = None,
     true_aif: tuple[Any, Any] | None = None,
@@ -46,8 +47,7 @@ def estimate_dce(
     names = written_names(options.method, options.scale, arterial_volume=options.arterial_volume)
     results = claim(options.out, command=COMMAND, names=names, inputs=read.inputs)
     estimate = estimate_examination(read.exam, progress)
-    if progress is not None:
-        progress("writing maps and report", 0, 1)
+    progress("writing maps and report", 0, 1)
     _write(results, options, read, estimate, truth, true_aif)
     return estimate
 

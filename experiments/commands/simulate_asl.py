@@ -7,10 +7,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments.commands.simulate_phantoms import Kind, Progress, phantom_of, run_phantoms, vessel_arrays
+from experiments.commands.simulate_phantoms import Kind, phantom_of, run_phantoms, vessel_arrays
 from experiments.report.figures.asl import examination_figures
 from simulate.base.constants import asl_blood_t1
 from simulate.base.errors import InputError
+from simulate.base.progress import Progress, silent
 from simulate.base.units import clinical_unit, from_clinical
 from simulate.examinations.asl import ASLSimulation, simulate_asl
 from simulate.examinations.perfused import vascularise
@@ -23,7 +24,7 @@ from simulate.labelling.series import asl_protocol
 
 def run_asl_simulation(
     config: dict[str, dict[str, Any]], out: Path, *, nifti: bool = False, pictures: bool = True,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> list[Path]:  # fmt: skip
     """Simulate every phantom that the configuration (see `simulate_asl_config`) asks for; see `run_phantoms`."""
     kind = Kind(simulate_one, write_simulation, write_nifti, examination_figures, __name__)

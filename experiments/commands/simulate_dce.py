@@ -8,11 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.commands.simulate_phantoms import Kind, Progress, phantom_of, run_phantoms, vessel_arrays
+from experiments.commands.simulate_phantoms import Kind, phantom_of, run_phantoms, vessel_arrays
 from experiments.commands.true_input import write_true_aif
 from experiments.config.simulate_dce import config_help as config_help
 from experiments.report.figures.simulation import simulation_figures
 from simulate.base.errors import InputError
+from simulate.base.progress import Progress, silent
 from simulate.base.types import DCEProtocol
 from simulate.base.units import clinical_unit
 from simulate.examinations.dce import Simulation, simulate_dce
@@ -28,7 +29,7 @@ AIF_STEP = 0.1  # s; knots of the input, finer than any frame
 
 def run_simulation(
     config: dict[str, dict[str, Any]], out: Path, *, nifti: bool = False, pictures: bool = True,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> list[Path]:  # fmt: skip
     """Simulate every phantom that the configuration (see `read_config`) asks for; see `run_phantoms`."""
     check_memory(config)

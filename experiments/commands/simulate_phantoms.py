@@ -9,14 +9,13 @@ import numpy as np
 from jaxtyping import Array, Key
 
 from simulate.base.errors import InputError
+from simulate.base.progress import Progress
 from simulate.base.units import PASCAL_PER_MMHG
 from simulate.bed.assembly import Bed
 from simulate.files.atomic import prepare_output_folder, temporary_sibling
 from simulate.files.hdf5 import read_hdf5_attributes
 from simulate.files.pieces import run_pieces
 from simulate.phantoms.tumour import Phantom, tumour_phantom
-
-Progress = Callable[[str, int, int], None]
 
 
 class Kind(NamedTuple):
@@ -35,7 +34,7 @@ class Kind(NamedTuple):
 
 
 def run_phantoms(
-    kind: Kind, config: dict[str, dict[str, Any]], out: Path, *, nifti: bool, pictures: bool, progress: Progress | None
+    kind: Kind, config: dict[str, dict[str, Any]], out: Path, *, nifti: bool, pictures: bool, progress: Progress
 ) -> list[Path]:
     """Simulate every phantom that a configuration asks for.
 
@@ -51,8 +50,7 @@ def run_phantoms(
     _check_out(out, nifti=nifti, count=count)
     if count == 1:
         folder = prepare_output_folder(out if nifti else out.parent)
-        if progress is not None:
-            progress("simulating", 0, 1)
+        progress("simulating", 0, 1)
         simulation = kind.simulate(config, 0)
         if nifti:
             kind.nifti(folder, simulation, config)
@@ -71,12 +69,8 @@ def run_phantoms(
         if pictures and index == 0:
             _draw(kind.figures(simulation), path.parent, f"{path.stem}-")
 
-    def report(done: int, total: int) -> None:
-        if progress is not None:
-            progress("phantoms", done, total)
-
     names = [f"phantom-{i:05d}.h5" for i in range(count)]
-    return run_pieces(out, names, work, config=kept, code=(kind.module,), progress=report)
+    return run_pieces(out, names, work, config=kept, code=(kind.module,), what="phantoms", progress=progress)
 
 
 def _check_out(out: Path, *, nifti: bool, count: int) -> None:

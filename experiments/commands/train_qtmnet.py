@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,9 @@ from estimate.training.loop import CHECKPOINT, LOG, Rhythm, Stage, read_log, tra
 from experiments.report.figures.training import training_figure
 from simulate.banks.phantoms import Bank, BankConfig, read_bank, write_bank
 from simulate.base.errors import InputError
+from simulate.base.progress import Progress, silent
 from simulate.files.atomic import prepare_output_folder, temporary_sibling, write_atomically
 from simulate.files.provenance import InputFile, provenance
-
-Progress = Callable[[str, int, int], None]
 
 COMMANDS = {"contrast": "qtmnet", "water": "qtmnet-asl"}
 """By tracer: what the command that trains and its file of weights are called."""
@@ -40,7 +38,7 @@ def weights_file(tracer: str) -> str:
 
 def train_qtmnet(
     config: dict[str, dict[str, Any]], out: Path, *, tracer: str = "contrast", resume: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Trained:  # fmt: skip
     """Train with a configuration (see `train_config.read_config`) for a tracer into the folder `out`.
 
@@ -64,8 +62,7 @@ def train_qtmnet(
     begun = time.monotonic()
 
     def report(done: int, total: int, line: dict[str, Any]) -> None:
-        if progress is not None:
-            progress(f"training, loss {line['loss']:.3f}", done, total)
+        progress(f"training, loss {line['loss']:.3f}", done, total)
 
     average = train(
         out, copy(weights), stages, copy(tuple(banks["train"][:-1])), seed=seed, config=config,
@@ -89,7 +86,7 @@ def train_qtmnet(
 
 def calibrate_qtmnet(
     config: dict[str, dict[str, Any]], weights: Path, out: Path, *, tracer: str = "contrast",
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Trained:  # fmt: skip
     """Calibrate trained weights again, as `train_qtmnet` does with this configuration, into the folder `out`.
 
@@ -146,14 +143,11 @@ def _stages(config: dict[str, dict[str, Any]], graph: Any, side: int) -> list[St
     return stages
 
 
-def _bank(options: dict[str, Any], tracer: str, split: str, out: Path, progress: Progress | None) -> Bank:
+def _bank(options: dict[str, Any], tracer: str, split: str, out: Path, progress: Progress) -> Bank:
     rough = options["rough"] if split == "train" else 1.0
     config = BankConfig(options["seed"], split, options["side"], options["terminals"], rough=rough, tracer=tracer)
 
-    def report(done: int, total: int) -> None:
-        if progress is not None:
-            progress(f"{split} phantoms", done, total)
-
-    paths = write_bank(out / "phantoms" / split, config, options[split], progress=report)
+    folder = out / "phantoms" / split
+    paths = write_bank(folder, config, options[split], what=f"{split} phantoms", progress=progress)
     found = read_bank(paths, tracer=tracer)
     return found.map(jnp.asarray)

@@ -298,7 +298,7 @@ def _png(figure: Figure) -> bytes:
 
 def _environment() -> Environment:
     return Environment(
-        loader=PackageLoader("experiments"),
+        loader=PackageLoader("experiments.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -6,7 +6,7 @@ phantom; CBF from the latter fixes the scale of the former, beside the populatio
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +30,7 @@ from experiments.report.tables import write_table
 from simulate.banks.contrast import LONGEST, inlet_curve
 from simulate.banks.phantoms import LATE
 from simulate.base.constants import HAEMATOCRIT, PARTITION_COEFFICIENT
+from simulate.base.progress import Progress, silent
 from simulate.base.types import DCEProtocol
 from simulate.base.units import to_clinical
 from simulate.examinations.asl import ASLSimulation, simulate_asl
@@ -56,8 +57,6 @@ SIGMA = 0.002
 """Noise of an ASL volume over M0."""
 ONSET, SPACING, FRAMES = 20.0, 2.0, 120
 
-Progress = Callable[[int, int], None]
-
 
 class Row(NamedTuple):
     """What one way of scaling, or of measuring flow, does to one parameter in one region: means over phantoms of the
@@ -73,7 +72,7 @@ class Row(NamedTuple):
     phantoms: int
 
 
-def run_joint(out: Path, *, size: str = "small", seed: int = 0, progress: Progress | None = None) -> list[Row]:
+def run_joint(out: Path, *, size: str = "small", seed: int = 0, progress: Progress = silent) -> list[Row]:
     """Simulate and estimate; every phantom is kept as one piece, so a killed run goes on where it stopped."""
     trained = load_trained()
 
@@ -83,7 +82,7 @@ def run_joint(out: Path, *, size: str = "small", seed: int = 0, progress: Progre
     made = key({"seed": seed, "networks": versions()}, __name__)
     names = [f"phantom-{i:03d}-{made}.json" for i in range(SIZES[size])]
     folder = prepare_output_folder(out) / "pieces"
-    files = run_pieces(folder, names, work, config={"seed": seed}, code=(), progress=progress)
+    files = run_pieces(folder, names, work, config={"seed": seed}, code=(), what="phantoms", progress=progress)
     return _rows([json.loads(path.read_text()) for path in files])
 
 

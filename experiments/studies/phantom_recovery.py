@@ -4,7 +4,7 @@ Voxels are mixed, vessels feed and cross them, territories are late and their in
 fit with one global input is up against, before any noise. On both kinds of capillaries, stirred and plug flow.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import numpy as np
 from estimate.kinetics.fit import fit_kinetics
 from experiments.report.tables import write_table
 from simulate.base.constants import HAEMATOCRIT
+from simulate.base.progress import Progress, silent
 from simulate.base.types import DCEProtocol
 from simulate.base.units import to_clinical
 from simulate.examinations.dce import Simulation, simulate_dce
@@ -44,9 +45,7 @@ class Row:
     error: dict[str, float]
 
 
-def run_phantom_recovery(
-    *, phantoms: int = 4, edge: int = 24, seed: int = 0, progress: Callable[[int, int], None] | None = None
-) -> list[Row]:
+def run_phantom_recovery(*, phantoms: int = 4, edge: int = 24, seed: int = 0, progress: Progress = silent) -> list[Row]:
     """Simulate `phantoms` glioblastomas of edge^3 voxels with either kind of capillaries, and fit them, noise-free."""
     protocol = DCEProtocol(
         times=2.0 * np.arange(150), repetition_time=0.004, flip_angle=20.0, relaxivity=5.0, baseline=10,
@@ -56,8 +55,7 @@ def run_phantom_recovery(
     errors: dict[tuple[str, str, str], list[list[float]]] = {}
     jobs = [(name, mixing, i) for name, mixing in CAPILLARIES.items() for i in range(phantoms)]
     for done, (name, mixing, i) in enumerate(jobs):
-        if progress is not None:
-            progress(done, len(jobs))
+        progress("phantoms", done, len(jobs))
         draw, scan = jax.random.split(jax.random.fold_in(jax.random.key(seed), i))
         phantom = tumour_phantom(draw, shape=(edge, edge, edge), mixing=mixing)
         simulation = simulate_dce(

@@ -9,7 +9,7 @@ intervals are bootstraps over phantoms. Whether its limits tell strange scans fr
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,11 +27,10 @@ from estimate.qtmnet.learning.limits import contexts
 from estimate.qtmnet.prediction import TO_ONE_SIGMA
 from estimate.qtmnet.weights import SHIPPED, SHIPPED_ASL, Trained, load_trained
 from simulate.banks.phantoms import Bank, BankConfig, read_bank, write_bank
+from simulate.base.progress import Progress, silent
 from simulate.files.atomic import prepare_output_folder, sha256_of, write_atomically
 from simulate.files.pieces import key, run_pieces
 from simulate.phantoms.priors import Region
-
-Progress = Callable[[str, int, int], None]
 
 WEIGHTS = {"contrast": SHIPPED, "water": SHIPPED_ASL}
 """By tracer."""
@@ -50,15 +49,15 @@ FEWEST = 15
 REGIONS = {"all voxels": None, "tumour rim": int(Region.RIM)}
 
 
-def run_network_calibration(out: Path, *, size: str = "small", progress: Progress | None = None) -> dict[str, Any]:
+def run_network_calibration(out: Path, *, size: str = "small", progress: Progress = silent) -> dict[str, Any]:
     """tracer -> {"phantoms": see `ranked`, "common error", "stated common error", "limits"}; kept in `out`."""
-    folder, report = prepare_output_folder(out), progress or (lambda *_: None)
+    folder = prepare_output_folder(out)
     found = {}
     for tracer, weights in WEIGHTS.items():
         config = BankConfig(seed=SEED, split="test", tracer=tracer)
         files = write_bank(
             folder / "phantoms" / tracer, config, SIZES[size],
-            progress=lambda done, total, name=f"phantoms, {tracer}": report(name, done, total),
+            what=f"phantoms, {tracer}", progress=progress,
         )  # fmt: skip
 
         def work(_: int, path: Path, tracer: str = tracer, files: list[Path] = files) -> None:

@@ -8,7 +8,6 @@ network, or other weights of the same, costs no fit again.
 
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,29 +33,27 @@ from experiments.studies.comparison.scans import LEAKY, USUAL, examine, key_of
 from experiments.studies.comparison.scores import feed, input_errors, score, shares
 from simulate.banks.contrast import TRUTHS
 from simulate.banks.phantoms import Bank, read_bank, write_bank
+from simulate.base.progress import Progress, silent
 from simulate.files.atomic import prepare_output_folder, sha256_of, write_atomically
 from simulate.files.pieces import run_pieces
 from simulate.phantoms.priors import Region
 
-Progress = Callable[[str, int, int], None]
-
 
 def run_qtmnet_vs_2cxm(
     out: Path, *, size: str = "small", seed: int = 0, networks: dict[str, Path] | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Comparison:  # fmt: skip
     """Run the comparison into `out`, or go on with it.
 
     networks : further networks by name, as `tracerflow train qtmnet` writes them (ablations).
     """
     plan, folder = SIZES[size], prepare_output_folder(out)
-    report = progress or (lambda *_: None)
     paths = {"QTMnet": SHIPPED, **(networks or {})}
     trained = {name: load_trained(path) for name, path in paths.items()}
     versions = {name: sha256_of(path) for name, path in paths.items()}
     jobs = list(jobs_of(plan, versions))
     plans = banks_of(plan, seed)
-    banks = write_banks(folder, plans, report)
+    banks = write_banks(folder, plans, progress)
     centre = _centre([banks[name, USUAL] for name in GENERATORS if name != MIXED])
 
     def work(index: int, path: Path) -> None:
@@ -69,19 +66,21 @@ def run_qtmnet_vs_2cxm(
 
     files = run_pieces(
         folder / "scores", [name(job) for job in jobs], work, config={"size": size, "seed": seed}, code=(),
-        progress=lambda done, total: report("examinations", done, total),
+        what="examinations", progress=progress,
     )  # fmt: skip
     records = [json.loads(path.read_text()) for path in files]
     return Comparison(records)
 
 
-def write_banks(folder: Path, plans: dict[tuple[str, str], BankPlan], report: Progress) -> dict[tuple[str, str], Bank]:
+def write_banks(
+    folder: Path, plans: dict[tuple[str, str], BankPlan], progress: Progress
+) -> dict[tuple[str, str], Bank]:
     """The phantoms of a comparison in `folder`; what is there already is kept."""
     banks = {}
     for (generator, tissue), plan in plans.items():
         files = write_bank(
             bank_folder(folder, plan), plan.config, plan.count,
-            progress=lambda done, total, name=f"phantoms, {generator}, {tissue}": report(name, done, total),
+            what=f"phantoms, {generator}, {tissue}", progress=progress,
         )  # fmt: skip
         banks[generator, tissue] = read_bank(files)
     return banks
