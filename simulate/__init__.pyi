@@ -1,5 +1,6 @@
 """What body and scanner do: arterial inputs, tracer kinetics, signals, and objects whose truth is known."""
 
+from .base.constants import RELAXIVITY, T10, blood_t1
 from .base.errors import InputError
 from .base.status import Status, status_shares
 from .base.types import ASLProtocol, DCEProtocol, Maps, Series, Tissue
@@ -33,7 +34,6 @@ from .phantoms.tumour import Morphology, Phantom, tumour_phantom
 from .scanner.frames import frame_average
 from .scanner.measurement import measure
 from .scanner.noise import add_noise, rician
-from .scanner.relaxation import RELAXIVITY, T1, blood_t1
 from .scanner.spgr import spgr_concentration, spgr_signal
 from .spectral.engine import cell_concentration, transport
 from .spectral.readout import readout
@@ -68,7 +68,7 @@ __all__ = [
     "add_noise",
     "measure",
     "RELAXIVITY",
-    "T1",
+    "T10",
     "blood_t1",
     # an object whose truth is known
     "grid_phantom",

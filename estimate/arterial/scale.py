@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from simulate.base.constants import BRAIN_DENSITY
 from simulate.base.errors import InputError
-from simulate.base.units import ML_PER_100ML_PER_MIN
+from simulate.base.units import from_clinical
 from simulate.inputs.arterial_input import ArterialInput
 from simulate.inputs.random import AMPLITUDE, AREA_WINDOW, POPULATION_AREA
-from simulate.labelling.constants import BRAIN_DENSITY
 
 SOURCES = ("population", "vessels", "asl")
 
@@ -98,7 +98,7 @@ def asl_scale(
     if both.sum() < 10:
         problem = f"only {both.sum()} voxels have a CBF and an estimate"
         raise InputError("--scale", "asl", problem, "give a CBF map that covers the mask")
-    Fp = flow[both] * BRAIN_DENSITY * (1 - haematocrit) / ML_PER_100ML_PER_MIN
+    Fp = from_clinical("CBF", flow[both]) * BRAIN_DENSITY * (1 - haematocrit)
     each = np.log(flow_times_area[both] / Fp)
     scatter = 1.2533 * np.std(each) / np.sqrt(both.sum())  # of a median
     theirs, words = 0.0, ", whose own error is not known"

@@ -25,6 +25,7 @@ from estimate.arterial.given import check_haematocrit
 from estimate.arterial.sound import check_input
 from simulate.base.errors import InputError
 from simulate.files.atomic import write_atomically
+from simulate.files.tables import cells, read_lines, table_text
 from simulate.inputs.arterial_input import SPREAD, ArterialInput
 from simulate.inputs.transit import blood_to_plasma, plasma_to_blood
 
@@ -53,10 +54,9 @@ def write_aif_csv(path: str | os.PathLike, aif: ArterialInput, *, haematocrit: f
     lines += ["# time unit: s", f"# source: {' '.join(aif.source.split())}"]
     if not math.isnan(aif.spread):
         lines.append(f"# {SPREAD}: {aif.spread:.4g}")
-    lines.append("time_s,concentration_mmol_per_L")
     rows = zip(np.asarray(times), np.asarray(curve), strict=True)
-    lines += [f"{time!s},{value!s}" for time, value in rows]
-    write_atomically(path, "\n".join(lines) + "\n")
+    table = table_text([("time_s", "concentration_mmol_per_L"), *rows])
+    write_atomically(path, "\n".join(lines) + "\n" + table)
 
 
 def read_aif_csv(
@@ -83,7 +83,7 @@ def read_aif_csv(
 def _parse(path: str | os.PathLike) -> tuple[dict[str, str], list[tuple[int, list[str]]]]:
     """What the comments say, by key, and the cells of each other line with its number."""
     try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+        lines = read_lines(path)
     except FileNotFoundError:
         raise InputError(path, "", "no such file", "give --aif auto, parker, georgiou or a file") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -91,7 +91,7 @@ def _parse(path: str | os.PathLike) -> tuple[dict[str, str], list[tuple[int, lis
     comments = [line.lstrip("# ").partition(":") for line in lines if line.startswith("#")]
     said = {key.strip().lower(): value.strip().lower() for key, _, value in comments}
     numbered = [(i, line.strip()) for i, line in enumerate(lines, start=1)]
-    return said, [(i, re.split(r"\s*[,;\s]\s*", x)) for i, x in numbered if x and not x.startswith("#")]
+    return said, [(i, cells(line)) for i, line in numbered if line and not line.startswith("#")]
 
 
 def _columns(path: str | os.PathLike, rows: list[tuple[int, list[str]]]) -> tuple[np.ndarray, np.ndarray]:
@@ -100,12 +100,12 @@ def _columns(path: str | os.PathLike, rows: list[tuple[int, list[str]]]) -> tupl
     if rows and _numbers(rows[0][1]) is None:
         _check_heading(path, rows[0][1])
         rows = rows[1:]
-    for line, cells in rows:
-        if _numbers(cells) is None:
-            raise InputError(path, f"line {line}", f"{','.join(cells)!r} is not two numbers", cure)
+    for line, row in rows:
+        if _numbers(row) is None:
+            raise InputError(path, f"line {line}", f"{','.join(row)!r} is not two numbers", cure)
     if len(rows) < 2:
         raise InputError(path, "", f"{len(rows)} rows of numbers", cure)
-    times, values = np.array([_numbers(cells) for _, cells in rows]).T
+    times, values = np.array([_numbers(row) for _, row in rows]).T
     backwards = np.flatnonzero(np.diff(times) <= 0)
     if backwards.size:
         line = rows[backwards[0] + 1][0]
@@ -114,9 +114,9 @@ def _columns(path: str | os.PathLike, rows: list[tuple[int, list[str]]]) -> tupl
     return times, values
 
 
-def _check_heading(path: str | os.PathLike, cells: list[str]) -> None:
+def _check_heading(path: str | os.PathLike, row: list[str]) -> None:
     """Whole words only: conc_minus_baseline says nothing of minutes. Where spaces parted the words, all are of both."""
-    columns = cells if len(cells) == 2 else [" ".join(cells)] * 2
+    columns = row if len(row) == 2 else [" ".join(row)] * 2
     for cell, column, known, cure in (
         (columns[0], "time", _OTHER_TIMES, "give seconds"),
         (columns[1], "concentration", _OTHER_AMOUNTS, "give mmol/L"),
@@ -124,12 +124,12 @@ def _check_heading(path: str | os.PathLike, cells: list[str]) -> None:
         words = set(re.findall(r"[^\W\d_]+", cell.lower()))
         for unit, names in known.items():
             if words & names:
-                raise InputError(path, column, f"heading {' '.join(cells)!r} says {unit}", cure)
+                raise InputError(path, column, f"heading {' '.join(row)!r} says {unit}", cure)
 
 
-def _numbers(cells: list[str]) -> list[float] | None:
+def _numbers(row: list[str]) -> list[float] | None:
     try:
-        numbers = [float(cell) for cell in cells]
+        numbers = [float(cell) for cell in row]
     except ValueError:
         return None
     return numbers if len(numbers) == 2 and np.all(np.isfinite(numbers)) else None

@@ -12,9 +12,9 @@ from estimate.asl.protocol_check import check_asl_protocol
 from estimate.signal.ceiling import ceiling_of
 from estimate.signal.empty_frames import check_frames
 from estimate.signal.mask import mask_of
+from simulate.base.constants import ASL_TISSUE_T1, PARTITION_COEFFICIENT
 from simulate.base.errors import InputError
 from simulate.files.bids.asl import ASLSidecar
-from simulate.labelling.constants import PARTITION_COEFFICIENT, T1_TISSUE
 
 METHODS = ("white_paper", "multi_delay", "qtmnet")
 
@@ -208,7 +208,7 @@ def _m0(
         m0 = np.broadcast_to(np.asarray(given.image, float), data.shape[:3])
         m0 = lam * m0 if given.of_blood else m0
     else:
-        t1, origin = (T1_TISSUE, "default") if options.t1_tissue is None else (options.t1_tissue, "option")
+        t1, origin = (ASL_TISSUE_T1, "default") if options.t1_tissue is None else (options.t1_tissue, "option")
         m0 = equilibrium(images, t1, correct=options.correct_m0)
         short = np.unique(images.repetition_time[images.repetition_time < LONG])
         if short.size and options.correct_m0:

@@ -1,6 +1,6 @@
 r"""CBF and arterial transit time from differences at several delays or label durations, voxel by voxel.
 
-Bounded least squares of `simulate.labelling.difference.asl_difference`. In CBF the curve is (nearly) a straight line,
+Bounded least squares of `simulate.labelling.difference.label_difference`. In CBF the curve is (nearly) a straight line,
 in ATT it has corners and several minima, so first every ATT of a fine grid is tried with the best CBF in closed form,
 for all voxels at once by one matrix product, and from the best of them Levenberg-Marquardt goes on.
 
@@ -22,20 +22,21 @@ from estimate.asl.spread import Curves, spread
 from estimate.kinetics.fit import IDENTIFIABLE
 from estimate.least_squares.levenberg_marquardt import bounded_least_squares, solve_cholesky
 from estimate.least_squares.standard_errors import for_few
+from simulate.base.constants import ASL_BLOOD_T1, ASL_TISSUE_T1, LABEL_EFFICIENCY, PARTITION_COEFFICIENT
 from simulate.base.errors import InputError
 from simulate.base.status import Status, at_bound
-from simulate.labelling.constants import LABEL_EFFICIENCY, PARTITION_COEFFICIENT, T1_BLOOD, T1_TISSUE
-from simulate.labelling.difference import asl_difference
+from simulate.base.units import from_clinical, to_clinical
+from simulate.labelling.difference import label_difference
 
 GRID = 256
 """ATTs that are tried, from 0 to the last time."""
 
-LARGEST_CBF, LARGEST_ABV = 600.0, 0.5
+LARGEST_CBF, LARGEST_ABV = from_clinical("CBF", 600.0), 0.5  # mL/g/s, fraction
 
 UNSURE = 0.5
 """s: an ATT with a larger standard error is not determined."""
 
-_UNITS = {"CBF": 30.0, "ATT": 1.0, "aBV": 0.01}
+_UNITS = {"CBF": from_clinical("CBF", 30.0), "ATT": 1.0, "aBV": 0.01}
 """Parameters are fitted in these, so that all are of the order of one."""
 
 _CORNER = 1e-3
@@ -51,19 +52,39 @@ curvature."""
 class ASLFit(NamedTuple):
     """Every field (*s).
 
-    cbf [mL/100 g/min].      att [s].      abv : fraction, and abat [s], where fitted; else 0 and NaN.
-    stderr : by name (CBF, ATT, aBV), see `estimate.asl.spread`; M0's own noise, a share of (difference/M0)^2 of the
-    variance, is not in them.      rss : of weighted residuals, in the unit of the differences squared.
-    status : bits of `Status`.
+    values : by name, in internal units: CBF [mL/g/s], ATT [s], and aBV (fraction) and aBAT [s] where fitted; else 0
+        and NaN.
+    errors : standard errors of CBF, ATT (and aBV), likewise, see `estimate.asl.spread`; M0's own noise, a share of
+        (difference/M0)^2 of the variance, is not in them.
+    rss : of weighted residuals, in the unit of the differences squared.      status : bits of `Status`.
+
+    What a user reads is in clinical units: cbf [mL/100 g/min], att, abv, abat, and stderr by name.
     """
 
-    cbf: Array
-    att: Array
-    abv: Array
-    abat: Array
-    stderr: dict[str, Array]
+    values: dict[str, Array]
+    errors: dict[str, Array]
     rss: Array
     status: Int[np.ndarray, "*s"]
+
+    @property
+    def cbf(self) -> Array:
+        return to_clinical("CBF", self.values["CBF"])
+
+    @property
+    def att(self) -> Array:
+        return self.values["ATT"]
+
+    @property
+    def abv(self) -> Array:
+        return self.values["aBV"]
+
+    @property
+    def abat(self) -> Array:
+        return self.values["aBAT"]
+
+    @property
+    def stderr(self) -> dict[str, Array]:
+        return {name: to_clinical(name, error) for name, error in self.errors.items()}
 
 
 class _Setting(NamedTuple):
@@ -86,8 +107,8 @@ def fit_asl(
     label_duration: ArrayLike = 1.8,
     label_efficiency: float | None = None,
     partition_coefficient: float = PARTITION_COEFFICIENT,
-    t1_blood: float = T1_BLOOD[3.0],
-    t1_tissue: float = T1_TISSUE,
+    t1_blood: float = ASL_BLOOD_T1[3.0],
+    t1_tissue: float = ASL_TISSUE_T1,
     model: str = "recommended",
     arterial: bool = False,
     repeats: ArrayLike = 1,
@@ -153,9 +174,10 @@ def fit_asl(
     def image(x: Any) -> Array:
         return jnp.asarray((blank * x).reshape(shape))
 
+    values = {"aBV": np.zeros_like(rss), **values, "aBAT": abat}
     return ASLFit(
-        image(values["CBF"]), image(values["ATT"]), image(values.get("aBV", np.zeros_like(rss))), image(abat),
-        {name: image(x) for name, x in stderr.items()}, image(rss * scale**2), status.reshape(shape),
+        {name: image(x) for name, x in values.items()}, {name: image(x) for name, x in stderr.items()},
+        image(rss * scale**2), status.reshape(shape),
     )  # fmt: skip
 
 
@@ -182,7 +204,7 @@ def _standard_errors(names: tuple[str, ...], matrix: np.ndarray, noise: np.ndarr
     found = {}
     for k, name in enumerate(names):
         spread = np.sqrt(noise * inverse[k, k]) / size[k] * _UNITS[name]
-        found[name] = np.where(np.isfinite(spread) & (spread < 1e6), spread, np.nan)
+        found[name] = np.where(np.isfinite(spread) & (spread < from_clinical(name, 1e6)), spread, np.nan)
     return found
 
 
@@ -246,7 +268,7 @@ def _curve(setting: _Setting, labelling: str, model: str, arterial: bool) -> Cal
 
     def curve(u: Array, abat: Array) -> Array:
         abv = _UNITS["aBV"] * u[2] if arterial else jnp.zeros(u.shape[1:], u.dtype)
-        found = asl_difference(
+        found = label_difference(
             _UNITS["CBF"] * u[0], _UNITS["ATT"] * u[1], setting.times, labelling=labelling,
             label_duration=setting.duration, m0=0.5, label_efficiency=1.0, partition_coefficient=setting.partition,
             t1_blood=setting.t1_blood, t1_tissue=setting.t1_tissue, model=model, abv=abv, abat=abat,

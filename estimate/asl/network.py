@@ -12,12 +12,12 @@ from scipy.special import chdtri, ndtri
 from estimate.asl.differences import Differences
 from estimate.kinetics.fit import IDENTIFIABLE
 from estimate.qtmnet.familiarity import ODD_SHARE, scan_warning
-from estimate.qtmnet.inference import Progress
 from estimate.qtmnet.water.domain import T1B, TRAINING
 from estimate.qtmnet.water.features import Delays
 from estimate.qtmnet.water.inference import Answer, answer
 from estimate.qtmnet.weights import SHIPPED_ASL, Trained, load_trained
 from simulate.base.errors import InputError
+from simulate.base.progress import Progress, silent
 from simulate.base.status import Status
 
 FEWEST_DELAYS = 3
@@ -57,7 +57,7 @@ def network_maps(
     partition_coefficient: float,
     t1_blood: float,
     trained: Trained | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> NetworkMaps:
     """CBF and ATT of voxels (indices `where`) with finite differences and M0 above zero.
 

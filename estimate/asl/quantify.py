@@ -9,23 +9,23 @@ from estimate.asl.differences import Differences
 from estimate.asl.examination import ASLExamination, ASLOptions, Constant
 from estimate.asl.multi_delay import LARGEST_CBF, fit_asl
 from estimate.asl.partial_volume import partial_volume_corrected
-from estimate.asl.white_paper import EQUATIONS, white_paper_cbf
+from estimate.asl.white_paper import EQUATIONS, white_paper_flow
 from estimate.kinetics.fit import IDENTIFIABLE
 from estimate.least_squares.standard_errors import for_few
-from estimate.signal.voxels import Progress, scatter
-from simulate.base.errors import InputError
-from simulate.base.status import Status, at_bound
-from simulate.base.types import ASLProtocol, Maps
-from simulate.base.units import from_clinical
-from simulate.files.bids.asl import ASLSidecar
-from simulate.labelling.background import label_left
-from simulate.labelling.constants import (
+from estimate.signal.voxels import scatter
+from simulate.base.constants import (
+    ASL_TISSUE_T1,
     LABEL_EFFICIENCY,
     PARTITION_COEFFICIENT,
     SUPPRESSION_EFFICIENCY,
-    T1_TISSUE,
-    t1_of_blood,
+    asl_blood_t1,
 )
+from simulate.base.errors import InputError
+from simulate.base.progress import Progress, silent
+from simulate.base.status import Status, at_bound
+from simulate.base.types import ASLProtocol, Maps
+from simulate.files.bids.asl import ASLSidecar
+from simulate.labelling.background import label_left
 
 SAME_EFFICIENCY = 0.02
 """Share by which an efficiency may differ from one that holds suppression's loss, to be taken for it."""
@@ -52,7 +52,7 @@ class ASLEstimate:
     warnings: list[str] = field(default_factory=list)
 
 
-def quantify(exam: ASLExamination, progress: Progress | None = None) -> ASLEstimate:
+def quantify(exam: ASLExamination, progress: Progress = silent) -> ASLEstimate:
     """Maps of an ASL examination that was found sound (`examine_asl`)."""
     found, sidecar, method, options = exam.differences, exam.sidecar, exam.method, exam.options
     protocol, more = _constants(sidecar, method, options)
@@ -108,7 +108,7 @@ def _constants(sidecar: ASLSidecar, method: str, options: ASLOptions) -> tuple[A
     t1b_origin = "option" if options.t1_blood is not None else f"field ({origin['MagneticFieldStrength']})"
     if options.t1_blood is None and sidecar.field_strength is None:
         raise InputError("MagneticFieldStrength", "", "is not given, and T1 of blood depends on it", "give --t1-blood")
-    t1b = options.t1_blood if options.t1_blood is not None else t1_of_blood(float(sidecar.field_strength or 0))
+    t1b = options.t1_blood if options.t1_blood is not None else asl_blood_t1(float(sidecar.field_strength or 0))
 
     def chosen(value: float | None, default: float) -> tuple[float, str]:
         return (default, "default") if value is None else (value, "option")
@@ -121,7 +121,7 @@ def _constants(sidecar: ASLSidecar, method: str, options: ASLOptions) -> tuple[A
         Constant("λ", lam, "mL/g", lam_origin),
     ]
     if method == "multi_delay" and options.model != "recommended":
-        t1t, t1t_origin = chosen(options.t1_tissue, T1_TISSUE)
+        t1t, t1t_origin = chosen(options.t1_tissue, ASL_TISSUE_T1)
         constants.append(Constant("T1t", t1t, "s", t1t_origin))
     return replace(own, label_efficiency=alpha, t1_blood=t1b), constants
 
@@ -155,15 +155,14 @@ def _equation(method: str, protocol: ASLProtocol, options: ASLOptions) -> str:
 
 
 def _by_slices(
-    exam: ASLExamination, protocol: ASLProtocol, late: np.ndarray, lam: float, progress: Progress | None
+    exam: ASLExamination, protocol: ASLProtocol, late: np.ndarray, lam: float, progress: Progress
 ) -> dict[str, np.ndarray]:
     """Maps and status by a formula or fit: all slices at once in 3-D, one by one in 2-D. late : (z,) of slices [s]."""
     arrays: dict[str, np.ndarray] = {}
     mask, done, inside = exam.mask, 0, int(exam.mask.sum())
     for seconds in np.unique(late):
         where = np.nonzero(mask & (late == seconds))
-        if progress is not None:
-            progress("quantifying", done, inside)
+        progress("quantifying", done, inside)
         done += len(where[0])
         values, status = _voxels(exam, where, protocol, float(seconds), lam)
         scatter(arrays, mask.shape, where, values, status)
@@ -171,7 +170,7 @@ def _by_slices(
 
 
 def _by_network(
-    exam: ASLExamination, protocol: ASLProtocol, late: np.ndarray, lam: float, progress: Progress | None
+    exam: ASLExamination, protocol: ASLProtocol, late: np.ndarray, lam: float, progress: Progress
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """The same by QTMnet, which sees all slices at once, and what it doubts."""
     arrays: dict[str, np.ndarray] = {}
@@ -188,7 +187,7 @@ def _by_network(
     maps = network_maps(
         found, m0[usable], usable, late=late[usable[2]], label_efficiency=float(protocol.label_efficiency),
         partition_coefficient=lam, t1_blood=float(protocol.t1_blood), trained=load(exam.options.weights),
-        progress=None if progress is None else lambda done, total: progress("qtmnet", done, total),
+        progress=progress,
     )  # fmt: skip
     scatter(arrays, mask.shape, usable, maps.values, maps.status)
     return arrays, maps.warnings
@@ -213,7 +212,7 @@ def _voxels(
     pair = np.sqrt(variance * found.repeats)  # of one pair, at every delay
     if exam.method == "white_paper":
         cbf, error = (
-            np.asarray(white_paper_cbf(
+            np.asarray(white_paper_flow(
                 x[:, 0], m0, labelling=protocol.labelling, label_duration=found.label_duration[0],
                 post_label_delay=delay[0], label_efficiency=protocol.label_efficiency, partition_coefficient=lam,
                 t1_blood=protocol.t1_blood,
@@ -223,7 +222,7 @@ def _voxels(
         vague = ~(error <= IDENTIFIABLE * np.abs(cbf)) & np.isfinite(error)
         status = before | np.where(impossible, at_bound("CBF"), 0)
         status |= np.where(vague, int(Status.NOT_IDENTIFIABLE | Status.CBF_NOT_IDENTIFIABLE), 0)
-        values = {"CBF": from_clinical("CBF", cbf), "CBF_stderr": from_clinical("CBF", error)}
+        values = {"CBF": cbf, "CBF_stderr": error}
         if found.repeats[0] == 1:  # nothing says how noisy a single pair is
             values.pop("CBF_stderr")
         return values, status.astype(np.int32)
@@ -232,16 +231,12 @@ def _voxels(
         value, times, m0=m0, labelling=protocol.labelling,
         label_duration=found.label_duration, label_efficiency=float(protocol.label_efficiency),
         partition_coefficient=lam, t1_blood=float(protocol.t1_blood),
-        t1_tissue=T1_TISSUE if options.t1_tissue is None else options.t1_tissue, model=options.model,
+        t1_tissue=ASL_TISSUE_T1 if options.t1_tissue is None else options.t1_tissue, model=options.model,
         arterial=options.arterial, repeats=found.repeats, sigma=_pooled(pair, found.repeats),
         sigma_freedom=int(np.sum(found.repeats - 1)),
     )  # fmt: skip
-    values = {
-        "CBF": from_clinical("CBF", fit.cbf), "CBF_stderr": from_clinical("CBF", fit.stderr["CBF"]),
-        "ATT": fit.att, "ATT_stderr": fit.stderr["ATT"],
-    }  # fmt: skip
-    if options.arterial:
-        values |= {"aBV": fit.abv, "aBV_stderr": fit.stderr["aBV"], "aBAT": fit.abat}
+    names = ("CBF", "ATT", "aBV", "aBAT") if options.arterial else ("CBF", "ATT")
+    values = {name: fit.values[name] for name in names} | {f"{n}_stderr": error for n, error in fit.errors.items()}
     return values, before | fit.status
 
 

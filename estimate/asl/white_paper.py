@@ -31,7 +31,19 @@ def white_paper_cbf(
     difference, m0 : in one unit.      label_duration : tau, for pasl the bolus duration TI1 [s].
     post_label_delay : for pasl the inversion time TI [s]; later slices have a later one.
     """
+    flow = white_paper_flow(
+        difference, m0, labelling=labelling, label_duration=label_duration, post_label_delay=post_label_delay,
+        label_efficiency=label_efficiency, partition_coefficient=partition_coefficient, t1_blood=t1_blood,
+    )  # fmt: skip
+    return to_clinical("CBF", flow)
+
+
+def white_paper_flow(
+    difference: ArrayLike, m0: ArrayLike, *, labelling: str, label_duration: ArrayLike, post_label_delay: ArrayLike,
+    label_efficiency: ArrayLike, partition_coefficient: ArrayLike, t1_blood: ArrayLike,
+) -> Any:  # fmt: skip
+    """The same in mL/g/s."""
     tau, delay, t1b = (jnp.asarray(a, float) for a in (label_duration, post_label_delay, t1_blood))
     made: Array = tau if labelling == "pasl" else -t1b * jnp.expm1(-tau / t1b)
     sensitivity = 2 * jnp.asarray(label_efficiency) * jnp.asarray(m0) * made * jnp.exp(-delay / t1b)
-    return to_clinical("CBF", jnp.asarray(partition_coefficient) * jnp.asarray(difference) / sensitivity)
+    return jnp.asarray(partition_coefficient) * jnp.asarray(difference) / sensitivity

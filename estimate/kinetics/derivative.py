@@ -20,6 +20,7 @@ from jax import Array
 from estimate.kinetics.bounds import box, near_bound
 from estimate.kinetics.measurement import FitInput
 from estimate.kinetics.model import FitModel, to_coordinates, to_physical
+from simulate.base.exchange import LIMITS
 from simulate.base.types import Tissue
 from simulate.kinetics.tissue import tissue_concentration
 
@@ -27,7 +28,7 @@ from simulate.kinetics.tissue import tissue_concentration
 def predict(model: FitModel, u: Array, given: FitInput) -> Array:
     """The model curve (t,) at the solver's coordinates u (p,), exact (no table)."""
     values = to_physical(model.parameters, tuple(u))
-    tissue = Tissue(**{name: values.get(name, jnp.asarray(limit)) for name, limit in _ABSENT.items()})
+    tissue = Tissue(**{name: values.get(name, jnp.asarray(limit)) for name, limit in LIMITS.items()})
     return curve_of(model.name, tissue, given)
 
 
@@ -37,9 +38,6 @@ def curve_of(name: str, tissue: Tissue, given: FitInput) -> Array:
         tissue, given.aif, given.times, model=name, aif_times=given.aif_times,
         frame_duration=0.0 if given.duration is None else given.duration,
     )  # fmt: skip
-
-
-_ABSENT = {"Fp": jnp.inf, "PS": 0.0, "vp": 0.0, "ve": jnp.inf, "va": 0.0, "delay": 0.0}
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))

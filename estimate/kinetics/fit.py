@@ -1,6 +1,5 @@
 """Kinetic fits of whole images: concentration and arterial input in, parameters with errors and status out."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from statistics import NormalDist
@@ -22,8 +21,10 @@ from estimate.least_squares.blocks import BLOCK, SIZES, map_blocks
 from estimate.least_squares.standard_errors import CurveErrors
 from estimate.signal.errors import SignalErrors
 from simulate.base.errors import InputError
+from simulate.base.exchange import LIMITS
+from simulate.base.progress import Progress, silent
 from simulate.base.runtime import is_traced
-from simulate.base.status import NO_ESTIMATE, Status
+from simulate.base.status import LACKING, NO_ESTIMATE, Status
 from simulate.base.types import Tissue
 from simulate.kinetics.compartments import COMPARTMENT_MODELS
 
@@ -35,9 +36,6 @@ IDENTIFIABLE = 1 / 3
 """Largest standard error, as a share of its parameter, of a parameter that counts as identifiable: one that lies
 three standard errors from zero."""
 
-_LIMITS = {"Fp": jnp.inf, "PS": jnp.nan, "vp": 0.0, "ve": jnp.inf, "va": 0.0, "delay": 0.0}
-_LACKING = {"Fp": Status.NO_FP, "vp": Status.NO_VP, "ve": Status.NO_VE}
-
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class KineticFit:
     """Result of `fit_kinetics`, every array of the image's shape (*s).
 
     tissue : the parameters [1/s, fractions, s]; NaN where `status` says that there is no estimate, and the
-        limiting value (Fp inf, vp 0, ve inf) where the model lacks the parameter.
+        limiting value (`simulate.base.exchange.LIMITS`) where the model lacks the parameter.
     Ktrans : transfer constant [1/s]: Fp PS/(Fp+PS), or Fp (1-exp(-PS/Fp)) for dp and aath.
     stderr : standard errors by name, those of `tissue` and Ktrans; NaN where the model lacks the parameter. The
         voxel's own: what all voxels of a scan share (the input, its scale) is not in them.
@@ -93,7 +91,7 @@ def fit_kinetics(
     bounds: dict[str, tuple[float, float]] | None = None,
     solver: str = "compressed",
     identifiable: float = IDENTIFIABLE,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress = silent,
 ) -> KineticFit:
     """Fit a kinetic model to every curve of an image by bounded least squares.
 
@@ -120,7 +118,7 @@ def fit_kinetics(
     solver : "compressed", or "lbfgsb" for jaxopt's bounded L-BFGS on the whole curves (a slow reference).
     identifiable : a parameter whose standard error exceeds this share of its value is flagged, by default one
         that lies within three standard errors of zero (the delay: whose standard error exceeds a frame).
-    progress : called with the number of voxels done after each block.
+    progress : told of every block of voxels.
 
     Returns
     -------
@@ -246,7 +244,7 @@ def _assemble(model: FitModel, fit: BlockFit, frames: Any, spacing: Any, identif
         flag = Status[f"{name.upper()}_NOT_IDENTIFIABLE"] | Status.NOT_IDENTIFIABLE
         # int32 on both sides: jaxlib 0.10.1 crashes on `int32 | int64`
         status = status | jnp.where(unknown, jnp.int32(flag), 0)
-    for name, flag in _LACKING.items():
+    for name, flag in LACKING.items():
         status = status if name in model.parameters else status | int(flag)
     none = (fit.status & int(NO_ESTIMATE)) != 0
     # a voxel without an estimate says only why
@@ -265,9 +263,9 @@ def _assemble(model: FitModel, fit: BlockFit, frames: Any, spacing: Any, identif
     least = jnp.maximum(fit.rounding, jnp.finfo(fit.rss.dtype).tiny * 1e6)
     aicc = frames * jnp.log(jnp.maximum(fit.rss, least) / frames) + correction
     return KineticFit(
-        tissue=Tissue(**{n: image(found.get(n, jnp.full_like(fit.rss, _LIMITS[n]))) for n in _LIMITS}),
+        tissue=Tissue(**{n: image(found.get(n, jnp.full_like(fit.rss, LIMITS[n]))) for n in LIMITS}),
         Ktrans=image(model.transfer_constant(found)),
-        stderr={n: image(errors.get(n, absent)) for n in (*_LIMITS, "Ktrans")},
+        stderr={n: image(errors.get(n, absent)) for n in (*LIMITS, "Ktrans")},
         rss=image(fit.rss),
         aicc=image(aicc),
         correlation=image(fit.correlation),

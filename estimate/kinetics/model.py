@@ -13,8 +13,9 @@ from jax import Array
 
 from estimate.kinetics.table import ExponentialTable, read_exponential, read_fixed
 from estimate.least_squares.standard_errors import Linear, scaled_cholesky, solve_lower
-from simulate.base.types import Tissue
+from simulate.base.exchange import LIMITS, transfer_constant
 from simulate.kinetics.compartments import COMPARTMENT_MODELS, Terms
+from simulate.kinetics.tissue import mixing_of
 
 _LINEAR = ("va", "delay")
 
@@ -43,9 +44,7 @@ class FitModel:
 
     def transfer_constant(self, values: dict[str, Array]) -> Array:
         """Ktrans [1/s]: Fp PS/(Fp+PS) of compartments, Fp (1-exp(-PS/Fp)) of plug-flow capillaries."""
-        PS = values["PS"]
-        tissue = Tissue(Fp=values.get("Fp", jnp.inf), PS=PS, vp=0.0, ve=1.0)
-        return tissue.Ktrans if self.name in COMPARTMENT_MODELS else tissue.Ktrans_crone
+        return transfer_constant(values.get("Fp", LIMITS["Fp"]), values["PS"], mixing_of(self.name))
 
 
 def to_physical(names: Sequence[str], u: Sequence[Array]) -> dict[str, Array]:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxlib.version import __version__ as jaxlib_version
 
 from estimate.least_squares.chunks import CHUNK
+from simulate.base.progress import Progress, silent
 from simulate.base.runtime import programs_at_once
 
 BLOCK = 32768
@@ -23,7 +24,7 @@ SIZES = (64, 1024, 8192, BLOCK)
 
 def map_blocks(
     fit: Callable[..., Any], *arrays: Any, traced: bool, frames: int | None = None, sizes: tuple[int, ...] = (BLOCK,),
-    progress: Callable[[int], None] | None = None,
+    progress: Progress = silent,
 ) -> Any:  # fmt: skip
     """Apply `fit` to arrays (v, ...) block by block and put the results together along their last axis.
 
@@ -49,8 +50,7 @@ def map_blocks(
     def finish() -> None:
         result, count = running.popleft()
         done.append(jax.tree.map(lambda a: np.asarray(a)[..., :count], result))
-        if progress is not None:
-            progress(count)
+        progress("fitting", min(len(done) * BLOCK, voxels), voxels)
 
     for start in starts:
         count = min(BLOCK, voxels - start)

@@ -24,12 +24,13 @@ from estimate.kinetics.fit import fit_kinetics
 from estimate.maps.error_budget import error_budget, warnings_of
 from estimate.signal.baseline import estimate_onset
 from estimate.signal.t10 import VFA
-from estimate.signal.voxels import Estimate, Progress, Voxels, plain_maps, scatter
+from estimate.signal.voxels import Estimate, Voxels, plain_maps, scatter
+from simulate.base.constants import blood_t1
 from simulate.base.errors import InputError
-from simulate.base.status import NO_ESTIMATE, Status, status_bit_share
+from simulate.base.progress import Progress, silent
+from simulate.base.status import LACKING, NO_ESTIMATE, Status, status_bit_share
 from simulate.base.types import Maps, Series
 from simulate.inputs.arterial_input import ArterialInput
-from simulate.scanner.relaxation import blood_t1
 
 MANY = 0.05
 """Share of voxels with a bit from which on the reader is told in words."""
@@ -56,7 +57,7 @@ def estimate_maps(
     scale: str = "population",
     cbf: CBFMap | np.ndarray | None = None,
     weights: Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Estimate:
     """Perfusion maps of a DCE series.
 
@@ -67,7 +68,7 @@ def estimate_maps(
     aif : an `ArterialInput`; a boolean array (*space), the region of an artery; "auto", found in the images;
         "parker" or "georgiou", the population's, arriving when contrast first appears.
     aif_t1 : T1 before contrast of the voxels that the input is measured in: as `t10` has it, that of blood
-        (`simulate.scanner.relaxation.blood_t1`), or a number [s].
+        (`simulate.base.constants.blood_t1`), or a number [s].
     haematocrit : of the vessels in which the input is measured, turns blood into plasma; None where nothing needs
         it (an `ArterialInput` holds plasma).
     t10 : T1 before contrast [s] (a number or a map), or the images to find it from; a series of
@@ -95,23 +96,22 @@ def estimate_maps(
     return estimate_examination(exam, progress)
 
 
-def estimate_examination(exam: DCEExamination, progress: Progress | None = None) -> Estimate:
+def estimate_examination(exam: DCEExamination, progress: Progress = silent) -> Estimate:
     """Perfusion maps of an examination that was found sound."""
-    report = progress or (lambda *_: None)
     voxels = voxels_of(exam)
     if exam.method not in WITHOUT_INPUT:
-        return _warned(exam, voxels, _fit(exam, voxels, _arterial_input(exam, voxels, report), report))
+        return _warned(exam, voxels, _fit(exam, voxels, _arterial_input(exam, voxels, progress), progress))
     from estimate.maps.without_input import (  # flax only where a network is asked for
         estimate_by_qtm,
         estimate_by_qtmnet,
     )
 
-    found = _arterial_input(exam, voxels, report) if exam.scale == "vessels" else None
+    found = _arterial_input(exam, voxels, progress) if exam.scale == "vessels" else None
     if exam.method == "qtm":
         x, y, z = (float(edge) for edge in np.linalg.norm(np.asarray(exam.series.affine)[:3, :3], axis=0))
-        return _warned(exam, voxels, estimate_by_qtm(voxels, exam.scale, found, (x, y, z), report))
+        return _warned(exam, voxels, estimate_by_qtm(voxels, exam.scale, found, (x, y, z), progress))
     share = exam.haematocrit or 0.0  # no other scale than asl has a use for it, and `examine` asked for it there
-    return _warned(exam, voxels, estimate_by_qtmnet(voxels, exam.scale, found, exam.cbf, share, exam.weights, report))
+    return _warned(exam, voxels, estimate_by_qtmnet(voxels, exam.scale, found, exam.cbf, share, exam.weights, progress))
 
 
 def voxels_of(exam: DCEExamination) -> Voxels:
@@ -240,8 +240,7 @@ def _named_maps(fit: Any, fit_delay: bool, arterial_volume: bool) -> dict[str, A
     """Every map of a fit, in internal units; NaN where the model lacks the parameter or it was not fitted."""
     names = ["Fp", "PS", "vp", "ve", "Ktrans", "delay"] + ["va"] * arterial_volume
     values = {n: fit.Ktrans if n == "Ktrans" else getattr(fit.tissue, n) for n in names}
-    lacking = {"Fp": Status.NO_FP, "vp": Status.NO_VP, "ve": Status.NO_VE}
-    for name, flag in lacking.items():
+    for name, flag in LACKING.items():
         values[name] = np.where(np.asarray(fit.status) & int(flag), np.nan, values[name])
     if not fit_delay:
         values["delay"] = np.full(np.shape(fit.rss), np.nan)

@@ -15,9 +15,10 @@ from estimate.qtmnet.contrast.inference import answer
 from estimate.qtmnet.contrast.maps import parameters, status_of, unphysical, warnings_of
 from estimate.qtmnet.contrast.targets import SCALED, SCORED
 from estimate.qtmnet.weights import SHIPPED, Trained, load_trained
-from estimate.signal.voxels import Estimate, Progress, Voxels, plain_maps, scatter
+from estimate.signal.voxels import Estimate, Voxels, plain_maps, scatter
 from estimate.transport_mapping.inversion import one_compartment, plasma_volume, two_compartments
 from simulate.base.errors import InputError
+from simulate.base.progress import Progress
 from simulate.base.status import NO_ESTIMATE, Status
 from simulate.base.types import Maps
 from simulate.files.atomic import sha256_of
@@ -50,7 +51,7 @@ def estimate_by_qtmnet(
         raise InputError("series", "", "no voxel of the mask has a curve", "give a mask that covers enhancing tissue")
     found = answer(
         trained, blocks, voxels.mask.shape, np.asarray(protocol.times), float(protocol.frame_duration),
-        progress=lambda done, total: report("qtmnet", done, total),
+        progress=report,
     )  # fmt: skip
     if found.facts.arrival <= times[1]:
         raise InputError("series", "", "contrast is there from the first frames on", "fit a model instead")

@@ -1,6 +1,6 @@
 """Voxels of a scan through a trained QTMnet, in bounded memory: once per context, then tile by tile."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -14,11 +14,10 @@ from estimate.qtmnet.network import QTMnet
 from estimate.qtmnet.prediction import Prediction
 from estimate.qtmnet.tiles import CORE, cut, tiles
 from estimate.qtmnet.weights import Trained
+from simulate.base.progress import Progress, silent
 
 CHUNK = 16384
 """Voxels at a time."""
-
-Progress = Callable[[int, int], None]
 
 
 class Seen(NamedTuple):
@@ -36,7 +35,7 @@ def through(
     shape: tuple[int, ...],
     *,
     core: tuple[int, ...] = CORE,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Values and their standard deviations (v, q) by the tracer's `scored`; the scan's `scan_strangeness`.
 
@@ -57,8 +56,7 @@ def through(
     for rows, value, spread in parts:
         values[rows], spreads[rows] = value, spread
         done += len(rows)
-        if progress is not None:
-            progress(done, count)
+        progress("qtmnet", done, count)
     return values, spreads, strangeness
 
 

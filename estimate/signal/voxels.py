@@ -1,6 +1,6 @@
 """A series as its voxels: blocks of concentration curves in, maps out. Every method works on these."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -19,7 +19,6 @@ from simulate.base.types import DCEProtocol, Maps, Series
 from simulate.base.units import to_clinical
 from simulate.inputs.arterial_input import ArterialInput
 
-Progress = Callable[[str, int, int], None]
 """Called with (what is going on, voxels done, voxels in all)."""
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from estimate.signal.voxels import Progress as Report
+from simulate.base.progress import Progress as Report
 
 
 @contextmanager

@@ -8,15 +8,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from estimate.signal.voxels import Estimate, Progress
+from estimate.signal.voxels import Estimate
 from experiments.commands.estimate_dce import estimate_dce
 from experiments.commands.read_dce import DCEOptions
 from experiments.commands.true_input import write_true_aif
 from experiments.report.figures.scales import identified
+from simulate.base.constants import HAEMATOCRIT
+from simulate.base.progress import Progress, silent
 from simulate.base.status import Status
 from simulate.base.types import Maps
 from simulate.examinations.reference import (
-    HAEMATOCRIT,
     grid_phantom,
     phantom_protocol,
     simulate_reference,
@@ -64,15 +65,14 @@ class ErrorRow(NamedTuple):
     identified: float
 
 
-def run_demo(out: Path, *, seed: int = 0, snr: float = SNR, patch: int = 8, progress: Progress | None = None) -> Demo:
+def run_demo(out: Path, *, seed: int = 0, snr: float = SNR, patch: int = 8, progress: Progress = silent) -> Demo:
     """Write a noisy DCE series of a grid phantom to `out/phantom`, estimate it from there into `out`.
 
     The arterial input is found in the images; T1 before contrast is given as a map.
     snr : signal before contrast over noise.      patch : voxels across a patch of one tissue.
     """
     folder = prepare_output_folder(Path(out) / "phantom")
-    if progress is not None:
-        progress("simulating", 0, 1)
+    progress("simulating", 0, 1)
     phantom, protocol, true_aif = grid_phantom(patch=patch), phantom_protocol(), demo_aif()
     series = simulate_reference(
         jax.random.key(seed), phantom, protocol, true_aif.curve,

@@ -8,12 +8,12 @@ import numpy as np
 
 from estimate.asl.examination import ASLExamination, ASLOptions, examine_asl
 from estimate.asl.quantify import ASLEstimate, quantify
-from estimate.signal.voxels import Progress
 from experiments.commands.inputs import as_series, files_of, read_map, read_mask
 from experiments.commands.m0_images import read_m0
 from experiments.commands.outputs import REPORTS, claim, medians
 from experiments.report.figures.asl import differences_figure
 from experiments.report.page import Report, Section, mask_section, summary_rows, write_report
+from simulate.base.progress import Progress, silent
 from simulate.base.status import Status, status_shares
 from simulate.base.types import Maps
 from simulate.files.bids.asl import ASL_FIELDS, find_context, read_asl_sidecar
@@ -49,7 +49,7 @@ class _Read:
     inputs: list[InputFile]
 
 
-def estimate_asl(asked: ASLFiles, progress: Progress | None = None) -> ASLEstimate:
+def estimate_asl(asked: ASLFiles, progress: Progress = silent) -> ASLEstimate:
     """Read, check, quantify, and write every map and the report into `asked.out`.
 
     Raises InputError before any long work where the input cannot be used; only then is the folder made.
@@ -57,8 +57,7 @@ def estimate_asl(asked: ASLFiles, progress: Progress | None = None) -> ASLEstima
     read = _read(asked)
     results = claim(asked.out, command=COMMAND, names=written_names(read.exam), inputs=read.inputs)
     found = quantify(read.exam, progress)
-    if progress is not None:
-        progress("writing maps and report", 0, 1)
+    progress("writing maps and report", 0, 1)
     results.begin()
     results.write_maps(found.maps, found.status)
     write_image(results.path(MASK), read.exam.mask, found.maps.affine, unit_description="voxels quantified")

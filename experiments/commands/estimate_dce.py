@@ -11,13 +11,15 @@ from estimate.kinetics.capillary import CAPILLARY_MODELS
 from estimate.kinetics.fit import MODEL_CODES
 from estimate.maps.pipeline import estimate_examination
 from estimate.qtmnet.contrast.targets import MAPS
-from estimate.signal.voxels import Estimate, Progress
+from estimate.signal.voxels import Estimate
 from experiments.commands.dce_series import series_name
 from experiments.commands.outputs import REPORTS, Results, claim, medians, number
 from experiments.commands.read_dce import DCEFiles, DCEOptions, read_dce
 from experiments.report.figures.motion import frame_correlation
 from experiments.report.page import Report, mask_section, summary_rows, write_report
 from experiments.report.typical import typical_voxels
+from simulate.base.constants import USUAL_RELAXIVITY
+from simulate.base.progress import Progress, silent
 from simulate.base.status import Status, status_shares
 from simulate.base.types import Maps
 from simulate.files.nifti import write_image
@@ -29,7 +31,7 @@ COMMAND = "tracerflow estimate dce"
 
 def estimate_dce(
     options: DCEOptions,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     *,
     truth: Maps | None = None,
     true_aif: ArterialInput | None = None,
@@ -44,8 +46,7 @@ def estimate_dce(
     names = written_names(options.method, options.scale, arterial_volume=options.arterial_volume)
     results = claim(options.out, command=COMMAND, names=names, inputs=read.inputs)
     estimate = estimate_examination(read.exam, progress)
-    if progress is not None:
-        progress("writing maps and report", 0, 1)
+    progress("writing maps and report", 0, 1)
     _write(results, options, read, estimate, truth, true_aif)
     return estimate
 
@@ -136,7 +137,7 @@ def _facts(options: DCEOptions, read: DCEFiles, estimate: Estimate) -> dict[str,
 def _warnings(read: DCEFiles, estimate: Estimate) -> list[str]:
     found = [*read.sidecar.warnings, *estimate.warnings]
     if read.sidecar.origin.get("LongitudinalRelaxivity") == "default":
-        found.append("The sidecar has no LongitudinalRelaxivity: 4.5 /(s mmol/L) was assumed.")
+        found.append(f"The sidecar has no LongitudinalRelaxivity: {USUAL_RELAXIVITY:g} /(s mmol/L) was assumed.")
     shares = status_shares(estimate.status)
     flags = ("saturated", "no signal", "not finite", "not converged")
     many = [name for name in flags if shares[name] > 0.05]

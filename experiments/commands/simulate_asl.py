@@ -6,10 +6,12 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from experiments.commands.simulate_phantoms import Kind, Progress, phantom_of, run_phantoms, vessel_arrays
+from experiments.commands.simulate_phantoms import Kind, phantom_of, run_phantoms, vessel_arrays
 from experiments.config.simulate_asl import ASLConfig
 from experiments.config.typed import as_record
 from experiments.report.figures.asl import examination_figures
+from simulate.base.constants import asl_blood_t1
+from simulate.base.progress import Progress, silent
 from simulate.base.units import clinical_unit, from_clinical
 from simulate.examinations.asl import ASLSimulation, simulate_asl
 from simulate.examinations.perfused import vascularise
@@ -17,12 +19,11 @@ from simulate.files.bids.asl import write_asl_sidecar
 from simulate.files.hdf5 import write_hdf5
 from simulate.files.nifti import write_image
 from simulate.files.provenance import provenance
-from simulate.labelling.constants import t1_of_blood
 from simulate.labelling.series import asl_protocol
 
 
 def run_asl_simulation(
-    config: ASLConfig, out: Path, *, nifti: bool = False, pictures: bool = True, progress: Progress | None = None
+    config: ASLConfig, out: Path, *, nifti: bool = False, pictures: bool = True, progress: Progress = silent
 ) -> list[Path]:
     """Simulate every phantom that the configuration asks for; see `run_phantoms`."""
     kind = Kind(simulate_one, write_simulation, write_nifti, examination_figures, __name__)
@@ -44,7 +45,7 @@ def simulate_one(config: ASLConfig, index: int) -> ASLSimulation:
         labelling.PostLabelingDelay, label_duration=labelling.LabelingDuration, pairs=labelling.pairs,
         labelling=labelling.type, repetition_time=labelling.RepetitionTimePreparation,
         label_efficiency=labelling.LabelingEfficiency,
-        t1_blood=t1_of_blood(field), slice_times=spacing * np.arange(slices) if spacing else (),
+        t1_blood=asl_blood_t1(field), slice_times=spacing * np.arange(slices) if spacing else (),
     )  # fmt: skip
     return simulate_asl(
         noise, perfused, protocol, inlet_delay=labelling.inlet_delay,

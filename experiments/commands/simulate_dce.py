@@ -7,12 +7,13 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from experiments.commands.simulate_phantoms import Kind, Progress, phantom_of, run_phantoms, vessel_arrays
+from experiments.commands.simulate_phantoms import Kind, phantom_of, run_phantoms, vessel_arrays
 from experiments.commands.true_input import write_true_aif
 from experiments.config.simulate_dce import DCEConfig
 from experiments.config.typed import as_record
 from experiments.report.figures.simulation import simulation_figures
 from simulate.base.errors import InputError
+from simulate.base.progress import Progress, silent
 from simulate.base.types import DCEProtocol
 from simulate.base.units import clinical_unit
 from simulate.examinations.dce import Simulation, simulate_dce
@@ -27,7 +28,7 @@ AIF_STEP = 0.1  # s; knots of the input, finer than any frame
 
 
 def run_simulation(
-    config: DCEConfig, out: Path, *, nifti: bool = False, pictures: bool = True, progress: Progress | None = None
+    config: DCEConfig, out: Path, *, nifti: bool = False, pictures: bool = True, progress: Progress = silent
 ) -> list[Path]:
     """Simulate every phantom that the configuration asks for; see `run_phantoms`."""
     check_memory(config)

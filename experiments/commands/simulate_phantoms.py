@@ -12,15 +12,13 @@ from jaxtyping import Array, Key
 from experiments.config.phantoms import PhantomConfig, PhantomsConfig
 from experiments.config.typed import as_record
 from simulate.base.errors import InputError
+from simulate.base.progress import Progress
 from simulate.base.units import PASCAL_PER_MMHG
 from simulate.bed.assembly import Bed
 from simulate.files.atomic import prepare_output_folder, temporary_sibling
 from simulate.files.hdf5 import read_hdf5_attributes
 from simulate.files.pieces import run_pieces
 from simulate.phantoms.tumour import Phantom, tumour_phantom
-
-Progress = Callable[[str, int, int], None]
-
 
 C = TypeVar("C", bound=PhantomsConfig)
 E = TypeVar("E")
@@ -43,7 +41,7 @@ class Kind(Generic[C, E]):
 
 
 def run_phantoms(
-    kind: Kind[C, E], config: C, out: Path, *, nifti: bool, pictures: bool, progress: Progress | None
+    kind: Kind[C, E], config: C, out: Path, *, nifti: bool, pictures: bool, progress: Progress
 ) -> list[Path]:
     """Simulate every phantom that a configuration asks for.
 
@@ -59,8 +57,7 @@ def run_phantoms(
     _check_out(out, nifti=nifti, count=count)
     if count == 1:
         folder = prepare_output_folder(out if nifti else out.parent)
-        if progress is not None:
-            progress("simulating", 0, 1)
+        progress("simulating", 0, 1)
         simulation = kind.simulate(config, 0)
         if nifti:
             kind.nifti(folder, simulation, config)
@@ -79,12 +76,8 @@ def run_phantoms(
         if pictures and index == 0:
             _draw(kind.figures(simulation), path.parent, f"{path.stem}-")
 
-    def report(done: int, total: int) -> None:
-        if progress is not None:
-            progress("phantoms", done, total)
-
     names = [f"phantom-{i:05d}.h5" for i in range(count)]
-    return run_pieces(out, names, work, config=kept, code=(kind.module,), progress=report)
+    return run_pieces(out, names, work, config=kept, code=(kind.module,), what="phantoms", progress=progress)
 
 
 def _check_out(out: Path, *, nifti: bool, count: int) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,9 @@ from experiments.config.typed import as_record
 from experiments.report.figures.training import training_figure
 from simulate.banks.phantoms import Bank, BankConfig, read_bank, write_bank
 from simulate.base.errors import InputError
+from simulate.base.progress import Progress, silent
 from simulate.files.atomic import prepare_output_folder, temporary_sibling, write_atomically
 from simulate.files.provenance import InputFile, provenance
-
-Progress = Callable[[str, int, int], None]
 
 COMMANDS = {"contrast": "qtmnet", "water": "qtmnet-asl"}
 """By tracer: what the command that trains and its file of weights are called."""
@@ -41,7 +39,7 @@ def weights_file(tracer: str) -> str:
     return f"{COMMANDS[tracer]}.safetensors"
 
 
-def train_qtmnet(config: TrainConfig, out: Path, *, resume: bool = False, progress: Progress | None = None) -> Trained:
+def train_qtmnet(config: TrainConfig, out: Path, *, resume: bool = False, progress: Progress = silent) -> Trained:
     """Train with a configuration, for its tracer, into the folder `out`.
 
     Phantoms lie in out/phantoms and are kept. `resume` goes on from the last checkpoint; without it, a folder that
@@ -63,8 +61,7 @@ def train_qtmnet(config: TrainConfig, out: Path, *, resume: bool = False, progre
     begun = time.monotonic()
 
     def report(done: int, total: int, line: dict[str, Any]) -> None:
-        if progress is not None:
-            progress(f"training, loss {line['loss']:.3f}", done, total)
+        progress(f"training, loss {line['loss']:.3f}", done, total)
 
     average = train(
         out, copy(weights), stages, copy(tuple(banks["train"][:-1])), seed=seed, config=as_record(config),
@@ -86,7 +83,7 @@ def train_qtmnet(config: TrainConfig, out: Path, *, resume: bool = False, progre
     return trained
 
 
-def calibrate_qtmnet(config: TrainConfig, weights: Path, out: Path, *, progress: Progress | None = None) -> Trained:
+def calibrate_qtmnet(config: TrainConfig, weights: Path, out: Path, *, progress: Progress = silent) -> Trained:
     """Calibrate trained weights again, as `train_qtmnet` does with this configuration, into the folder `out`.
 
     Raises InputError for a file of other weights.
@@ -135,14 +132,10 @@ def _stages(config: TrainConfig, graph: Any, side: int) -> list[Stage]:
     return stages
 
 
-def _bank(config: BanksConfig, tracer: str, split: str, out: Path, progress: Progress | None) -> Bank:
+def _bank(config: BanksConfig, tracer: str, split: str, out: Path, progress: Progress) -> Bank:
     rough = config.rough if split == "train" else 1.0
     made = BankConfig(config.seed, split, config.side, config.terminals, rough=rough, tracer=tracer)
-
-    def report(done: int, total: int) -> None:
-        if progress is not None:
-            progress(f"{split} phantoms", done, total)
-
-    paths = write_bank(out / "phantoms" / split, made, getattr(config, split), progress=report)
+    folder = out / "phantoms" / split
+    paths = write_bank(folder, made, getattr(config, split), what=f"{split} phantoms", progress=progress)
     found = read_bank(paths, tracer=tracer)
     return found.map(jnp.asarray)

@@ -6,11 +6,11 @@ from msgspec import Meta
 
 from experiments.config.phantoms import Coarsening, Frequencies, LateFeed, PhantomConfig, PhantomsConfig
 from experiments.config.typed import Config
+from simulate.base.constants import ASL_BLOOD_T1
 from simulate.base.errors import InputError
-from simulate.labelling.constants import T1_BLOOD
 
 Delay = Annotated[float, Meta(ge=0, le=9.9, description="s; of pasl the inversion times")]
-FIELDS = f"one of {', '.join(map(str, T1_BLOOD))}"
+FIELDS = f"one of {', '.join(map(str, ASL_BLOOD_T1))}"
 
 
 class ASLPhantomConfig(PhantomConfig, frozen=True):
@@ -36,7 +36,7 @@ class LabellingConfig(Config, frozen=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         field = self.MagneticFieldStrength
-        if field not in T1_BLOOD:
+        if field not in ASL_BLOOD_T1:
             raise InputError(type(self).__name__, "MagneticFieldStrength", f"is {field}", f"give {FIELDS}")
 
 

@@ -1,12 +1,11 @@
 """Tables of a study, as CSV for programs and as Markdown, under the sentences that were written from them."""
 
-import csv
 from collections.abc import Sequence
-from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
 from simulate.files.atomic import write_atomically
+from simulate.files.tables import table_text
 
 
 class Table(NamedTuple):
@@ -18,9 +17,7 @@ class Table(NamedTuple):
 
 def write_table(folder: Path, table: Table, findings: Sequence[str] = ()) -> None:
     """Write table.csv and table.md into the folder."""
-    text = StringIO()
-    csv.writer(text, lineterminator="\n").writerows([table.head, *table.rows])
-    write_atomically(folder / "table.csv", text.getvalue())
+    write_atomically(folder / "table.csv", table_text([table.head, *table.rows]))
     lines = [_markdown(line) for line in (table.head, ["---"] * len(table.head), *table.rows)]
     above = [*findings, ""] if findings else []
     write_atomically(folder / "table.md", "\n".join([*above, *lines]) + "\n")

@@ -8,13 +8,13 @@ from estimate.kinetics.fit import MODEL_CODES
 from estimate.maps.pipeline import voxels_of
 from estimate.signal.voxels import Estimate
 from experiments.report.figures.curves import TypicalVoxel, significant
+from simulate.base.exchange import LIMITS
 from simulate.base.status import NO_ESTIMATE
 from simulate.base.types import Tissue
 from simulate.base.units import clinical_unit, from_clinical
 from simulate.kinetics.tissue import tissue_concentration
 
 _curve = jax.jit(tissue_concentration, static_argnames="model")  # compiled once for all the voxels
-_LIMITS = {"Fp": np.inf, "PS": 0.0, "vp": 0.0, "ve": np.inf, "va": 0.0, "delay": 0.0}
 
 
 def typical_voxels(exam: DCEExamination, estimate: Estimate) -> list[TypicalVoxel]:
@@ -51,8 +51,8 @@ def _voxel(
     names: dict[int, str],
 ) -> TypicalVoxel:
     model = names[int(estimate.maps["model"][index])] if "model" in estimate.maps.values else estimate.method
-    values, lines = dict(_LIMITS), [model]
-    for name in _LIMITS:
+    values, lines = dict(LIMITS), [model]
+    for name in LIMITS:
         if name not in estimate.maps.values or not np.isfinite(estimate.maps[name][index]):
             continue
         shown = float(estimate.maps[name][index])

@@ -15,9 +15,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.ndimage import distance_transform_edt
 
-from estimate.signal.voxels import Progress
 from experiments.report.tables import Table
-from experiments.studies.study import ONE_SIZE, Study, silent
+from experiments.studies.study import ONE_SIZE, Study
+from simulate.base.constants import HAEMATOCRIT, INTERSTITIAL_DIFFUSIVITY
+from simulate.base.progress import Progress, silent
 from simulate.base.types import Tissue
 from simulate.examinations.perfused import vascularise
 from simulate.finite_volumes.bed import march_bed
@@ -26,9 +27,6 @@ from simulate.phantoms.priors import Region
 from simulate.phantoms.tumour import Morphology, tumour_phantom
 
 SEED = 1
-DIFFUSIVITY = 2e-4
-"""Of a small gadolinium chelate in the interstitium [mm^2/s] (1.5e-4 to 2.6e-4)."""
-
 CELL = 0.2  # mm
 SHAPE = Morphology(radius=(0.75, 0.8), lobes=(0.1, 0.2), rim=(0.4, 0.5), oedema=(0.1, 0.2), infiltration=(0.1, 0.2))
 """A lesion that fills a block of a few millimetres: radius over half the block, lengths in mm."""
@@ -77,10 +75,10 @@ def run_core_filling(
     phantom = replace(phantom, tissue=Tissue(ve=phantom.tissue.ve, **parts))
     bed = vascularise(grow, phantom, terminals=terminals).bed
     knots = np.arange(0.0, duration + 1.0)
-    aif = np.asarray(parker_aif(knots, haematocrit=0.42, onset=20.0), float)
+    aif = np.asarray(parker_aif(knots, haematocrit=HAEMATOCRIT, onset=20.0), float)
     times = np.arange(0.0, duration + spacing / 2, spacing)
     cells, imbalance = [], 0.0
-    for done, diffusivity in enumerate((DIFFUSIVITY, 0.0)):
+    for done, diffusivity in enumerate((INTERSTITIAL_DIFFUSIVITY, 0.0)):
         progress("marches", done, 2)
         found = march_bed(bed, aif, knots, times, step=1.0, volumes=2, diffusivity=diffusivity)
         cells.append(found.ees.reshape(*core.shape, -1))

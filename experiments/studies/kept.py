@@ -2,11 +2,10 @@
 
 import json
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from estimate.signal.voxels import Progress
+from simulate.base.progress import Progress
 from simulate.files.atomic import write_atomically
 from simulate.files.pieces import run_pieces
 
@@ -25,5 +24,5 @@ def kept_records(
     def work(index: int, path: Path) -> None:
         write_atomically(path, json.dumps(record(index)) + "\n")
 
-    files = run_pieces(folder, names, work, config={}, code=(), progress=partial(progress, what))
+    files = run_pieces(folder, names, work, config={}, code=(), what=what, progress=progress)
     return [json.loads(path.read_text()) for path in files]

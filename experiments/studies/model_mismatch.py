@@ -12,9 +12,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from estimate.kinetics.fit import fit_kinetics
-from estimate.signal.voxels import Progress
 from experiments.report.tables import Table
-from experiments.studies.study import ONE_SIZE, Study, silent
+from experiments.studies.study import ONE_SIZE, Study
+from simulate.base.constants import HAEMATOCRIT
+from simulate.base.progress import Progress, silent
 from simulate.base.types import Tissue
 from simulate.base.units import from_clinical
 from simulate.inputs.population import parker_aif
@@ -52,7 +53,7 @@ def run_model_mismatch(progress: Progress = silent) -> list[Row]:
 def _inputs() -> tuple[Any, Any, Any]:
     """Frames, fine knots and the true plasma input on them."""
     knots = np.arange(0.0, DURATION + FINE / 2, FINE)
-    return np.arange(0.0, DURATION, SPACING), knots, np.asarray(parker_aif(knots, haematocrit=0.42, onset=20.0))
+    return np.arange(0.0, DURATION, SPACING), knots, np.asarray(parker_aif(knots, haematocrit=HAEMATOCRIT, onset=20.0))
 
 
 def _row(question: str, case: str, truth: Tissue, curve: Any, times: Any, aif: Any, knots: Any, **options: Any) -> Row:

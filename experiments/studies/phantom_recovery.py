@@ -12,10 +12,11 @@ import jax
 import numpy as np
 
 from estimate.kinetics.fit import fit_kinetics
-from estimate.signal.voxels import Progress
 from experiments.report.tables import Table
 from experiments.studies.regions import GREY_MATTER, REGIONS, RIM
-from experiments.studies.study import ONE_SIZE, Study, silent
+from experiments.studies.study import ONE_SIZE, Study
+from simulate.base.constants import HAEMATOCRIT
+from simulate.base.progress import Progress, silent
 from simulate.base.types import DCEProtocol
 from simulate.base.units import to_clinical
 from simulate.examinations.dce import Simulation, simulate_dce
@@ -51,7 +52,7 @@ def run_phantom_recovery(
         times=2.0 * np.arange(150), repetition_time=0.004, flip_angle=20.0, relaxivity=5.0, baseline=10,
         frame_duration=2.0,
     )  # fmt: skip
-    aif = parker_aif(KNOTS, haematocrit=0.42, onset=20.0)
+    aif = parker_aif(KNOTS, haematocrit=HAEMATOCRIT, onset=20.0)
     errors: dict[tuple[str, str, str], list[list[float]]] = {}
     jobs = [(name, mixing, i) for name, mixing in CAPILLARIES.items() for i in range(phantoms)]
     for done, (name, mixing, i) in enumerate(jobs):

@@ -6,11 +6,11 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
-from estimate.signal.voxels import Progress
 from experiments.report.tables import write_table
 from experiments.studies.registry import load
-from experiments.studies.study import Found, Given, SizeName, Study, silent
+from experiments.studies.study import Found, Given, SizeName, Study
 from simulate.base.errors import InputError
+from simulate.base.progress import Progress, silent
 from simulate.files.atomic import prepare_output_folder, temporary_sibling, write_atomically
 from simulate.files.provenance import InputFile, provenance
 

@@ -55,7 +55,3 @@ class Study(Generic[Size, Found]):
     summary: Callable[[Found], Mapping[str, Any]] | None = None
     options: Mapping[str, Option] = field(default_factory=dict)
     seed: int | None = None
-
-
-def silent(what: str, done: int, total: int) -> None:
-    """A `Progress` that says nothing."""

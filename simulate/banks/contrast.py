@@ -18,10 +18,8 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from simulate.base.types import Maps
-from simulate.base.units import from_clinical
 from simulate.examinations.perfused import PerfusedPhantom
-from simulate.examinations.truth import truth_maps
+from simulate.examinations.truth import true_values
 from simulate.spectral.engine import cell_concentration, supply, transport
 from simulate.spectral.readout import readout
 
@@ -84,15 +82,15 @@ def phantom_responses(
     contents, _ = transport(perfused.bed, out)
     curves = np.asarray(cell_concentration(perfused.bed, contents))
     fed = np.asarray(supply(perfused.bed, out) if with_supply else np.empty((0, KNOTS.size)))
-    return packed(perfused, curves, truth_maps(perfused), TRUTHS, fed)
+    return packed(perfused, curves, true_values(perfused), TRUTHS, fed)
 
 
 def packed(
-    perfused: PerfusedPhantom, curves: np.ndarray, truth: Maps, names: Sequence[str], supplied: np.ndarray
+    perfused: PerfusedPhantom, curves: np.ndarray, truth: dict[str, Any], names: Sequence[str], supplied: np.ndarray
 ) -> Responses:
-    """Responses (c, m) of any tracer as they are kept, with the truth maps of these names; supplied (c or 0, m)."""
+    """Responses (c, m) of any tracer as they are kept, with the truths of these names; supplied (c or 0, m)."""
     peak = np.maximum(curves.max(axis=1), 1e-12)
-    values = [np.asarray(from_clinical(name, np.asarray(truth[name]))).ravel() for name in names]
+    values = [np.asarray(truth[name]).ravel() for name in names]
     return Responses(
         shape=(curves / peak[:, None]).astype(np.float16),
         peak=peak.astype(np.float32),

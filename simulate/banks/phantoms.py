@@ -16,6 +16,7 @@ from simulate.banks import water as label
 from simulate.banks.contrast import Responses, phantom_responses
 from simulate.banks.water import label_responses
 from simulate.base.errors import InputError
+from simulate.base.progress import Progress, silent
 from simulate.base.units import from_clinical
 from simulate.examinations.perfused import PerfusedPhantom, vascularise
 from simulate.files.atomic import AnyPath
@@ -123,7 +124,7 @@ def _perfused(key: jax.Array, phantom: Phantom, terminals: int) -> PerfusedPhant
 
 
 def write_bank(
-    folder: AnyPath, config: BankConfig, count: int, *, progress: Callable[[int, int], None] | None = None
+    folder: AnyPath, config: BankConfig, count: int, *, what: str = "phantoms", progress: Progress = silent
 ) -> list[Path]:
     """Simulate the bank's phantoms into a folder, one file each; what is there already is kept."""
 
@@ -134,7 +135,7 @@ def write_bank(
         write_hdf5(path, tree, {"config": json.dumps(config._asdict()), "truths": truths})
 
     names = [f"{config.split}-{i:05d}.h5" for i in range(count)]
-    return run_pieces(folder, names, work, config=config._asdict(), code=(__name__,), progress=progress)
+    return run_pieces(folder, names, work, config=config._asdict(), code=(__name__,), what=what, progress=progress)
 
 
 def read_bank(paths: Sequence[Path], *, tracer: str = "contrast") -> Bank:

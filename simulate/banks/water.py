@@ -16,7 +16,7 @@ from jax import Array
 from jaxtyping import ArrayLike, Float
 
 from simulate.banks.contrast import Responses, packed
-from simulate.examinations.asl import asl_truth
+from simulate.examinations.asl import true_asl_values
 from simulate.examinations.perfused import PerfusedPhantom
 from simulate.water.transport import FREQUENCIES, WATER, label_curves, label_readout
 
@@ -41,7 +41,7 @@ def label_responses(
     )
     later = np.asarray(label_curves(perfused.bed, out, water))
     curves = np.concatenate([np.zeros((len(later), 1)), later], axis=1)
-    truth = asl_truth(perfused, inlet_delay=0.0, water=water)
+    truth = true_asl_values(perfused, inlet_delay=0.0, water=water)
     return packed(perfused, curves, truth, TRUTHS, np.empty((0, KNOTS.size)))
 
 

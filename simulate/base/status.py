@@ -61,6 +61,9 @@ PRIMARY = (
 NO_ESTIMATE = Status.NOT_FINITE | Status.NO_SIGNAL | Status.SATURATED | Status.OUTSIDE
 """Voxels with one of these bits have no estimate: every map holds NaN there, but T10, which may say why."""
 
+LACKING = {"Fp": Status.NO_FP, "vp": Status.NO_VP, "ve": Status.NO_VE}
+"""The bit of each parameter that a model may lack."""
+
 
 def primary_status(status: np.ndarray) -> np.ndarray:
     """Reduce each bit mask to its most serious flag (0 where sound)."""

@@ -4,19 +4,24 @@ All are frozen dataclasses registered as PyTrees, so they pass through jit, vmap
 Units are internal everywhere: s, mm, mmol/L, 1/s, fractions, degrees (BIDS); see `simulate.base.units`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 
-from simulate.base.units import clinical_unit
+from simulate.base.constants import USUAL_RELAXIVITY
+from simulate.base.exchange import efflux_constant, extraction, mean_transit_time, transfer_constant
+from simulate.base.units import clinical_unit, to_clinical
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Tissue:
     """Perfusion parameters of tissue, named by the OSIPI CAPLEX; every field has the same leading shape.
+
+    Where a model has no such parameter, that of `simulate.base.exchange.LIMITS`.
 
     Fp : plasma flow [1/s] (mL plasma per mL tissue and second); inf where the model has none (etm, ...).
     PS : permeability-surface product [1/s]; it is Ktrans where Fp is inf.
@@ -36,29 +41,27 @@ class Tissue:
     @property
     def E(self) -> Any:
         """Extraction fraction of the compartmental models, PS/(Fp+PS)."""
-        return self.PS / (self.Fp + self.PS)
+        return extraction(self.Fp, self.PS)
 
     @property
     def Ktrans(self) -> Any:
         """Transfer constant [1/s] of compartmental exchange, Fp PS/(Fp+PS) (Sourbron & Buckley 2012)."""
-        return self.PS / (1 + self.PS / self.Fp)
+        return transfer_constant(self.Fp, self.PS)
 
     @property
     def Ktrans_crone(self) -> Any:
         """Transfer constant [1/s] of plug-flow capillaries, Fp (1-exp(-PS/Fp)) (Renkin 1959, Crone 1963)."""
-        finite = jnp.isfinite(self.Fp)
-        flow = jnp.where(finite, self.Fp, 1.0)
-        return jnp.where(finite, -flow * jnp.expm1(-self.PS / flow), self.PS)
+        return transfer_constant(self.Fp, self.PS, mixing=0.0)
 
     @property
     def kep(self) -> Any:
         """Efflux constant [1/s], Ktrans/ve."""
-        return self.Ktrans / self.ve
+        return efflux_constant(self.Ktrans, self.ve)
 
     @property
     def MTT(self) -> Any:
         """Mean transit time [s] of plasma and EES together, (vp+ve)/Fp."""
-        return (self.vp + self.ve) / self.Fp
+        return mean_transit_time(self.Fp, self.vp, self.ve)
 
 
 @jax.tree_util.register_dataclass
@@ -77,7 +80,7 @@ class DCEProtocol:
     repetition_time: Any
     flip_angle: Any
     echo_time: Any = 0.0
-    relaxivity: Any = 4.5
+    relaxivity: Any = USUAL_RELAXIVITY
     field_strength: Any = 3.0
     baseline: int = field(default=0, metadata={"static": True})
     frame_duration: Any = 0.0
@@ -138,6 +141,11 @@ class Maps:
 
     values: dict[str, Any]
     affine: Any = None
+
+    @classmethod
+    def from_internal(cls, values: Mapping[str, Any], affine: Any) -> "Maps":
+        """Maps of values [1/s, fractions, s]: here they leave the internal units, for files, tables and figures."""
+        return cls({name: to_clinical(name, np.asarray(value)) for name, value in values.items()}, affine)
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]

@@ -10,7 +10,6 @@ from jaxtyping import Key
 
 from simulate.base.errors import InputError
 from simulate.base.types import ASLProtocol, Maps
-from simulate.base.units import to_clinical
 from simulate.examinations.perfused import PerfusedPhantom
 from simulate.examinations.truth import tissue_t1
 from simulate.labelling.series import labelled_volumes
@@ -36,7 +35,7 @@ class ASLSimulation:
     """A simulated examination.
 
     data : (*voxels, n) noisy volumes.      difference : (*voxels, n) control minus label behind them, noise-free.
-    truth : maps on voxels in clinical units, see `asl_truth`; made by the physical model `model`.
+    truth : maps on voxels in clinical units, see `true_asl_values`; made by the physical model `model`.
     """
 
     data: Any
@@ -93,13 +92,13 @@ def simulate_asl(
     late = np.unique(slices) if slices.size else np.zeros(1)
     of_slice = np.searchsorted(late, slices) if slices.size else np.zeros(shape[2] // coarsen, int)
     difference = jnp.stack([voxels[k][:, :, z] for z, k in enumerate(of_slice)], axis=2)
-    truth = asl_truth(perfused, inlet_delay=inlet_delay, water=water, coarsen=coarsen)
+    truth = true_asl_values(perfused, inlet_delay=inlet_delay, water=water, coarsen=coarsen)
     data = labelled_volumes(
         key, difference, protocol, m0=truth["M0"], t1_tissue=truth["T1"], residual=residual,
         sigma=sigma * PROTON_DENSITY,
     )  # fmt: skip
     affine = np.diag([*(coarsen * np.asarray(perfused.phantom.cell)), 1.0])
-    return ASLSimulation(data, difference, protocol, affine, truth, perfused)
+    return ASLSimulation(data, difference, protocol, affine, Maps.from_internal(truth, affine), perfused)
 
 
 def _differences(
@@ -126,10 +125,10 @@ def _differences(
     return [jnp.where(labelled, part[:, columns], 0.0) for part in parts]
 
 
-def asl_truth(
+def true_asl_values(
     perfused: PerfusedPhantom, *, inlet_delay: float = INLET_DELAY, water: Water = WATER, coarsen: int = 1
-) -> Maps:
-    """CBF [mL/100 g/min] = F/rho of the capillaries in the voxel; ATT [s], the mean time of blood from the labelling
+) -> dict[str, Any]:
+    """CBF [mL/g/s] = F/rho of the capillaries in the voxel; ATT [s], the mean time of blood from the labelling
     plane to them, weighted by their flow (NaN without flow); aBV, arterial blood in resolved vessels; M0 [signal] at
     full recovery; T1 and T1_tissue [s], of the whole voxel and of its tissue beside resolved vessels."""
     bed, shape = perfused.bed, perfused.blood.shape
@@ -145,10 +144,8 @@ def asl_truth(
     pieces = bed.arterial_pieces
     held = np.bincount(pieces.cell, np.asarray(volume)[pieces.vessel] * pieces.share, int(np.prod(shape)))
     abv = voxel_average(held.reshape(shape), coarsen) / bed.cell_volume
-    values = {
-        "CBF": to_clinical("CBF", F / water.density), "ATT": att, "aBV": abv,
+    return {
+        "CBF": F / water.density, "ATT": att, "aBV": abv,
         "M0": np.full(F.shape, PROTON_DENSITY), "T1": 1 / voxel_average(1 / np.asarray(perfused.t10, float), coarsen),
         "T1_tissue": tissue_t1(perfused, coarsen),
     }  # fmt: skip
-    affine = np.diag([*(coarsen * np.asarray(perfused.phantom.cell)), 1.0])
-    return Maps({name: np.asarray(value) for name, value in values.items()}, affine)

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Key
 
+from simulate.base.constants import HAEMATOCRIT
 from simulate.base.errors import InputError
 from simulate.base.types import DCEProtocol, Maps, Series
 from simulate.examinations.perfused import PerfusedPhantom, vascularise
@@ -56,7 +57,7 @@ def simulate_dce(
     aif_times: Float[ArrayLike, " k"] | None = None,
     snr: float = 50.0,
     terminals: int = 5000,
-    haematocrit: float = 0.42,
+    haematocrit: float = HAEMATOCRIT,
     coarsen: int = 1,
     frequencies: int = FREQUENCIES,
 ) -> Simulation:

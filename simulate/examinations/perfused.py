@@ -7,12 +7,12 @@ import jax
 import numpy as np
 from jaxtyping import Array, Key
 
+from simulate.base.constants import HAEMATOCRIT, blood_t1
 from simulate.base.types import Tissue
 from simulate.bed.assembly import Bed, make_bed
 from simulate.bed.sections import lay_out_vessels
 from simulate.flow.trees import solve_flow
 from simulate.phantoms.tumour import Phantom
-from simulate.scanner.relaxation import blood_t1
 from simulate.vessels.domain import Domain
 from simulate.vessels.network import Vessels, grow_vessels, make_irregular, with_flow
 
@@ -40,7 +40,7 @@ def vascularise(
     phantom: Phantom,
     *,
     terminals: int = 5000,
-    haematocrit: float = 0.42,
+    haematocrit: float = HAEMATOCRIT,
     field_strength: float = 3.0,
 ) -> PerfusedPhantom:
     """Grow vessels that supply the phantom and solve their flow.

@@ -14,18 +14,18 @@ import numpy as np
 from jax import Array
 from jaxtyping import ArrayLike, Float, Key, Real
 
+from simulate.base.constants import HAEMATOCRIT, RELAXIVITY, blood_t1
+from simulate.base.exchange import LIMITS, transfer_constant
 from simulate.base.types import DCEProtocol, Maps, Series, Tissue
-from simulate.base.units import clinical_unit, from_clinical, to_clinical
+from simulate.base.units import clinical_unit, from_clinical
 from simulate.files.atomic import AnyPath, prepare_output_folder
 from simulate.files.bids.dce import write_sidecar
 from simulate.files.nifti import write_image
 from simulate.inputs.transit import plasma_to_blood
-from simulate.kinetics.compartments import COMPARTMENT_MODELS
 from simulate.kinetics.convolution import interpolate
-from simulate.kinetics.tissue import tissue_concentration
+from simulate.kinetics.tissue import mixing_of, tissue_concentration
 from simulate.scanner.frames import frame_average
 from simulate.scanner.measurement import PROTON_DENSITY, measure
-from simulate.scanner.relaxation import RELAXIVITY, blood_t1
 
 # Levels (chosen) from white matter to the rim of a glioblastoma, and from a tight to an open barrier.
 FP_LEVELS = tuple(from_clinical("Fp", level) for level in (10.0, 25.0, 50.0, 80.0))
@@ -34,11 +34,8 @@ VP_LEVELS = (0.02, 0.05, 0.10)
 VE_LEVELS = (0.1, 0.2, 0.4)
 T10_LEVELS = (1.2, 1.5, 1.8)  # s; wetter tissue relaxes more slowly
 
-HAEMATOCRIT = 0.42
 FINE_STEP = 0.2
 """Spacing [s] at which a curve is computed before it is averaged over a frame: a tenth of a usual frame."""
-
-_MODEL_PARAMETERS = ("Fp", "PS", "vp", "ve", "va", "delay")
 
 
 @jax.tree_util.register_dataclass
@@ -160,10 +157,9 @@ def simulate_reference(
 def true_maps(phantom: ReferencePhantom) -> Maps:
     """What an estimator should find, in clinical units, NaN outside the tissue."""
     tissue = phantom.tissue
-    Ktrans = tissue.Ktrans if phantom.model in COMPARTMENT_MODELS else tissue.Ktrans_crone
+    Ktrans = transfer_constant(tissue.Fp, tissue.PS, mixing_of(phantom.model))
     values = {"Fp": tissue.Fp, "PS": tissue.PS, "vp": tissue.vp, "ve": tissue.ve, "Ktrans": Ktrans}
-    clinical = {name: to_clinical(name, np.asarray(value)) for name, value in values.items()}
-    return Maps({n: np.where(phantom.mask, v, np.nan) for n, v in clinical.items()}, phantom.affine)
+    return Maps.from_internal({n: np.where(phantom.mask, v, np.nan) for n, v in values.items()}, phantom.affine)
 
 
 def write_reference(
@@ -205,7 +201,7 @@ def _frame_averages(
 
 def _distinct(tissue: Tissue) -> tuple[Tissue, np.ndarray]:
     """The tissues that differ, each once (u,), and which of them each voxel is (*space)."""
-    fields = np.broadcast_arrays(*(np.asarray(getattr(tissue, n), float) for n in _MODEL_PARAMETERS))
+    fields = np.broadcast_arrays(*(np.asarray(getattr(tissue, n), float) for n in LIMITS))
     rows, which = np.unique(np.reshape(fields, (len(fields), -1)), axis=1, return_inverse=True)
     return Tissue(*rows), which.reshape(fields[0].shape)
 

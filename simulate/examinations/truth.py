@@ -4,15 +4,21 @@ from typing import Any
 
 import numpy as np
 
-from simulate.base.types import Maps, Tissue
-from simulate.base.units import to_clinical
+from simulate.base.exchange import transfer_constant
+from simulate.base.types import Maps
 from simulate.bed.motion import plasma_motion
 from simulate.examinations.perfused import PerfusedPhantom
 from simulate.scanner.voxels import voxel_average
 
 
 def truth_maps(perfused: PerfusedPhantom, *, coarsen: int = 1) -> Maps:
-    """Ground truth on voxels, in clinical units; every kind of flow has its own name.
+    """Ground truth on voxels, in clinical units, see `true_values`."""
+    affine = np.diag([*(coarsen * np.asarray(perfused.phantom.cell)), 1.0])
+    return Maps.from_internal(true_values(perfused, coarsen=coarsen), affine)
+
+
+def true_values(perfused: PerfusedPhantom, *, coarsen: int = 1) -> dict[str, Any]:
+    """Ground truth on voxels by name, in internal units; every kind of flow has its own name.
 
     Fp : delivered plasma flow, that of the capillaries in the voxel.      through_flow : half the plasma flow
     across the voxel's faces in resolved vessels, over its volume; it depends on the voxel's size.
@@ -25,7 +31,7 @@ def truth_maps(perfused: PerfusedPhantom, *, coarsen: int = 1) -> Maps:
     phantom, bed, tissue = perfused.phantom, perfused.bed, perfused.tissue
     shape = perfused.blood.shape
     motion = plasma_motion(bed, coarsen)
-    Ktrans = np.where(tissue.Fp > 0, _transfer_constant(tissue, phantom.mixing), 0.0)
+    Ktrans = np.asarray(transfer_constant(tissue.Fp, tissue.PS, phantom.mixing), float)
     arrival = np.asarray(motion.arrival)[bed.owner] + np.asarray(bed.local_delay)
     spread = np.asarray(bed.feed_dispersion)[bed.owner]
     flow = voxel_average(tissue.Fp, coarsen)
@@ -35,7 +41,7 @@ def truth_maps(perfused: PerfusedPhantom, *, coarsen: int = 1) -> Maps:
             return np.where(flow > 0, voxel_average(tissue.Fp * np.reshape(values, shape), coarsen) / flow, np.nan)
 
     vp = voxel_average(tissue.vp, coarsen)
-    values = {
+    return {
         "Fp": flow,
         "PS": voxel_average(tissue.PS, coarsen),
         "vp": vp,
@@ -51,8 +57,6 @@ def truth_maps(perfused: PerfusedPhantom, *, coarsen: int = 1) -> Maps:
         "speed": motion.speed,
         **{f"velocity_{axis}": motion.velocity[..., i] for i, axis in enumerate("xyz")},
     }
-    affine = np.diag([*(coarsen * np.asarray(phantom.cell)), 1.0])
-    return Maps({name: to_clinical(name, np.asarray(value)) for name, value in values.items()}, affine)
 
 
 def tissue_t1(perfused: PerfusedPhantom, coarsen: int = 1) -> Any:
@@ -60,12 +64,3 @@ def tissue_t1(perfused: PerfusedPhantom, coarsen: int = 1) -> Any:
     tissue = 1 - perfused.blood
     rate = voxel_average(tissue / np.maximum(perfused.phantom.t10, 1e-3), coarsen)
     return voxel_average(tissue, coarsen) / rate
-
-
-def _transfer_constant(tissue: Tissue, mixing: float) -> Any:
-    """Ktrans of N tanks: Fp times the extraction 1-(1+PS/(N Fp))^-N; Renkin and Crone's for plug flow."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = np.nan_to_num(tissue.PS / tissue.Fp)
-    if mixing == 0:
-        return -tissue.Fp * np.expm1(-ratio)
-    return -tissue.Fp * np.expm1(-np.log1p(mixing * ratio) / mixing)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from simulate.base.errors import InputError
+from simulate.base.progress import Progress, silent
 from simulate.base.runtime import drop_programs_if_many
 from simulate.files.atomic import AnyPath, prepare_output_folder, remove_leftovers, write_atomically
 from simulate.files.sources import code_digest
@@ -27,7 +28,8 @@ def run_pieces(
     *,
     config: dict[str, Any],
     code: Sequence[str],
-    progress: Callable[[int, int], None] | None = None,
+    what: str = "pieces",
+    progress: Progress = silent,
 ) -> list[Path]:
     """Do every piece whose file is not there yet; return the paths of all.
 
@@ -37,7 +39,7 @@ def run_pieces(
         not at all (`simulate.files.atomic.temporary_sibling`); it may depend on nothing but these and `config`.
     config : what makes the pieces, ready for JSON.
     code : modules that make them, see `simulate.files.sources`; none where every name carries a `key`.
-    progress : called with (pieces done, pieces in all).
+    what : the pieces are, for the progress.
 
     Raises
     ------
@@ -48,14 +50,12 @@ def run_pieces(
     _claim(folder, {"config": config, **made_by, "pieces": list(names)})
     paths = [folder / name for name in names]
     for done, path in enumerate(paths):
-        if progress is not None:
-            progress(done, len(paths))
+        progress(what, done, len(paths))
         if not path.exists():
             remove_leftovers(path)
             work(done, path)
             drop_programs_if_many()
-    if progress is not None:
-        progress(len(paths), len(paths))
+    progress(what, len(paths), len(paths))
     return paths
 
 

@@ -15,9 +15,6 @@ MICROMETRES = 2000.0
 NARROWEST = 1.5e-3
 """Radius [mm] below which Pries' laws, singular at a diameter of 1.1 micrometres, mean nothing (chosen)."""
 
-PLASMA_VISCOSITY = 1.1e-3
-"""Of blood plasma at 37 °C [Pa s]; 1.0 to 1.2 mPa s in the literature."""
-
 
 def relative_viscosity(diameter: Float[ArrayLike, "*#v"], haematocrit: Float[ArrayLike, "*#v"]) -> Float[Array, "*v"]:
     """Apparent viscosity of blood in vivo over that of plasma (Pries et al., Circ Res 75:904, 1994).

@@ -25,8 +25,9 @@ from scipy.sparse import coo_array, csr_array, eye_array
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import spsolve_triangular
 
+from simulate.base.constants import HAEMATOCRIT, PLASMA_VISCOSITY
 from simulate.base.errors import InputError
-from simulate.flow.blood import MICROMETRES, NARROWEST, PLASMA_VISCOSITY, red_cell_share, relative_viscosity
+from simulate.flow.blood import MICROMETRES, NARROWEST, red_cell_share, relative_viscosity
 from simulate.vessels.tree import Tree
 
 PACKED = 0.95
@@ -122,7 +123,7 @@ def solve_network(
     pressure: Any,
     source: Any = None,
     viscosity: Any = None,
-    haematocrit: float = 0.42,
+    haematocrit: float = HAEMATOCRIT,
     tolerance: float | None = None,
     change: float | None = None,
     sweeps: int = 500,

@@ -15,11 +15,11 @@ import numpy as np
 from jax import Array
 from jax.core import Tracer
 
+from simulate.base.constants import HAEMATOCRIT, PLASMA_VISCOSITY
 from simulate.base.errors import InputError
 from simulate.flow.blood import (
     MICROMETRES,
     NARROWEST,
-    PLASMA_VISCOSITY,
     red_cell_share,
     relative_viscosity,
     tube_haematocrit,
@@ -82,7 +82,7 @@ class VesselFlow:
         return change < jnp.maximum(1e-6, 1e3 * jnp.finfo(change.dtype).eps)
 
 
-def solve_flow(vessels: Vessels, *, haematocrit: float = 0.42, viscosity: float | None = None) -> VesselFlow:
+def solve_flow(vessels: Vessels, *, haematocrit: float = HAEMATOCRIT, viscosity: float | None = None) -> VesselFlow:
     """Flow that delivers to every territory the plasma it wants.
 
     Parameters

@@ -11,6 +11,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from simulate.base.exchange import mean_of_mixed, mixed
 from simulate.kinetics.double import DoubleComplex, expm1
 
 
@@ -45,24 +46,6 @@ def unit_concentrations(s: Any, Fp: Any, PS: Any, vp: Any, ve: Any, mixing: Any)
 def _lost(s: Any, Fp: Any, PS: Any, vp: Any, ve: Any) -> Any:
     """x: what the plasma of the whole unit gains and gives away per its flow, at its own concentration."""
     return (vp * s + PS * ve * s / (ve * s + PS + _NOTHING)) / Fp
-
-
-def mixed(x: Any, mixing: Any) -> Any:
-    """(1 + x/N)^-N of N stirred tanks, mixing = 1/N; e^-x at 0."""
-    return jnp.exp(-_exponent(x, mixing))
-
-
-def mean_of_mixed(x: Any, mixing: Any) -> Any:
-    """Mean over N tanks in series of (1 + x/N)^-k, k = 1..N, mixing = 1/N; over a plug's e^{-x l}, l = 0..1, at 0."""
-    some = jnp.abs(x) > 1e-12
-    return jnp.where(some, -jnp.expm1(-_exponent(x, mixing)) / jnp.where(some, x, 1.0), 1.0)
-
-
-def _exponent(x: Any, mixing: Any) -> Any:
-    """log1p(m x)/m, by its series where many tanks would cost digits."""
-    plug = mixing * jnp.abs(x) < 1e-4
-    tanks = jnp.where(mixing > 0, mixing, 1.0)
-    return jnp.where(plug, x * (1 - mixing * x / 2 * (1 - 2 * mixing * x / 3)), jnp.log1p(tanks * x) / tanks)
 
 
 _NOTHING = 1e-30  # keeps 0/0 away where both PS and ve are 0

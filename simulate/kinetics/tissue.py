@@ -10,6 +10,7 @@ from jax import Array
 from jax.core import Tracer
 
 from simulate.base.errors import InputError
+from simulate.base.exchange import extraction
 from simulate.base.types import Tissue
 from simulate.kinetics.capillaries import tissue_homogeneity
 from simulate.kinetics.compartments import COMPARTMENT_MODELS, CompartmentModel
@@ -20,7 +21,8 @@ from simulate.kinetics.modes import convolve_modes, stirred_tanks_modes
 from simulate.kinetics.plug_flow import behind_front
 from simulate.kinetics.windows import from_first_knot
 
-MODELS = (*COMPARTMENT_MODELS, "tanks-N", "dp", "th", "aath")
+PLUG_FLOW_MODELS = ("dp", "th", "aath")
+MODELS = (*COMPARTMENT_MODELS, "tanks-N", *PLUG_FLOW_MODELS)
 
 
 def tissue_concentration(
@@ -76,6 +78,16 @@ def tissue_concentration(
         double = Input(curve_, knots_, times_, delay, frame_duration)
         held = _capillary(model, Fp, PS, vp, ve, double).astype(aif.dtype)
     return held + fields[4][..., None] * curve.itself()
+
+
+def mixing_of(model: str) -> float:
+    """1/N of the tanks that a model's capillaries are, see `simulate.base.exchange`: 1 of compartments, 0 of plug flow.
+
+    Raises InputError for an unknown model.
+    """
+    if model in COMPARTMENT_MODELS:
+        return 1.0
+    return 0.0 if model in PLUG_FLOW_MODELS else 1 / _tanks(model)
 
 
 @dataclass(frozen=True)
@@ -134,8 +146,8 @@ def _capillary(model: str, Fp: Array, PS: Array, vp: Array, ve: Array, curve: In
     if model == "dp":
         held = passing + behind_front(PS / Fp, PS / ve, curve.aif, curve.knots, curve.later(transit), curve.frames)
     elif model == "aath":  # then E exp(-E Fp (t-Tc)/ve), E = 1-exp(-PS/Fp): St Lawrence & Lee 1998
-        extraction = -jnp.expm1(-PS / Fp)
-        held = passing + extraction[..., None] * curve.convolved(extraction * Fp / ve, transit)
+        E = extraction(Fp, PS, mixing_of(model))
+        held = passing + E[..., None] * curve.convolved(E * Fp / ve, transit)
     elif model == "th":
         held = passing + curve.integrated(Fp, transit) - _left(Fp, PS, vp, ve, curve)
     else:

@@ -14,8 +14,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import ArrayLike, Float
 
+from simulate.base.constants import SUPPRESSION_EFFICIENCY
 from simulate.base.errors import InputError
-from simulate.labelling.constants import SUPPRESSION_EFFICIENCY
 
 
 def static_residual(

@@ -31,10 +31,17 @@ import numpy as np
 from jax import Array
 from jaxtyping import ArrayLike, Float
 
+from simulate.base.constants import (
+    ASL_BLOOD_T1,
+    ASL_TISSUE_T1,
+    LABEL_EFFICIENCY,
+    LABELLINGS,
+    PARTITION_COEFFICIENT,
+    WATER_EXCHANGE_RATE,
+)
 from simulate.base.errors import InputError
 from simulate.base.units import from_clinical
 from simulate.kinetics.convolution import phi_functions
-from simulate.labelling.constants import LABEL_EFFICIENCY, LABELLINGS, PARTITION_COEFFICIENT, T1_BLOOD, T1_TISSUE
 
 MODELS = ("gkm", "recommended", "two_compartment")
 
@@ -52,12 +59,12 @@ def asl_difference(
     m0: ArrayLike = 1.0,
     label_efficiency: ArrayLike | None = None,
     partition_coefficient: ArrayLike = PARTITION_COEFFICIENT,
-    t1_blood: ArrayLike = T1_BLOOD[3.0],
-    t1_tissue: ArrayLike = T1_TISSUE,
+    t1_blood: ArrayLike = ASL_BLOOD_T1[3.0],
+    t1_tissue: ArrayLike = ASL_TISSUE_T1,
     model: str = "gkm",
     abv: ArrayLike = 0.0,
     abat: ArrayLike = 0.0,
-    water_exchange: ArrayLike = 1.7,
+    water_exchange: ArrayLike = WATER_EXCHANGE_RATE,
 ) -> Float[Array, "*s t"]:
     """The difference of control and label, by the module's equations.
 
@@ -72,7 +79,7 @@ def asl_difference(
     model : one of `MODELS`, which m(s).
     abv, abat : (*s) arterial blood volume (fraction) and arterial arrival [s] of label that passes the voxel in its
         arteries (Woods 2024); it adds to any model.
-    water_exchange : k_w [1/s] of `two_compartment`; capillaries of the brain have about 100/min.
+    water_exchange : k_w [1/s] of `two_compartment`.
 
     Returns
     -------
@@ -82,14 +89,39 @@ def asl_difference(
     ------
     InputError for an unknown labelling or model.
     """
-    for name, value, known in (("labelling", labelling, LABELLINGS), ("model", model, MODELS)):
-        if value not in known:
-            raise InputError("asl_difference", name, f"is {value!r}", f"choose one of {', '.join(known)}")
-    alpha = LABEL_EFFICIENCY[labelling] if label_efficiency is None else label_efficiency
+    _check_name("labelling", labelling, LABELLINGS)
+    return label_difference(
+        from_clinical("CBF", jnp.asarray(cbf, float)), att, times, labelling=labelling, label_duration=label_duration,
+        m0=m0, label_efficiency=LABEL_EFFICIENCY[labelling] if label_efficiency is None else label_efficiency,
+        partition_coefficient=partition_coefficient, t1_blood=t1_blood, t1_tissue=t1_tissue, model=model, abv=abv,
+        abat=abat, water_exchange=water_exchange,
+    )  # fmt: skip
+
+
+def label_difference(
+    flow: ArrayLike,
+    att: ArrayLike,
+    times: Float[ArrayLike, " t"],
+    *,
+    labelling: str,
+    label_duration: ArrayLike,
+    m0: ArrayLike,
+    label_efficiency: ArrayLike,
+    partition_coefficient: ArrayLike,
+    t1_blood: ArrayLike,
+    t1_tissue: ArrayLike,
+    model: str,
+    abv: ArrayLike = 0.0,
+    abat: ArrayLike = 0.0,
+    water_exchange: ArrayLike = WATER_EXCHANGE_RATE,
+) -> Float[Array, "*s t"]:
+    """`asl_difference` of a flow f (*s) [mL/g/s]."""
+    _check_name("labelling", labelling, LABELLINGS)
+    _check_name("model", model, MODELS)
     flow, arrival, m0, abv, abat, r1t = (
-        jnp.asarray(a, float)[..., None] for a in (cbf, att, m0, abv, abat, 1 / jnp.asarray(t1_tissue))
+        jnp.asarray(a, float)[..., None] for a in (flow, att, m0, abv, abat, 1 / jnp.asarray(t1_tissue))
     )
-    flow, r1b = from_clinical("CBF", flow), 1 / jnp.asarray(t1_blood)
+    r1b = 1 / jnp.asarray(t1_blood)
     label = _Label(jnp.asarray(times, float), jnp.asarray(label_duration, float), r1b, labelling == "pasl")
     if model == "gkm":
         stays = label.decaying(arrival, r1t + flow / partition_coefficient)
@@ -98,7 +130,12 @@ def asl_difference(
     else:
         leaves = jnp.asarray(water_exchange, float) + r1b
         stays = label.decaying(arrival, leaves) + water_exchange * label.passed_on(arrival, leaves, r1t)
-    return 2 * alpha * m0 / partition_coefficient * (flow * stays + abv * label.passing(abat))
+    return 2 * jnp.asarray(label_efficiency) * m0 / partition_coefficient * (flow * stays + abv * label.passing(abat))
+
+
+def _check_name(what: str, name: str, known: tuple[str, ...]) -> None:
+    if name not in known:
+        raise InputError("asl_difference", what, f"is {name!r}", f"choose one of {', '.join(known)}")
 
 
 class _Label(NamedTuple):

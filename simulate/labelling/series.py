@@ -15,9 +15,9 @@ import numpy as np
 from jax import Array
 from jaxtyping import ArrayLike, Float, Key
 
+from simulate.base.constants import ASL_TISSUE_T1, PARTITION_COEFFICIENT
 from simulate.base.errors import InputError
 from simulate.base.types import ASLProtocol
-from simulate.labelling.constants import PARTITION_COEFFICIENT, T1_TISSUE
 from simulate.labelling.difference import asl_difference
 
 
@@ -55,7 +55,7 @@ def asl_series(
     protocol: ASLProtocol,
     *,
     m0: ArrayLike = 1.0,
-    t1_tissue: ArrayLike = T1_TISSUE,
+    t1_tissue: ArrayLike = ASL_TISSUE_T1,
     partition_coefficient: float = PARTITION_COEFFICIENT,
     model: str = "gkm",
     residual: float | None = None,

@@ -9,7 +9,6 @@ from enum import IntEnum
 import numpy as np
 
 from simulate.base.units import from_clinical
-from simulate.scanner.relaxation import T1
 
 
 class Region(IntEnum):
@@ -78,6 +77,7 @@ class Prior:
 
 # Flows: Larsson et al., MRM 2009 62:1270 (grey 72, white 30, tumour 56±45 mL/100 g/min of blood; PS of tumour 3±5);
 # Wolf et al., JMRI 2005 22:475 (high grade 95±72, low grade 43±22). Widened, and times 1-Hct for plasma.
+# T10 about that of `simulate.base.constants.T10`; the rest chosen.
 WHITE_MATTER = Prior((8, 30), (0.02, 0.2), (0.006, 0.02), (0.1, 0.25), (0.95, 1.15))
 GREY_MATTER = Prior((20, 70), (0.02, 0.3), (0.015, 0.05), (0.1, 0.25), (1.4, 1.9))
 LOW_GRADE = Prior((8, 25), (0.05, 1.0), (0.01, 0.03), (0.05, 0.25), (1.3, 2.0), texture=0.25)
@@ -85,8 +85,6 @@ GLIOBLASTOMA_RIM = Prior((15, 90), (2, 30), (0.03, 0.12), (0.15, 0.5), (1.2, 2.0
 NECROSIS = Prior((0.3, 2.0), (0.01, 0.05), (0.002, 0.006), (0.3, 0.8), (1.6, 2.4), texture=0.2)
 # white matter, wetter: slower flow, wide extracellular space, tight barrier
 OEDEMA = Prior((6, 20), (0.02, 0.3), (0.005, 0.015), (0.2, 0.45), (1.4, 2.0))
-
-CSF_T10 = T1["csf"][3.0]
 
 ANAPLASTIC = Prior((10, 60), (0.3, 8), (0.015, 0.07), (0.1, 0.4), (1.2, 2.0), texture=0.3)
 """Grade 3: between the other two (chosen)."""

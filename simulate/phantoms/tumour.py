@@ -8,11 +8,11 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 from scipy.ndimage import binary_erosion
 
+from simulate.base.constants import T10
 from simulate.base.errors import InputError
 from simulate.base.types import Tissue
 from simulate.phantoms.fields import smooth_field
 from simulate.phantoms.priors import (
-    CSF_T10,
     GREY_MATTER,
     NECROSIS,
     OEDEMA,
@@ -192,7 +192,7 @@ def _tissue(
         mixed = share * drawn[Region.RIM][name] + (1 - share) * drawn[Region.WHITE_MATTER][name]
         field_[region == Region.INFILTRATION] = mixed[region == Region.INFILTRATION]
     fluid = region == Region.CSF
-    values["t10"][fluid] = CSF_T10
+    values["t10"][fluid] = T10["csf"][3.0]
     values["ve"] = np.minimum(values["ve"], 0.95 - values["vp"])
     return Tissue(values["Fp"], values["PS"], values["vp"], values["ve"]), values["t10"]
 

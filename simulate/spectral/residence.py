@@ -20,8 +20,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import ArrayLike, Complex, Inexact
 
-DIFFUSIVITY = 4e-4
-"""Of a small gadolinium chelate in plasma [mm^2/s]."""
+from simulate.base.constants import PLASMA_DIFFUSIVITY
 
 _NEAR = 3.0
 """|z| up to which E_3 is summed as a series; beyond, its continued fraction converges fast."""
@@ -81,7 +80,7 @@ def vessel(
     radius: Inexact[ArrayLike, "*#b"],
     length: Inexact[ArrayLike, "*#b"],
     *,
-    diffusivity: float = DIFFUSIVITY,
+    diffusivity: float = PLASMA_DIFFUSIVITY,
 ) -> tuple[Array, Array]:
     """(h, phi) of a vessel.
 

@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from simulate.vessels.radii import MURRAY_EXPONENT, carried
+from simulate.base.constants import MURRAY_EXPONENT
+from simulate.vessels.radii import carried
 from simulate.vessels.tree import Tree, distances
 
 RELAXATION_STEPS = 60

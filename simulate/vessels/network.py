@@ -7,11 +7,12 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Key
 
+from simulate.base.constants import HAEMATOCRIT, MURRAY_EXPONENT
 from simulate.base.errors import InputError
 from simulate.base.units import PASCAL_PER_MMHG
 from simulate.vessels.domain import Domain, check_domain, place_terminals, territories
 from simulate.vessels.growth import SPLIT, Split, grow_tree
-from simulate.vessels.radii import MURRAY_EXPONENT, with_radii
+from simulate.vessels.radii import with_radii
 from simulate.vessels.tree import Tree
 
 # Design values (chosen): pial artery to precapillary arteriole, postcapillary venule to cortical vein.
@@ -57,7 +58,7 @@ def grow_vessels(
     terminals: int,
     inlet: tuple[float, float, float] = (0.5, 0.5, 0.0),
     outlet: tuple[float, float, float] = (0.5, 0.5, 1.0),
-    haematocrit: float = 0.42,
+    haematocrit: float = HAEMATOCRIT,
     split: Split = SPLIT,
     exponent: float = MURRAY_EXPONENT,
     arterial_drop: float = ARTERIAL_DROP,

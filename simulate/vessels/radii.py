@@ -16,10 +16,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from simulate.base.constants import MURRAY_EXPONENT
 from simulate.vessels.tree import Tree, level_slices
-
-MURRAY_EXPONENT = 2.7
-"""Between 2.4 and 3 in the literature; chosen."""
 
 
 def carried(tree: Tree, flow: Float[np.ndarray, " t"]) -> Float[np.ndarray, " n"]:

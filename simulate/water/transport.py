@@ -24,11 +24,16 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import ArrayLike, Complex, Float
 
-from simulate.base.units import from_clinical
+from simulate.base.constants import (
+    ASL_BLOOD_T1,
+    ASL_TISSUE_T1,
+    BRAIN_DENSITY,
+    PARTITION_COEFFICIENT,
+    WATER_PERMEABILITY,
+)
+from simulate.base.exchange import mean_of_mixed, mixed
 from simulate.bed.assembly import Bed
-from simulate.kinetics.capillaries import mean_of_mixed, mixed
 from simulate.kinetics.laplace import bromwich_line
-from simulate.labelling.constants import BRAIN_DENSITY, PARTITION_COEFFICIENT, T1_BLOOD, T1_TISSUE
 from simulate.spectral.engine import Contents, Residence, feed, filters, in_cells, summed
 from simulate.spectral.readout import Readout
 from simulate.spectral.residence import vessel
@@ -47,9 +52,9 @@ class Water(NamedTuple):
     latter (c,) or one number.      partition_coefficient : [mL/g].      density : [g/mL].
     """
 
-    exchange: Any = from_clinical("PS", 150.0)
-    t1_blood: Any = T1_BLOOD[3.0]
-    t1_tissue: Any = T1_TISSUE
+    exchange: Any = WATER_PERMEABILITY
+    t1_blood: Any = ASL_BLOOD_T1[3.0]
+    t1_tissue: Any = ASL_TISSUE_T1
     partition_coefficient: Any = PARTITION_COEFFICIENT
     density: Any = BRAIN_DENSITY
 

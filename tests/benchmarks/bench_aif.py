@@ -24,7 +24,9 @@ from simulate.files.provenance import provenance
 
 
 def see(folder: Path, split: str, patients: int) -> list[Look]:
-    paths = write_bank(folder, split, patients, progress=lambda k, n: print(f"\r{split} {k}/{n}", end="", flush=True))
+    paths = write_bank(
+        folder, split, patients, progress=lambda what, k, n: print(f"\r{split} {k}/{n}", end="", flush=True)
+    )
     print()
     return [seen for scene in read_bank(paths) for seen in looks(few_slices(scene))]
 

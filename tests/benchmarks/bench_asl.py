@@ -15,7 +15,8 @@ import numpy as np
 from scipy.optimize import curve_fit
 
 from estimate.asl.multi_delay import LARGEST_CBF, fit_asl
-from simulate.labelling.constants import LABEL_EFFICIENCY, PARTITION_COEFFICIENT, T1_BLOOD
+from simulate.base.constants import ASL_BLOOD_T1, LABEL_EFFICIENCY, PARTITION_COEFFICIENT
+from simulate.base.units import to_clinical
 from simulate.labelling.difference import MODELS, asl_difference
 
 TIMES = 1.8 + np.array([0.5, 1.0, 1.5, 2.0, 2.5, 3.0])
@@ -31,7 +32,7 @@ def measured(rng: np.random.Generator, count: int, model: str) -> tuple[np.ndarr
 
 def recommended(t: np.ndarray, cbf: float, att: float) -> np.ndarray:
     """The rival's model: the published formula in NumPy, one voxel at a time."""
-    t1, alpha = T1_BLOOD[3.0], LABEL_EFFICIENCY["pcasl"]
+    t1, alpha = ASL_BLOOD_T1[3.0], LABEL_EFFICIENCY["pcasl"]
     scale = 2 * alpha * cbf / 6000 / PARTITION_COEFFICIENT * t1 * np.exp(-att / t1)
     arriving = 1 - np.exp(-(t - att) / t1)
     arrived = np.exp(-(t - TAU - att) / t1) * (1 - np.exp(-TAU / t1))
@@ -41,14 +42,13 @@ def recommended(t: np.ndarray, cbf: float, att: float) -> np.ndarray:
 def rival(curves: np.ndarray) -> tuple[np.ndarray, float]:
     """(v, 2) CBF and ATT by scipy's bounded curve_fit, and seconds per voxel."""
     found = np.full((len(curves), 2), np.nan)
+    largest = [to_clinical("CBF", LARGEST_CBF), TIMES.max()]
     begun = time.perf_counter()
     for i, curve in enumerate(curves):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                found[i], _ = curve_fit(
-                    recommended, TIMES, curve, p0=(50.0, 1.0), bounds=([0, 0], [LARGEST_CBF, TIMES.max()])
-                )
+                found[i], _ = curve_fit(recommended, TIMES, curve, p0=(50.0, 1.0), bounds=([0, 0], largest))
             except RuntimeError:
                 continue
     return found, (time.perf_counter() - begun) / len(curves)

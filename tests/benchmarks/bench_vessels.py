@@ -22,12 +22,13 @@ import jax
 import numpy as np
 from incremental_cco import grow_incrementally
 
+from simulate.base.constants import MURRAY_EXPONENT
 from simulate.base.selfcheck import environment
 from simulate.flow.network import Network, solve_network
 from simulate.vessels.domain import Domain, place_terminals
 from simulate.vessels.growth import grow_tree
 from simulate.vessels.network import ARTERIAL_DROP, DESIGN_VISCOSITY, grow_vessels
-from simulate.vessels.radii import MURRAY_EXPONENT, with_radii
+from simulate.vessels.radii import with_radii
 
 EDGE = 100.0  # mm
 PERFUSION = 0.01  # 1/s

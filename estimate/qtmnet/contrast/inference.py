@@ -21,9 +21,10 @@ from estimate.qtmnet.contrast.features import (
 )
 from estimate.qtmnet.contrast.time_basis import NODES
 from estimate.qtmnet.familiarity import Familiarity, unfamiliar
-from estimate.qtmnet.inference import CHUNK, Progress, Seen, through
+from estimate.qtmnet.inference import CHUNK, Seen, through
 from estimate.qtmnet.tiles import CORE
 from estimate.qtmnet.weights import Trained
+from simulate.base.progress import Progress, silent
 
 Blocks = Callable[[], Iterable[tuple[Any, np.ndarray]]]
 """Each call goes once through the scan: (indices of some voxels, their curves (v, t) [mmol/L], finite)."""
@@ -74,7 +75,7 @@ def answer(
     *,
     core: tuple[int, ...] = CORE,
     aif: tuple[np.ndarray, np.ndarray, float] | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Answer:
     """Put a scan through the network.
 

@@ -3,7 +3,9 @@ r"""What the network is asked for, and how its numbers become parameters.
 Outputs are scale-free: x = log(theta A / b) for Fp, PS, vp, ve and vp_vessels (a small share is added to the last,
 which may be 0), the logit of the extraction E, log |u|, and the delay after the mean of the scan's voxels in units of
 `DELAY_UNIT` (without the input nobody knows a delay from it). Everything else follows: Ktrans = E Fp, kep = Ktrans/ve,
-MTT = (vp+ve)/Fp, vp/ve. Every quantity has its own standard deviation, of its logarithm (of the delay, in s).
+MTT = (vp+ve)/Fp, vp/ve, which is the algebra of `simulate.base.exchange` in logarithms; the network says E itself, so
+that it need not know what kind of capillary made it. Every quantity has its own standard deviation, of its logarithm
+(of the delay, in s).
 """
 
 import jax

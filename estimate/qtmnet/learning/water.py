@@ -13,7 +13,7 @@ from estimate.qtmnet.water.domain import READOUTS, T1B, TRAINING, Labelling
 from estimate.qtmnet.water.features import Delays, features, levels, scan_level
 from estimate.qtmnet.water.targets import target
 from simulate.banks.water import TRUTHS, label_matrix
-from simulate.labelling.constants import BRAIN_DENSITY, LABEL_EFFICIENCY, PARTITION_COEFFICIENT
+from simulate.base.constants import BRAIN_DENSITY, LABEL_EFFICIENCY, PARTITION_COEFFICIENT
 
 
 class LabelScan(NamedTuple):

@@ -2,12 +2,12 @@
 
 from typing import NamedTuple
 
-from simulate.labelling.constants import T1_BLOOD
+from simulate.base.constants import ASL_BLOOD_T1
 
 READOUTS = 8
 """Delays that every examination is padded to."""
 
-T1B = T1_BLOOD[3.0]
+T1B = ASL_BLOOD_T1[3.0]
 
 
 class Labelling(NamedTuple):

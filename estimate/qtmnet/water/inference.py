@@ -7,12 +7,13 @@ import numpy as np
 from jaxtyping import Float
 
 from estimate.qtmnet.familiarity import unfamiliar
-from estimate.qtmnet.inference import Progress, Seen, through
+from estimate.qtmnet.inference import Seen, through
 from estimate.qtmnet.prediction import TO_ONE_SIGMA
 from estimate.qtmnet.tiles import CORE
 from estimate.qtmnet.water.features import Delays, features, levels, scan_level
 from estimate.qtmnet.water.targets import SCORED
 from estimate.qtmnet.weights import Trained
+from simulate.base.progress import Progress, silent
 
 
 class Answer(NamedTuple):
@@ -45,7 +46,7 @@ def answer(
     where: tuple[np.ndarray, ...],
     shape: tuple[int, ...],
     core: tuple[int, ...] = CORE,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Answer:
     """Flow and arrival of voxels.
 

@@ -1,7 +1,7 @@
 """Scenes on disk: a file for each patient, made once; a killed run goes on where it stopped."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import numpy as np
 
 from experiments.studies.arterial_input import scenes
 from experiments.studies.arterial_input.scenes import KINDS, Scene, draw_patient, make_scene
+from simulate.base.progress import Progress, silent
 from simulate.base.types import DCEProtocol
 from simulate.files.hdf5 import read_hdf5, write_hdf5
 from simulate.files.pieces import run_pieces
@@ -20,9 +21,7 @@ SPLITS = {"train": 0, "test": 20_000}
 _PROTOCOL = ("times", "repetition_time", "flip_angle", "baseline", "frame_duration")
 
 
-def write_bank(
-    folder: Path, split: str, patients: int, *, progress: Callable[[int, int], None] | None = None
-) -> list[Path]:
+def write_bank(folder: Path, split: str, patients: int, *, progress: Progress = silent) -> list[Path]:
     """Simulate the patients of a split that are not there yet; some three seconds each."""
 
     def work(index: int, path: Path) -> None:
@@ -31,7 +30,9 @@ def write_bank(
 
     names = [f"{split}-{i:04d}.h5" for i in range(patients)]
     config = {"split": split} | constants()
-    return run_pieces(folder / split, names, work, config=config, code=(scenes.__name__,), progress=progress)
+    return run_pieces(
+        folder / split, names, work, config=config, code=(scenes.__name__,), what="patients", progress=progress
+    )
 
 
 def read_bank(paths: list[Path]) -> Iterator[Scene]:

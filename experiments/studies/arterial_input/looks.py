@@ -9,9 +9,9 @@ from estimate.arterial.evidence import CandidateT1, Evidence, KnownT1, weigh
 from estimate.arterial.quality import T1_KINDS
 from estimate.arterial.search import LOWEST_PEAK, find_vessel
 from estimate.signal.concentration import block_concentration
-from experiments.studies.arterial_input.scenes import HAEMATOCRIT, KINDS, LOWEST, Scene, area_from
+from experiments.studies.arterial_input.scenes import KINDS, LOWEST, Scene, area_from
+from simulate.base.constants import HAEMATOCRIT, blood_t1
 from simulate.base.errors import InputError
-from simulate.scanner.relaxation import blood_t1
 
 VOXELS = 50
 assert LOWEST <= LOWEST_PEAK, "scenes lack voxels that the finder looks at"

@@ -23,6 +23,7 @@ import numpy as np
 from estimate.signal.baseline import detect_baseline
 from estimate.signal.concentration import block_concentration
 from experiments.studies.arterial_input.vessels import random_vessel
+from simulate.base.constants import HAEMATOCRIT, blood_t1
 from simulate.base.errors import InputError
 from simulate.base.types import DCEProtocol
 from simulate.examinations.dce import simulate_dce
@@ -32,11 +33,9 @@ from simulate.inputs.transit import delayed, disperse, plasma_to_blood
 from simulate.phantoms.tumour import tumour_phantom
 from simulate.scanner.frames import frame_average
 from simulate.scanner.measurement import PROTON_DENSITY, measure
-from simulate.scanner.relaxation import blood_t1
 from simulate.scanner.voxels import voxel_average
 
 KINDS = ("tree", "wide", "thin")
-HAEMATOCRIT = 0.42
 AREA = 70.0
 """Seconds from the arrival over which areas are compared."""
 

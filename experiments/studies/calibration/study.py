@@ -5,20 +5,19 @@ On phantoms of which neither training, calibration nor comparison knew, with pro
 training. Whether a network's limits tell unfamiliar scans from familiar ones is looked at as well.
 """
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
 
 from estimate.qtmnet.weights import SHIPPED, SHIPPED_ASL, load_trained
-from estimate.signal.voxels import Progress
 from experiments.studies.calibration import ranks
 from experiments.studies.calibration.figures import rank_figure
 from experiments.studies.calibration.tables import coverage_table, findings, summary
 from experiments.studies.kept import kept_records
 from experiments.studies.study import Study
 from simulate.banks.phantoms import BankConfig, read_bank, write_bank
+from simulate.base.progress import Progress
 from simulate.files.atomic import sha256_of
 from simulate.files.pieces import key
 
@@ -36,9 +35,7 @@ def run_network_calibration(phantoms: int, folder: Path, progress: Progress) -> 
 
 def _examined(tracer: str, phantoms: int, folder: Path, progress: Progress) -> dict[str, Any]:
     config = BankConfig(seed=SEED, split="test", tracer=tracer)
-    files = write_bank(
-        folder / "phantoms" / tracer, config, phantoms, progress=partial(progress, f"phantoms, {tracer}")
-    )
+    files = write_bank(folder / "phantoms" / tracer, config, phantoms, what=f"phantoms, {tracer}", progress=progress)
 
     def record(_: int) -> dict[str, Any]:
         bank = read_bank(files, tracer=tracer).map(jnp.asarray)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from experiments.studies.comparison.scans import Examination
+from simulate.base.exchange import efflux_constant, mean_transit_time
 
 Found = dict[str, np.ndarray]
 """By name, (s,) of the scored voxels, internal units; NAME_stderr where errors are stated."""
@@ -15,9 +16,9 @@ def derived(found: Found) -> Found:
     found = dict(found)
     with np.errstate(all="ignore"):
         if "Fp" in found:
-            found.setdefault("MTT", (found["vp"] + found["ve"]) / found["Fp"])
+            found.setdefault("MTT", np.asarray(mean_transit_time(found["Fp"], found["vp"], found["ve"]), float))
             found.setdefault("E", found["Ktrans"] / found["Fp"])
-        found.setdefault("kep", found["Ktrans"] / found["ve"])
+        found.setdefault("kep", efflux_constant(found["Ktrans"], found["ve"]))
     return found
 
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from estimate.arterial.averages import without_averages
 from estimate.arterial.found import find_aif
-from experiments.studies.comparison.scans import HAEMATOCRIT, Examination
+from experiments.studies.comparison.scans import Examination
+from simulate.base.constants import HAEMATOCRIT
 from simulate.base.errors import InputError
 from simulate.inputs.arterial_input import ArterialInput
 

@@ -14,6 +14,7 @@ from estimate.qtmnet.learning.stream import Voxels
 from experiments.studies.regions import GREY_MATTER, REGIONS, RIM, WHITE_MATTER
 from simulate.banks.contrast import KNOTS, SPACING, TRUTHS, frame_matrix, inlet_curve, spline
 from simulate.banks.phantoms import Bank
+from simulate.base.constants import HAEMATOCRIT, blood_t1
 from simulate.base.types import Tissue
 from simulate.base.units import from_clinical
 from simulate.inputs.arterial_input import ArterialInput
@@ -26,8 +27,7 @@ ARTERY_SLICES, ARTERY_DIAMETER = 4, 3.2
 
 A block of a few centimetres has no artery of its own that fills a voxel; a scan of a head has."""
 
-HAEMATOCRIT = 0.42
-BLOOD_T10, STATIC_T10 = 1.67, 1.2
+BLOOD_T10, STATIC_T10 = blood_t1(3.0, HAEMATOCRIT), 1.2
 
 KNOT_STEP = 0.5
 """s between the knots of the input that rivals are given."""

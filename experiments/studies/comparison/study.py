@@ -8,14 +8,12 @@ network, or other weights of the same, costs no fit again.
 
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from estimate.qtmnet.weights import SHIPPED, Trained, load_trained
-from estimate.signal.voxels import Progress
 from experiments.studies.comparison.estimators import fast_estimators, qtm, slow_estimators
 from experiments.studies.comparison.figures import base_figure, sweeps_figure
 from experiments.studies.comparison.findings import findings
@@ -43,6 +41,7 @@ from experiments.studies.study import Given, Study
 from simulate.banks.contrast import TRUTHS
 from simulate.banks.phantoms import Bank, read_bank, write_bank
 from simulate.base.errors import InputError
+from simulate.base.progress import Progress
 from simulate.files.atomic import sha256_of
 from simulate.phantoms.priors import Region
 
@@ -95,9 +94,9 @@ def write_banks(
     """The phantoms of a comparison in `folder`; what is there already is kept."""
     banks = {}
     for (generator, tissue), plan in plans.items():
-        report = partial(progress, f"phantoms, {generator}, {tissue}")
+        what = f"phantoms, {generator}, {tissue}"
         banks[generator, tissue] = read_bank(
-            write_bank(bank_folder(folder, plan), plan.config, plan.count, progress=report)
+            write_bank(bank_folder(folder, plan), plan.config, plan.count, what=what, progress=progress)
         )
     return banks
 

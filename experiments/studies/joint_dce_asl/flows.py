@@ -8,10 +8,10 @@ from estimate.asl.differences import Differences, differences
 from estimate.asl.multi_delay import fit_asl
 from estimate.asl.network import network_maps
 from estimate.asl.white_paper import white_paper_cbf
+from simulate.base.constants import PARTITION_COEFFICIENT
 from simulate.base.types import ASLProtocol
 from simulate.base.units import to_clinical
 from simulate.examinations.asl import ASLSimulation
-from simulate.labelling.constants import PARTITION_COEFFICIENT
 from simulate.scanner.measurement import PROTON_DENSITY
 
 WHITE_PAPER, RECOMMENDED, GKM, NETWORK = FLOWS = (

@@ -9,10 +9,11 @@ from jaxtyping import Array, Key
 
 from estimate.qtmnet.weights import Trained
 from experiments.studies.joint_dce_asl.flows import NETWORK, flows_of
-from experiments.studies.joint_dce_asl.scales import HAEMATOCRIT, maps_by_scale
+from experiments.studies.joint_dce_asl.scales import maps_by_scale
 from experiments.studies.joint_dce_asl.scores import region_errors
 from simulate.banks.contrast import LONGEST, inlet_curve
 from simulate.banks.phantoms import LATE
+from simulate.base.constants import HAEMATOCRIT, asl_blood_t1
 from simulate.base.types import DCEProtocol
 from simulate.examinations.asl import simulate_asl
 from simulate.examinations.dce import Simulation, simulate_dce
@@ -23,7 +24,6 @@ from simulate.phantoms.tumour import tumour_phantom
 
 SIDE, TERMINALS = 16, 2000
 DELAYS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
-T1_BLOOD = 1.65  # s
 SIGMA = 0.002
 """Noise of an ASL volume over M0."""
 
@@ -41,7 +41,7 @@ def compare_on_phantom(index: int, seed: int, trained: Trained) -> dict[str, Any
     late = float(np.random.default_rng([seed, index, 1]).uniform(*LATE["water"]))
     phantom = tumour_phantom(draw, shape=(SIDE, SIDE, SIDE), grade=4, mixing=mixing, late_feed=late)
     perfused = vascularise(grow, phantom, terminals=TERMINALS, haematocrit=HAEMATOCRIT)
-    labelled = simulate_asl(asl, perfused, asl_protocol(DELAYS, t1_blood=T1_BLOOD), sigma=SIGMA)
+    labelled = simulate_asl(asl, perfused, asl_protocol(DELAYS, t1_blood=asl_blood_t1(3.0)), sigma=SIGMA)
     flows = flows_of(labelled)
     contrast, area = _with_contrast(dce, inlet, perfused)
     region = np.asarray(phantom.region)

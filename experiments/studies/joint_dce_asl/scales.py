@@ -12,10 +12,10 @@ from estimate.qtmnet.contrast.targets import SCORED
 from estimate.qtmnet.weights import Trained
 from estimate.signal.concentration import concentration_from_signal
 from experiments.studies.joint_dce_asl.flows import NETWORK, RECOMMENDED, WHITE_PAPER, Flow
+from simulate.base.constants import HAEMATOCRIT
 from simulate.base.units import to_clinical
 from simulate.examinations.dce import Simulation
 
-HAEMATOCRIT = 0.42
 PARAMETERS = ("Fp", "PS", "vp", "ve")
 POPULATION, TRUE_CBF, TRUE_AREA = "population", "asl, true CBF", "true area"
 BY_FLOW = {"asl, white paper": WHITE_PAPER, "asl, multi-delay": RECOMMENDED, "asl, QTMnet": NETWORK}

@@ -8,13 +8,13 @@ phantom; CBF from the latter fixes the scale of the former, beside the populatio
 from pathlib import Path
 
 from estimate.qtmnet.weights import load_trained
-from estimate.signal.voxels import Progress
 from experiments.studies.joint_dce_asl import phantom
 from experiments.studies.joint_dce_asl.scores import Row, rows_of
 from experiments.studies.joint_dce_asl.tables import error_table, findings, joint_figure, summary
 from experiments.studies.kept import kept_records
 from experiments.studies.shipped import shipped_checksums
 from experiments.studies.study import Study
+from simulate.base.progress import Progress
 from simulate.files.pieces import key
 
 SEED = 0

@@ -17,6 +17,7 @@ from simulate.files.bids.fields import Fields, Rule, read_fields
 from simulate.files.bids.inheritance import applicable_files
 from simulate.files.bids.uses import Use
 from simulate.files.image_files import image_stem, sidecar_path
+from simulate.files.tables import cells, read_lines, table_text
 
 LONGEST = 10.0
 """Label durations and delays [s] that no label survives: from here on they are milliseconds."""
@@ -139,15 +140,15 @@ def read_context(path: AnyPath, volumes: int) -> list[str]:
     """
     path = Path(path)
     try:
-        rows = [line.split("\t") for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        rows = [cells(line, "\t") for line in read_lines(path) if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         cure = "write a table with the column volume_type and a row for each volume, or give --context"
         raise InputError(path, "", "cannot be read", cure) from error
-    head = [name.strip() for name in rows[0]] if rows else []
+    head = rows[0] if rows else []
     if "volume_type" not in head:
         raise InputError(path, "volume_type", "is no column", "name the column of the volumes' types so")
     column = head.index("volume_type")
-    kinds = [row[column].strip() if column < len(row) else "" for row in rows[1:]]
+    kinds = [row[column] if column < len(row) else "" for row in rows[1:]]
     for number, kind in enumerate(kinds, 1):
         if kind not in VOLUME_TYPES:
             raise InputError(
@@ -320,6 +321,7 @@ def write_asl_sidecar(
     else:
         fields["LabelingDuration"] = duration.tolist()
     path = sidecar_path(image_path)
-    write_atomically(context_path(image_path), "\n".join(["volume_type", *kinds]) + "\n")
+    context = table_text([[cell] for cell in ("volume_type", *kinds)], delimiter="\t")
+    write_atomically(context_path(image_path), context)
     write_atomically(path, json.dumps({**fields, **(extra or {})}, indent=2, allow_nan=False) + "\n")
     return path

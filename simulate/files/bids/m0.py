@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from simulate.base.constants import same_field
 from simulate.base.errors import InputError
 from simulate.files.atomic import AnyPath
 from simulate.files.bids.asl import RULES, TR, ASLSidecar, per_volume
@@ -14,9 +15,6 @@ M0_FIELDS = tuple(M0_PREFIX + name for name in ("RepetitionTimePreparation", "Ma
 
 SAME_ECHO = 0.01
 """Share by which echo times differ where only rounding differs: it changes M0 by 0.3 % at TE 13 ms, T2* 45 ms."""
-
-SAME_STRENGTH = 0.1
-"""Likewise for field strengths: scanners of 3 T write 3 or 2.89."""
 
 _ENDINGS = (".nii.gz", ".nii", ".hdr", ".hdr.gz")
 
@@ -34,7 +32,7 @@ def read_m0_sidecar(
     fields = read_fields(image_path, overrides, RULES, prefix=M0_PREFIX)
     fields.require("RepetitionTimePreparation")
     strength, _ = fields.number("MagneticFieldStrength", None)
-    if strength and series.field_strength and abs(strength / series.field_strength - 1) > SAME_STRENGTH:
+    if strength and series.field_strength and not same_field(strength, series.field_strength):
         problem = f"is {strength:g} T, and {series.field_strength:g} T of the series, which it cannot scale"
         cure = f"give --m0 of the same scanner or --set {M0_PREFIX}MagneticFieldStrength=value"
         raise InputError(

@@ -386,9 +386,17 @@ def test_a_table_keeps_its_own_times_whatever_separates_its_columns(tmp_path):
         np.testing.assert_allclose(read(path, kind="plasma").times, [-3, 0.5, 20, 61])
 
 
+def test_a_table_of_a_spreadsheet_is_read(tmp_path):
+    """With a byte order mark, quotes, and the line ends of Windows."""
+    rows = '\ufeff"time, s";"c"\r\n' + "".join(f'"{t}";"{t / 10}"\r\n' for t in TIMES)
+    (tmp_path / "a.csv").write_bytes(rows.encode())
+    np.testing.assert_allclose(read(tmp_path / "a.csv", kind="plasma").curve, TIMES / 10)
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
+        ("0,5;1,5\n60,0;2,0\n", "line 2.*not two numbers"),
         ("0,1\n10,x\n60,2\n", "line 2.*not two numbers"),
         ("0,1\n10\n60,2\n", "line 2.*not two numbers"),
         ("0,1\n10,nan\n60,2\n", "line 2.*not two numbers"),

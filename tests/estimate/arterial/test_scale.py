@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from estimate.arterial.scale import CBFMap, asl_scale, population_scale, vessel_scale
+from simulate.base.constants import BRAIN_DENSITY
 from simulate.base.errors import InputError
 from simulate.inputs.arterial_input import ArterialInput
 from simulate.inputs.population import parker_aif
 from simulate.inputs.random import AMPLITUDE, POPULATION_AREA, draw_inlet, window_area
-from simulate.labelling.constants import BRAIN_DENSITY
 
 
 def curve(spacing, duration=200.0, onset=20.0):

@@ -258,6 +258,8 @@ def test_noiseless_curves_give_the_truth(model):
     fit = fit_asl(clean, TIMES, m0=1.0, model=model)
     np.testing.assert_allclose(fit.cbf, cbf, rtol=2e-3)
     np.testing.assert_allclose(fit.att, att, atol=2e-3)
+    np.testing.assert_allclose(fit.values["CBF"], cbf / 100 / 60, rtol=2e-3)  # mL/100 g/min to mL/g/s
+    np.testing.assert_allclose(fit.stderr["CBF"] / fit.cbf, fit.errors["CBF"] / fit.values["CBF"], rtol=1e-6)
 
 
 def test_label_in_arteries_is_told_from_tissue():

@@ -18,8 +18,8 @@ from estimate.qtmnet.water.inference import answer
 from estimate.qtmnet.weights import SHIPPED_ASL, weights_digest
 from simulate.banks.phantoms import BankConfig, read_bank, write_bank
 from simulate.banks.water import TRUTHS, label_matrix
+from simulate.base.constants import LABEL_EFFICIENCY, PARTITION_COEFFICIENT
 from simulate.base.units import from_clinical
-from simulate.labelling.constants import LABEL_EFFICIENCY, PARTITION_COEFFICIENT
 from simulate.phantoms.priors import Region
 
 DELAYS, TAU, INLET, SIGMA, PAIRS = np.array([0.5, 1.0, 1.5, 2.0, 2.5, 3.0]), 1.8, 0.7, 0.002, 8

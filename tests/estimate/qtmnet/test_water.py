@@ -18,9 +18,9 @@ from estimate.qtmnet.water.inference import answer
 from estimate.qtmnet.water.targets import CBF_FLOOR, target
 from estimate.qtmnet.weights import load_trained, save_trained
 from simulate.banks.water import KNOTS, TRUTHS
+from simulate.base.constants import BRAIN_DENSITY
 from simulate.base.errors import InputError
 from simulate.base.units import from_clinical
-from simulate.labelling.constants import BRAIN_DENSITY
 from simulate.labelling.difference import asl_difference
 from simulate.phantoms.priors import Region
 from tests.asl_examination import M0, series

@@ -14,8 +14,8 @@ from experiments.commands.estimate_asl import ASLFiles
 from experiments.commands.estimate_asl import _read as read_asl
 from experiments.commands.inputs import files_of
 from experiments.commands.read_dce import DCEOptions, _read_cbf, read_dce
+from simulate.base.constants import ASL_TISSUE_T1
 from simulate.files.nifti import read_image, write_image
-from simulate.labelling.constants import T1_TISSUE
 from tests.asl_examination import AFFINE as ASL_AFFINE
 from tests.asl_examination import M0, series, write
 from tests.asl_examination import SHAPE as ASL_SHAPE
@@ -130,7 +130,7 @@ def perf(tmp_path):
 
 def test_a_dataset_is_read_by_inheritance_and_intention_and_all_its_files_are_noted(perf):
     read = read_asl(ASLFiles(perf / "sub-1_asl.nii.gz", perf / "out"))
-    recovered = 1 - np.exp(-3.0 / T1_TISSUE)
+    recovered = 1 - np.exp(-3.0 / ASL_TISSUE_T1)
     np.testing.assert_allclose(read.exam.m0, np.full(ASL_SHAPE, M0 / recovered), rtol=1e-6)
     assert any("EchoTime of M0 is 0.02" in warning for warning in read.exam.sidecar.warnings)
     root = perf.parents[1]

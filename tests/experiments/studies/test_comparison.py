@@ -22,9 +22,9 @@ from experiments.studies.comparison.scores import local_peaks, score
 from experiments.studies.comparison.study import STUDY, run_qtmnet_vs_2cxm
 from experiments.studies.comparison.sweeps import of_the_sweeps
 from experiments.studies.runner import write_answer
-from experiments.studies.study import silent
 from simulate.banks.phantoms import BankConfig, read_bank, write_bank
 from simulate.base.errors import InputError
+from simulate.base.progress import silent
 from simulate.files.sources import reached
 from simulate.phantoms.priors import Region
 

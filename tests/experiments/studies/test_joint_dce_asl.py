@@ -9,7 +9,7 @@ from experiments.studies.joint_dce_asl.scores import rows_of
 from experiments.studies.joint_dce_asl.study import STUDY, run_joint
 from experiments.studies.joint_dce_asl.tables import findings
 from experiments.studies.runner import write_answer
-from experiments.studies.study import silent
+from simulate.base.progress import silent
 
 
 def records():

@@ -12,7 +12,7 @@ from experiments.studies.calibration.ranks import BINS, LEVELS, gathered, ranked
 from experiments.studies.calibration.study import STUDY, run_network_calibration
 from experiments.studies.calibration.tables import findings, summary
 from experiments.studies.runner import write_answer
-from experiments.studies.study import silent
+from simulate.base.progress import silent
 from simulate.phantoms.priors import Region
 
 FACTOR = dict.fromkeys(SCORED, 1.2 * TO_ONE_SIGMA)

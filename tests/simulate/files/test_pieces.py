@@ -30,9 +30,11 @@ def test_every_piece_is_done_and_only_what_is_missing_is_done_again(tmp_path):
     assert [p.read_text() for p in paths] == list("012345")
     paths[2].unlink()
     seen = []
-    run_pieces(tmp_path, NAMES, work, config={"seed": 1}, code=CODE, progress=lambda k, n: seen.append((k, n)))
+    run_pieces(
+        tmp_path, NAMES, work, config={"seed": 1}, code=CODE, what="toys", progress=lambda *step: seen.append(step)
+    )
     assert done == [0, 1, 2, 3, 4, 5, 2]
-    assert seen[-1] == (6, 6)
+    assert seen == [("toys", k, 6) for k in range(7)]
 
 
 def test_pieces_of_another_configuration_are_refused(tmp_path):

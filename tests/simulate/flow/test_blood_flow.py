@@ -4,8 +4,9 @@ import jax
 import numpy as np
 import pytest
 
+from simulate.base.constants import PLASMA_VISCOSITY
 from simulate.base.errors import InputError
-from simulate.flow.blood import PLASMA_VISCOSITY, red_cell_share, relative_viscosity, tube_haematocrit
+from simulate.flow.blood import red_cell_share, relative_viscosity, tube_haematocrit
 from simulate.flow.trees import solve_flow
 from simulate.vessels.domain import Domain
 from simulate.vessels.network import grow_vessels

@@ -263,7 +263,7 @@ def test_central_volume_theorem():
         lambda s: tissue_homogeneity(s, *args),
     ]
     for transfer in transfers:
-        assert -jax.grad(transfer)(1e-12) == pytest.approx(TUMOUR.MTT, rel=1e-6)
+        assert -jax.grad(transfer)(1e-12) == pytest.approx(float(TUMOUR.MTT), rel=1e-6)
 
 
 @pytest.mark.x64

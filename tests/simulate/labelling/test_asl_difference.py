@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
+from simulate.base.constants import ASL_BLOOD_T1, PARTITION_COEFFICIENT
 from simulate.base.errors import InputError
-from simulate.labelling.constants import PARTITION_COEFFICIENT, T1_BLOOD
 from simulate.labelling.difference import asl_difference
 
-ALPHA, LAMBDA, T1B = 0.85, PARTITION_COEFFICIENT, T1_BLOOD[3.0]
+ALPHA, LAMBDA, T1B = 0.85, PARTITION_COEFFICIENT, ASL_BLOOD_T1[3.0]
 
 TISSUES = [  # CBF, ATT, T1 of tissue
     (60.0, 0.7, 1.3),

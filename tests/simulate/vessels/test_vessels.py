@@ -4,12 +4,13 @@ import jax
 import numpy as np
 import pytest
 
+from simulate.base.constants import MURRAY_EXPONENT
 from simulate.base.errors import InputError
 from simulate.flow.trees import solve_flow
 from simulate.vessels.domain import Domain
 from simulate.vessels.growth import Split, grow_tree
 from simulate.vessels.network import grow_vessels, make_irregular
-from simulate.vessels.radii import MURRAY_EXPONENT, with_radii
+from simulate.vessels.radii import with_radii
 from simulate.vessels.tree import collect_to_root, distances, level_slices, sum_along_paths, sum_to_root
 
 CELL = (1.0, 1.0, 1.5)
