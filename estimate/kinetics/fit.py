@@ -15,7 +15,7 @@ from estimate.kinetics.capillary import CAPILLARY_MODELS, capillary_fit
 from estimate.kinetics.compressed import BlockFit, compressed_fit
 from estimate.kinetics.curves import check_errors, checked
 from estimate.kinetics.derivative import with_implicit_derivative
-from estimate.kinetics.measurement import FRAMES, FitInput
+from estimate.kinetics.measurement import FitInput
 from estimate.kinetics.model import FitModel
 from estimate.kinetics.model_choice import select
 from estimate.kinetics.reference_solver import lbfgsb_fit
@@ -24,6 +24,7 @@ from estimate.least_squares.standard_errors import CurveErrors
 from estimate.signal.errors import SignalErrors
 from simulate.base.errors import InputError
 from simulate.base.runtime import is_traced
+from simulate.base.shapes import FRAMES
 from simulate.base.status import NO_ESTIMATE, Status
 from simulate.base.types import Tissue
 from simulate.kinetics.compartments import COMPARTMENT_MODELS

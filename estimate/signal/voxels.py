@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from estimate.signal.batches import in_batches
 from estimate.signal.concentration import block_concentration
 from estimate.signal.errors import SignalErrors, signal_errors
 from estimate.signal.semiquantitative import semiquantitative
@@ -49,7 +50,8 @@ class Voxels:
         """As a `DCEExamination` has them: found sound, with the number of frames before contrast known."""
         self.series, self.t10, self.b1, self.mask = series, t10, b1, mask
         self.r2star, self.ceiling = r2star, ceiling
-        self.protocol = replace(series.protocol, times=jnp.asarray(series.protocol.times))
+        # rounded like all that is computed, but on the host, where arithmetic compiles nothing
+        self.protocol = replace(series.protocol, times=np.asarray(jnp.asarray(series.protocol.times)))
 
     def blocks(self, mask: np.ndarray | None = None) -> Iterator[tuple]:
         """(indices, concentration (v, t), status before any fit (v,), T10 (v,)) of the mask's voxels."""
@@ -60,13 +62,17 @@ class Voxels:
 
     def concentration(self, where: tuple) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Concentration (v, t), status before any fit (v,) and T10 (v,) of the voxels at these indices."""
-        signal, count = self._curves(where)
+        signal = self._curves(where)
         if self.series.quantity == "concentration":
-            return signal[:count], np.zeros(count, np.int32), np.full(count, np.nan)
-        b1, t10 = (self._here(each, where, len(signal)) for each in (self.b1, self._t1.t1))
-        found, status = block_concentration(signal, self.protocol, t10=t10, b1=b1, r2star=self.r2star)
-        concentration, status, t10 = np.array(found[:count]), np.array(status[:count]), np.asarray(t10)[:count]
-        cut = (signal[:count] >= self.ceiling).any(axis=-1) & ((status & int(NO_ESTIMATE)) == 0)
+            finite = np.isfinite(signal).all(axis=-1)
+            return signal, np.where(finite, 0, int(Status.NOT_FINITE)).astype(np.int32), np.full(len(signal), np.nan)
+        t10, b1 = (self._here(each, where) for each in (self._t1.t1, self.b1))
+
+        def convert(signal: np.ndarray, t10: np.ndarray, b1: np.ndarray) -> tuple:
+            return block_concentration(signal, self.protocol, t10=t10, b1=b1, r2star=self.r2star)
+
+        concentration, status = in_batches(convert, signal, t10, b1)
+        cut = (signal >= self.ceiling).any(axis=-1) & ((status & int(NO_ESTIMATE)) == 0)
         status |= np.where(cut, int(Status.SATURATED), 0).astype(status.dtype) | self._t10_status(where, t10)
         concentration[(status & int(NO_ESTIMATE)) != 0] = np.nan
         return concentration, status, t10
@@ -82,10 +88,12 @@ class Voxels:
         series holds concentrations, of whose making nothing is known."""
         if self.series.quantity == "concentration":
             return None
-        signal, count = self._curves(where)
-        b1, t10, stderr = (self._here(each, where, len(signal)) for each in (self.b1, self._t1.t1, self._t1.stderr))
-        found = signal_errors(signal, self.protocol, t10=t10, t10_stderr=stderr, b1=b1, r2star=self.r2star)
-        return jax.tree.map(lambda a: np.asarray(a)[:count], found)
+        t10, stderr, b1 = (self._here(each, where) for each in (self._t1.t1, self._t1.stderr, self.b1))
+
+        def propagate(signal: np.ndarray, t10: np.ndarray, stderr: np.ndarray, b1: np.ndarray) -> SignalErrors:
+            return signal_errors(signal, self.protocol, t10=t10, t10_stderr=stderr, b1=b1, r2star=self.r2star)
+
+        return in_batches(propagate, self._curves(where), t10, stderr, b1)
 
     @property
     def t10_error(self) -> str:
@@ -108,12 +116,12 @@ class Voxels:
         """Of all that is computed: double where the series is, else single. Many images are stored as whole numbers."""
         return np.float64 if np.asarray(self.series.data).dtype == np.float64 else np.float32
 
-    def _curves(self, where: tuple) -> tuple[np.ndarray, int]:
-        """Measured curves of the voxels at these indices, padded to one of few sizes so that little is compiled."""
-        curves = np.stack([frame[where] for frame in np.moveaxis(self.series.data, -1, 0)], axis=-1)
-        padded = np.zeros((-len(curves) % 1024 + len(curves), curves.shape[1]), self._precision)
-        padded[: len(curves)] = curves
-        return padded, len(curves)
+    def _curves(self, where: tuple) -> np.ndarray:
+        """(v, t) measured curves of the voxels at these indices."""
+        curves = np.empty((len(where[0]), self.series.data.shape[-1]), self._precision)
+        for number, frame in enumerate(np.moveaxis(self.series.data, -1, 0)):
+            curves[:, number] = frame[where]
+        return curves
 
     @cached_property
     def _t1(self) -> T10:
@@ -122,17 +130,19 @@ class Voxels:
             return T10(self.t10, 0.0)
         return measure_t10(self.t10, self.b1, self.mask)
 
-    def _here(self, value: Any, where: tuple, size: int) -> np.ndarray:
-        """A number or a map at the block's voxels, padded with ones."""
+    def _here(self, value: Any, where: tuple) -> np.ndarray:
+        """(v,) a number or a map at these voxels."""
         value = np.asarray(value, self._precision)
-        here = np.ones(size, value.dtype)
-        here[: len(where[0])] = value[where] if value.ndim else value
-        return here
+        return value[where] if value.ndim else np.full(len(where[0]), value)
+
+
+_semiquantitative = jax.jit(semiquantitative)
 
 
 def plain_maps(concentration: np.ndarray, times: np.ndarray, protocol: DCEProtocol, t10: np.ndarray) -> dict[str, Any]:
     """What needs no model."""
-    semi = semiquantitative(concentration, times, arrival=times[protocol.baseline - 1])
+    arrival = times[protocol.baseline - 1]
+    semi = in_batches(lambda curves: _semiquantitative(curves, times, arrival=arrival), concentration)
     return {"peak": semi.peak, "TTP": semi.TTP, "IAUC60": semi.IAUC60, "T10": t10}
 
 

@@ -192,7 +192,7 @@ def _contrast(
     shape = perfused.blood.shape
     where = np.nonzero(np.ones(shape, bool))
     flat = np.nan_to_num(np.asarray(concentration.data, np.float32)[where])
-    found = answer(trained, lambda: [(where, flat)], shape, np.asarray(protocol.times), SPACING)
+    found = answer(trained, flat, np.asarray(protocol.times), SPACING, where=where, shape=shape)
     plasma = np.exp(found.value[:, SCORED.index("Fp")]) * found.level
     measured_flows = {way: flows[FLOWS[k]] for way, k in _FLOW_OF.items()}
     cbf = {way: CBFMap(np.where(m.sound, m.cbf, np.nan), m.stderr.get("CBF")) for way, m in measured_flows.items()}

@@ -11,13 +11,14 @@ and the network predicts log(theta A / b), where A, the input's area over the sa
 stated source has to give (`scale`).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float
 
 from estimate.qtmnet.contrast.time_basis import NODES, projection
+from estimate.qtmnet.medians import median_of
 from simulate.inputs.random import AREA_WINDOW
 
 ARRIVED = 0.1
@@ -66,9 +67,9 @@ def told_input(values: Float[Array, " n"], area: Float[Array, ""]) -> Float[Arra
 class ScanFacts(NamedTuple):
     """What is taken once per scan, so that tiles of it agree: arrival [s], median level, median noise variance."""
 
-    arrival: Array
-    level: Array
-    variance: Array
+    arrival: Any
+    level: Any
+    variance: Any
 
 
 def arrival_time(mean: Float[Array, " t"], frames: Frames) -> Float[Array, ""]:
@@ -111,24 +112,26 @@ def scan_facts(curves: Float[Array, "v t"], frames: Frames, inside: Bool[Array, 
     """Arrival, and the scan's scale of enhancement and of noise, from its voxels (those `inside`)."""
     mean = jnp.sum(curves * inside[:, None], axis=0) / jnp.maximum(jnp.sum(inside), 1)
     arrival = arrival_time(mean, frames)
+    return facts_from(arrival, *voxel_facts(curves, frames, arrival), inside)
+
+
+def voxel_facts(
+    curves: Float[Array, "*v t"], frames: Frames, arrival: Float[Array, ""]
+) -> tuple[Float[Array, "*v"], Float[Array, "*v"], Bool[Array, "*v"]]:
+    """b and the noise variance of each voxel, and whether it enhances."""
     level, variance, _, spread = levels(curves, frames, arrival)
-    return facts_from(arrival, level, variance, spread, inside)
+    return level, variance, level > SEEN * jnp.sqrt(variance * spread)
 
 
 def facts_from(
-    arrival: Float[Array, ""], level: Float[Array, " v"], variance: Float[Array, " v"], spread: Float[Array, ""],
-    inside: Bool[Array, " v"],
-) -> ScanFacts:  # fmt: skip
-    """The same from what `levels` finds."""
-    usable = inside & (level > SEEN * jnp.sqrt(variance * spread))
-    return ScanFacts(arrival, _median(level, usable), _median(variance, inside))
-
-
-def _median(values: Array, where: Array) -> Array:
-    ordered = jnp.sort(jnp.where(where, values, jnp.inf))
-    middle = jnp.maximum(jnp.sum(where) - 1, 0) // 2
-    found = ordered[middle]
-    return jnp.where(jnp.isfinite(found), found, 1.0)
+    arrival: Any,
+    level: Float[Any, " v"],
+    variance: Float[Any, " v"],
+    enhanced: Bool[Any, " v"],
+    inside: Bool[Any, " v"],
+) -> ScanFacts:
+    """The same from what `voxel_facts` finds, in JAX or in NumPy, which compiles nothing."""
+    return ScanFacts(arrival, median_of(level, inside & enhanced, 1.0), median_of(variance, inside, 1.0))
 
 
 def features(curves: Float[Array, "v t"], frames: Frames, facts: ScanFacts) -> Features:
@@ -150,17 +153,22 @@ def features(curves: Float[Array, "v t"], frames: Frames, facts: ScanFacts) -> F
         ],
         axis=1,
     )
+    scan = scan_channels(frames, facts)
+    return Features(channels, scan, level, noise, enhanced, facts.arrival, frames._replace(weight=weight))
+
+
+def scan_channels(frames: Frames, facts: ScanFacts) -> Float[Array, " g"]:
+    """What is said of the scan: spacing of its frames, time after arrival, and how clear its typical voxel is."""
     total = jnp.sum(frames.weight)
     last = jnp.max(jnp.where(frames.weight > 0, frames.start, -jnp.inf))
     spacing = (last - frames.start[0]) / jnp.maximum(total - 1, 1)
-    scan = jnp.stack(
+    return jnp.stack(
         [
             jnp.log(spacing / 2.5),
             jnp.log(jnp.maximum(last - facts.arrival, 1.0) / 150),
             jnp.log(facts.level / jnp.sqrt(facts.variance)),
         ]
     )
-    return Features(channels, scan, level, noise, enhanced, facts.arrival, frames._replace(weight=weight))
 
 
 def gram(seen: Features) -> Float[Array, "n n"]:
