@@ -91,70 +91,97 @@ def window(frames: Frames, arrival: Float[Array, ""]) -> Float[Array, " t"]:
     return jnp.maximum(end - begin, 0.0) * frames.weight
 
 
-def levels(
-    curves: Float[Array, "*v t"], frames: Frames, arrival: Float[Array, ""]
-) -> tuple[Float[Array, "*v"], Float[Array, "*v"], Float[Array, ""], Float[Array, ""]]:
-    """b and the noise variance of each voxel; frames that the latter rests on; variance of b over that of a frame."""
+class Reading(NamedTuple):
+    """How curves are read: projection (t, n) onto the nodes, share (t,) of each frame in b, and quiet (t-2,) 1 for
+    second differences that hold noise alone."""
+
+    projection: Array
+    share: Array
+    quiet: Array
+
+    @property
+    def spread(self) -> Any:
+        """Variance of b over that of a frame."""
+        return (self.share**2).sum()
+
+    @property
+    def count(self) -> Any:
+        """Second differences that the noise is found from."""
+        return self.quiet.sum()
+
+
+class Measured(NamedTuple):
+    """Of v curves: shape (v, n) at the nodes and level (v,) b [mmol/L], variance (v,) of the noise."""
+
+    shape: Any
+    level: Any
+    variance: Any
+
+
+def reading(frames: Frames, arrival: Float[Array, ""]) -> Reading:
+    """That of a scan."""
+    since = frames.start - arrival
     seconds = window(frames, arrival)
-    share = seconds / jnp.maximum(jnp.sum(seconds), 1e-6)
-    level = curves @ share
-    second = curves[..., :-2] - 2 * curves[..., 1:-1] + curves[..., 2:]
-    centre = frames.start[1:-1] + frames.duration / 2 - arrival
-    both = frames.weight[:-2] * frames.weight[1:-1] * frames.weight[2:]
+    centre = since[1:-1] + frames.duration / 2
+    whole = frames.weight[:-2] * frames.weight[1:-1] * frames.weight[2:]
     reach = frames.start[2:] - frames.start[:-2]
-    quiet = both * ((centre < -reach / 2) | (centre > BOLUS))
-    count = jnp.sum(quiet)
-    variance = (second**2 @ quiet) / (6 * jnp.maximum(count, 1.0))
-    return level, variance, count, jnp.sum(share**2)
+    return Reading(
+        projection=projection(since, frames.duration, looked_at(frames, arrival)),
+        share=seconds / jnp.maximum(jnp.sum(seconds), 1e-6),
+        quiet=whole * ((centre < -reach / 2) | (centre > BOLUS)),
+    )
+
+
+def looked_at(frames: Frames, arrival: Float[Array, ""]) -> Float[Array, " t"]:
+    """(t,) 1 for frames that count, as far as the nodes reach."""
+    return frames.weight * (frames.start - arrival < NODES[-1])
+
+
+def measured(curves: Float[Array, "v t"], read: Reading) -> Measured:
+    """What the network sees of curves [mmol/L] before it knows of the rest of the scan."""
+    second = curves[:, :-2] - 2 * curves[:, 1:-1] + curves[:, 2:]
+    variance = (second**2 @ read.quiet) / (6 * jnp.maximum(read.count, 1.0))
+    return Measured(curves @ read.projection, curves @ read.share, variance)
 
 
 def scan_facts(curves: Float[Array, "v t"], frames: Frames, inside: Bool[Array, " v"]) -> ScanFacts:
     """Arrival, and the scan's scale of enhancement and of noise, from its voxels (those `inside`)."""
     mean = jnp.sum(curves * inside[:, None], axis=0) / jnp.maximum(jnp.sum(inside), 1)
     arrival = arrival_time(mean, frames)
-    return facts_from(arrival, *voxel_facts(curves, frames, arrival), inside)
+    read = reading(frames, arrival)
+    return facts_from(arrival, measured(curves, read), read, inside)
 
 
-def voxel_facts(
-    curves: Float[Array, "*v t"], frames: Frames, arrival: Float[Array, ""]
-) -> tuple[Float[Array, "*v"], Float[Array, "*v"], Bool[Array, "*v"]]:
-    """b and the noise variance of each voxel, and whether it enhances."""
-    level, variance, _, spread = levels(curves, frames, arrival)
-    return level, variance, level > SEEN * jnp.sqrt(variance * spread)
-
-
-def facts_from(
-    arrival: Any,
-    level: Float[Any, " v"],
-    variance: Float[Any, " v"],
-    enhanced: Bool[Any, " v"],
-    inside: Bool[Any, " v"],
-) -> ScanFacts:
-    """The same from what `voxel_facts` finds, in JAX or in NumPy, which compiles nothing."""
-    return ScanFacts(arrival, median_of(level, inside & enhanced, 1.0), median_of(variance, inside, 1.0))
+def facts_from(arrival: Any, found: Measured, read: Reading, inside: Bool[Any, " v"]) -> ScanFacts:
+    """The same from what is found of each voxel, in JAX or in NumPy, which compiles nothing."""
+    enhanced = found.level > SEEN * (found.variance * read.spread) ** 0.5
+    return ScanFacts(arrival, median_of(found.level, inside & enhanced, 1.0), median_of(found.variance, inside, 1.0))
 
 
 def features(curves: Float[Array, "v t"], frames: Frames, facts: ScanFacts) -> Features:
     """What the network sees of curves [mmol/L] of a scan."""
-    since = frames.start - facts.arrival
-    weight = frames.weight * (since < NODES[-1])
-    shape = curves @ projection(since, frames.duration, weight)
-    level, variance, count, spread = levels(curves, frames, facts.arrival)
-    variance = (count * variance + _PRIOR_FRAMES * facts.variance) / (count + _PRIOR_FRAMES)
+    read = reading(frames, facts.arrival)
+    return features_from(measured(curves, read), read, frames, facts)
+
+
+def features_from(found: Measured, read: Reading, frames: Frames, facts: ScanFacts) -> Features:
+    """The same from what is found of each voxel."""
+    variance = (read.count * found.variance + _PRIOR_FRAMES * facts.variance) / (read.count + _PRIOR_FRAMES)
     noise = jnp.sqrt(jnp.maximum(variance, 1e-20))
-    sure = noise * jnp.sqrt(spread)
-    enhanced = level > SEEN * sure
-    level = jnp.maximum(level, sure)
+    sure = noise * jnp.sqrt(read.spread)
+    level = jnp.maximum(found.level, sure)
     channels = jnp.concatenate(
         [
-            jnp.clip(shape / level[:, None], -_LARGEST, _LARGEST),
+            jnp.clip(found.shape / level[:, None], -_LARGEST, _LARGEST),
             jnp.log(level / facts.level)[:, None],
             jnp.log(level / noise)[:, None],
         ],
         axis=1,
     )
-    scan = scan_channels(frames, facts)
-    return Features(channels, scan, level, noise, enhanced, facts.arrival, frames._replace(weight=weight))
+    seen = frames._replace(weight=looked_at(frames, facts.arrival))
+    return Features(
+        channels, scan_channels(frames, facts), level, noise, found.level > SEEN * sure, facts.arrival, seen
+    )  # fmt: skip
 
 
 def scan_channels(frames: Frames, facts: ScanFacts) -> Float[Array, " g"]:

@@ -10,14 +10,17 @@ from jaxtyping import Bool, Float, Int
 
 from estimate.qtmnet.contrast.features import (
     Frames,
+    Measured,
+    Reading,
     ScanFacts,
     arrival_time,
     facts_from,
-    features,
+    features_from,
     gram,
+    measured,
+    reading,
     scan_channels,
     told_input,
-    voxel_facts,
 )
 from estimate.qtmnet.contrast.time_basis import NODES
 from estimate.qtmnet.familiarity import Familiarity, unfamiliar
@@ -81,13 +84,7 @@ def answer(
     where : the voxels' indices in a volume of this shape.      core : of a tile; it changes nothing but memory.
     aif : (times [s], plasma [mmol/L], area over `AREA_WINDOW`) for a network that was trained with it.
     """
-    curves = np.asarray(curves, np.float32)
-    frames = padded_frames(start, duration)
-    facts = _facts(curves, frames)
-    looked: _Looked = in_batches(
-        lambda part: _look(trained.familiarity, part, frames, facts), curves, columns=frames.start.size
-    )  # fmt: skip
-    scan = _scan_channels(frames, facts)
+    looked, scan, facts = _seen(trained.familiarity, np.asarray(curves, np.float32), padded_frames(start, duration))
     if trained.network.shape.told:
         scan = jnp.concatenate([scan, _told(aif, facts)])
     seen = Seen(looked.voxel, scan, looked.enhanced)
@@ -96,21 +93,6 @@ def answer(
 
 
 # -- what is seen of the scan ---------------------------------------------------------------------------
-
-
-def _facts(curves: np.ndarray, frames: Frames) -> ScanFacts:
-    mean = np.zeros(frames.start.shape, np.float32)
-    mean[: curves.shape[1]] = curves.mean(axis=0, dtype=float)
-    arrival = _arrival(mean, frames)
-    level, variance, enhanced = in_batches(
-        lambda part: _voxel_facts(part, frames, arrival), curves, columns=len(mean)
-    )  # fmt: skip
-    return facts_from(np.asarray(arrival), level, variance, enhanced, np.ones(len(curves), bool))
-
-
-_arrival = jax.jit(arrival_time)
-_voxel_facts = jax.jit(voxel_facts)
-_scan_channels = jax.jit(scan_channels)
 
 
 class _Looked(NamedTuple):
@@ -122,9 +104,30 @@ class _Looked(NamedTuple):
     odd: Any
 
 
+def _seen(known: Familiarity, curves: np.ndarray, frames: Frames) -> tuple[_Looked, Array, ScanFacts]:
+    """Of every voxel and of the scan as a whole; once through the curves, and once through what is left of them."""
+    mean = np.zeros(frames.start.shape, np.float32)
+    mean[: curves.shape[1]] = curves.mean(axis=0, dtype=float)
+    arrival, read = _arrival(mean, frames)
+    found: Measured = in_batches(lambda part: _measured(part, read), curves, columns=len(mean))
+    facts = facts_from(np.asarray(arrival), found, jax.tree.map(np.asarray, read), np.ones(len(curves), bool))
+    looked = in_batches(lambda *each: _look(known, Measured(*each), read, frames, facts), *found)
+    return looked, _scan_channels(frames, facts), facts
+
+
 @jax.jit
-def _look(known: Familiarity, curves: Array, frames: Frames, facts: ScanFacts) -> _Looked:
-    seen = features(curves, frames, facts)
+def _arrival(mean: Array, frames: Frames) -> tuple[Array, Reading]:
+    arrival = arrival_time(mean, frames)
+    return arrival, reading(frames, arrival)
+
+
+_measured = jax.jit(measured)
+_scan_channels = jax.jit(scan_channels)
+
+
+@jax.jit
+def _look(known: Familiarity, found: Measured, read: Reading, frames: Frames, facts: ScanFacts) -> _Looked:
+    seen = features_from(found, read, frames, facts)
     return _Looked(seen.voxel, seen.level, seen.enhanced, unfamiliar(known, seen, gram(seen)))
 
 
