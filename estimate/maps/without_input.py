@@ -1,6 +1,7 @@
 """Methods that need no arterial input: QTMnet, and the inversion of the transport equation (QTM).
 
-Neither knows an absolute scale; both take it from the same stated source (`estimate.arterial.scale`).
+Neither knows an absolute scale; both take it from the same stated source (`estimate.arterial.scale`). Both look at all
+of a scan at once, so the curves of the mask are held, in single precision: as much as a series of such voxels.
 """
 
 from pathlib import Path
