@@ -4,7 +4,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Num
 from scipy.special import chdtri, ndtri
@@ -66,7 +65,7 @@ def network_maps(
     """
     trained = shipped() if trained is None else trained
     to_d = partition_coefficient / (2 * label_efficiency * m0)
-    delays = Delays(*(jnp.asarray(a, float) for a in (found.post_label_delay, found.label_duration, found.repeats)))
+    delays = Delays(found.post_label_delay, found.label_duration, found.repeats)
     got = answer(
         trained, found.value[where] * to_d[:, None], noise_of_a_pair(found, where) * to_d, delays,
         t1_blood=t1_blood, late=late, where=where, shape=found.value.shape[:-1], progress=progress,

@@ -14,7 +14,7 @@ from estimate.kinetics.capillary import CAPILLARY_MODELS, capillary_fit
 from estimate.kinetics.compressed import BlockFit, compressed_fit
 from estimate.kinetics.curves import check_errors, checked
 from estimate.kinetics.derivative import with_implicit_derivative
-from estimate.kinetics.measurement import FRAMES, FitInput
+from estimate.kinetics.measurement import FitInput
 from estimate.kinetics.model import FitModel
 from estimate.kinetics.model_choice import select
 from estimate.least_squares.blocks import BLOCK, SIZES, map_blocks
@@ -24,6 +24,7 @@ from simulate.base.errors import InputError
 from simulate.base.exchange import LIMITS
 from simulate.base.progress import Progress, silent
 from simulate.base.runtime import is_traced
+from simulate.base.shapes import FRAMES
 from simulate.base.status import LACKING, NO_ESTIMATE, Status
 from simulate.base.types import Tissue
 from simulate.kinetics.compartments import COMPARTMENT_MODELS

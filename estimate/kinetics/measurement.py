@@ -8,8 +8,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-FRAMES = 256
-"""Frames are padded to a multiple of this, so that one program serves series of any length."""
+from simulate.base.shapes import FRAMES
 
 _KNOTS = (256, 2048)
 """Knots of an input are padded to the first of these that is enough, or to a multiple of the last."""

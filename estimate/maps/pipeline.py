@@ -1,7 +1,7 @@
 """From a measured DCE series to perfusion maps: T1, concentration, arterial input, fit. Draws nothing.
 
-The series is worked through in blocks of voxels, so beside the series itself and the maps nothing large
-is held.
+The series is worked through in blocks of voxels, so beside the series itself and the maps nothing large is held, but
+by the methods without an input: they hold the curves of the mask.
 """
 
 from dataclasses import replace

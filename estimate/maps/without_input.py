@@ -1,13 +1,14 @@
 """Methods that need no arterial input: QTMnet, and the inversion of the transport equation (QTM).
 
-Neither knows an absolute scale; both take it from the same stated source (`estimate.arterial.scale`).
+Neither knows an absolute scale; both take it from the same stated source (`estimate.arterial.scale`). Both look at all
+of a scan at once, so the curves of the mask are held, in single precision: as much as a series of such voxels.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from estimate.arterial.scale import CBFMap, asl_scale, describe, population_scale, vessel_scale
 from estimate.qtmnet.contrast.features import ARRIVED
@@ -37,25 +38,14 @@ def estimate_by_qtmnet(
         raise InputError(weights, "told", "was trained with the input given, for comparison", "give other weights")
     times = np.asarray(protocol.frame_centres, dtype=float)
     arrays: dict[str, np.ndarray] = {}
-    for where, concentration, before, t10_here in voxels.blocks():
-        scatter(arrays, voxels.mask.shape, where, plain_maps(concentration, times, protocol, t10_here), before)
-
-    def blocks() -> Iterator[tuple]:
-        for where, concentration, before, _ in voxels.blocks():
-            sound = (before & int(NO_ESTIMATE)) == 0
-            yield tuple(axis[sound] for axis in where), concentration[sound]
-
-    total = int(((arrays["status"] & int(NO_ESTIMATE)) == 0).sum())
-    report("qtmnet", 0, max(total, 1))
-    if total == 0:
-        raise InputError("series", "", "no voxel of the mask has a curve", "give a mask that covers enhancing tissue")
+    where, curves = _read(voxels, times, arrays)
+    report("qtmnet", 0, len(curves))
     found = answer(
-        trained, blocks, voxels.mask.shape, np.asarray(protocol.times), float(protocol.frame_duration),
-        progress=report,
+        trained, curves, np.asarray(protocol.times), float(protocol.frame_duration),
+        where=where, shape=voxels.mask.shape, progress=report,
     )  # fmt: skip
     if found.facts.arrival <= times[1]:
         raise InputError("series", "", "contrast is there from the first frames on", "fit a model instead")
-    where = tuple(np.concatenate(axis) for axis in zip(*(place for place, _ in blocks()), strict=True))
     if scale == "vessels":
         assert aif is not None
         chosen = vessel_scale(aif)
@@ -78,6 +68,28 @@ def estimate_by_qtmnet(
     return Estimate(Maps(arrays, voxels.series.affine), status, aif, protocol, "qtmnet", facts, warnings)
 
 
+def _read(
+    voxels: Voxels, times: np.ndarray, arrays: dict[str, np.ndarray]
+) -> tuple[tuple[np.ndarray, ...], Float[np.ndarray, "v t"]]:
+    """Go once through the series: indices and curves [mmol/L] of the voxels of the mask that have one.
+
+    arrays : plain maps and status are put into it.
+    """
+    curves = np.empty((int(voxels.mask.sum()), len(times)), np.float32)
+    places: list[tuple[np.ndarray, ...]] = []
+    done = 0
+    for where, concentration, before, t10_here in voxels.blocks():
+        maps = plain_maps(concentration, times, voxels.protocol, t10_here)
+        scatter(arrays, voxels.mask.shape, where, maps, before)
+        sound = (before & int(NO_ESTIMATE)) == 0
+        places.append(tuple(axis[sound] for axis in where))
+        curves[done : done + sound.sum()] = concentration[sound]
+        done += int(sound.sum())
+    if done == 0:
+        raise InputError("series", "", "no voxel of the mask has a curve", "give a mask that covers enhancing tissue")
+    return tuple(np.concatenate(axis) for axis in zip(*places, strict=True)), curves[:done]
+
+
 def _weights_facts(path: Path, trained: Trained) -> dict[str, Any]:
     made, known = trained.facts.get("provenance", {}), trained.calibration
     return {
@@ -92,25 +104,24 @@ def estimate_by_qtm(
 ) -> Estimate:
     """Velocity of plasma and its exchange by inverting the transport equation over the mask.
 
-    The volume around the mask is held in memory at once, with its curves.
+    The box around the mask is held in memory at once, with its curves.
     """
     protocol = voxels.protocol
     times = np.asarray(protocol.frame_centres, dtype=float)
     arrays: dict[str, np.ndarray] = {}
-    curves = np.zeros((*voxels.mask.shape, len(times)), np.float32)
-    for where, concentration, before, t10_here in voxels.blocks():
-        scatter(arrays, voxels.mask.shape, where, plain_maps(concentration, times, protocol, t10_here), before)
-        curves[where] = np.where(np.isfinite(concentration), concentration, 0.0)
-    sound = (arrays["status"] & int(NO_ESTIMATE)) == 0
-    if not sound.any():
-        raise InputError("series", "", "no voxel of the mask has a curve", "give a mask that covers enhancing tissue")
-    box = tuple(slice(int(i.min()), int(i.max()) + 1) for i in np.nonzero(sound))
+    where, curves = _read(voxels, times, arrays)
+    here = tuple(axis - axis.min() for axis in where)
+    box = np.zeros((*(int(axis.max()) + 1 for axis in here), len(times)), np.float32)
+    box[here] = curves
+    inside = np.zeros(box.shape[:-1], bool)
+    inside[here] = True
     report("qtm, one compartment", 0, 2)
-    first = one_compartment(curves[box], times, cell, inside=sound[box])
+    first = one_compartment(box, times, cell, inside=inside)
     report("qtm, two compartments", 1, 2)
-    second = two_compartments(curves[box], times, cell, inside=sound[box])
+    second = two_compartments(box, times, cell, inside=inside)
     chosen = vessel_scale(aif) if aif is not None else population_scale()
-    arrival = float(times[np.argmax(np.mean(curves[sound], axis=0) > ARRIVED * np.mean(curves[sound], axis=0).max())])
+    mean = np.mean(curves, axis=0)
+    arrival = float(times[np.argmax(mean > ARRIVED * mean.max())])
     vp = plasma_volume(second, times, arrival, AREA_WINDOW, chosen.area)
     with np.errstate(all="ignore"):
         values = {
@@ -120,15 +131,13 @@ def estimate_by_qtm(
             **{f"velocity_{axis}": second.velocity[..., i] for i, axis in enumerate("xyz")},
             "speed_one_compartment": first.speed, "residual_one_compartment": first.residual,
         }  # fmt: skip
-    where = np.nonzero(sound)
-    inner = sound[box]
-    flat = {name: np.where(np.isfinite(v[inner]), v[inner], np.nan) for name, v in values.items()}
+    flat = {name: np.where(np.isfinite(v[here]), v[here], np.nan) for name, v in values.items()}
     status = np.where(unphysical(flat), int(Status.UNFAMILIAR), 0)
     status |= arrays["status"][where] | (0 if second.converged else int(Status.NOT_CONVERGED))
     scatter(arrays, voxels.mask.shape, where, flat, status.astype(np.int32))
     report("qtm", 2, 2)
     status = arrays.pop("status").astype(np.int32)
-    left = {"one compartment": first.residual[inner], "two compartments": second.residual[inner]}
+    left = {"one compartment": first.residual[here], "two compartments": second.residual[here]}
     facts = {
         "scale": describe(chosen, ("vp", "PS", "ve")),
         "convergence": {

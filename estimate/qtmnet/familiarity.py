@@ -18,6 +18,7 @@ on calibration phantoms (`estimate.qtmnet.learning.limits`).
 
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -77,6 +78,7 @@ def _cloud(mean: np.ndarray, directions: np.ndarray, variance: np.ndarray) -> Cl
     return Cloud(*(np.asarray(a, np.float32) for a in (mean, directions, variance, np.inf)))
 
 
+@jax.jit
 def distance(known: Cloud, points: Float[Array, "*b n"], noise: Float[Array, "*b k"] | float = 0.0) -> Array:
     """(*b) d^2 of points. noise : n_k, variance of each point's own noise along the directions."""
     along = (points - known.mean) @ jnp.asarray(known.directions)

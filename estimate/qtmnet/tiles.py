@@ -1,7 +1,8 @@
 """A volume in tiles whose cores make it up, with so much around each core that the tiles agree exactly.
 
 A U-Net sees a bounded neighbourhood. With a margin as wide as that, and with all tiles on one grid of its coarsest
-scale, a core's result is that of the whole volume: no seams, and so nothing to blend.
+scale, a core's result is that of the whole volume: no seams, and so nothing to blend. Where nothing of the scan lies
+it sees zeros, as beyond the ends of an array, so that a tile may be as large as is convenient.
 """
 
 from collections.abc import Iterator
@@ -19,31 +20,42 @@ CORE = (96, 96, 48)
 
 
 class Tile(NamedTuple):
-    """core, around : (start, stop) along each axis; `around` may pass the volume's ends."""
+    """around : (start, stop) along each axis, which may pass the volume's ends.      core : slices within `around`."""
 
-    core: tuple[tuple[int, int], ...]
     around: tuple[tuple[int, int], ...]
+    core: tuple[slice, ...]
 
 
 def tiles(inside: np.ndarray, core: tuple[int, ...] = CORE) -> Iterator[Tile]:
     """Tiles that cover all places where the volume is True, counted from the first of them.
 
-    So padding around a scan moves nothing. All tiles have the same extent.
+    So padding around a scan moves nothing. All tiles have the same extent, one of few (`few_extents`). An axis is left
+    whole where that needs no more than a core with its margins.
     """
     low = [int(np.flatnonzero(inside.any(axis=_others(axis))).min()) for axis in range(3)]
     high = [int(np.flatnonzero(inside.any(axis=_others(axis))).max()) + 1 for axis in range(3)]
-    size = [_up(b - a) for a, b in zip(low, high, strict=True)]
-    step = [min(_up(c), s) for c, s in zip(core, size, strict=True)]
-    single = [c == s for c, s in zip(step, size, strict=True)]
-    margin = [0 if one else MARGIN for one in single]
+    most = [_up(c, COARSEST) + 2 * MARGIN for c in core]
+    whole = [h - b <= m for b, h, m in zip(low, high, most, strict=True)]
+    extent = [min(few_extents(h - b), m) if w else m for b, h, m, w in zip(low, high, most, whole, strict=True)]
+    margin = [0 if w else MARGIN for w in whole]
+    step = [e - 2 * m for e, m in zip(extent, margin, strict=True)]
     for i in range(low[0], high[0], step[0]):
         for j in range(low[1], high[1], step[1]):
             for k in range(low[2], high[2], step[2]):
-                begin = (i, j, k)
+                begin = [b - m for b, m in zip((i, j, k), margin, strict=True)]
                 yield Tile(
-                    tuple((b, min(b + s, h)) for b, s, h in zip(begin, step, high, strict=True)),
-                    tuple((b - m, b + s + m) for b, s, m in zip(begin, step, margin, strict=True)),
+                    tuple((b, b + e) for b, e in zip(begin, extent, strict=True)),
+                    tuple(slice(m, m + s) for m, s in zip(margin, step, strict=True)),
                 )
+
+
+def few_extents(n: int) -> int:
+    """The next of 4, 8, 12, 16 and then four sizes to every doubling: 20, 24, 28, 32, 40, 48, 56, 64, 80, ...
+
+    Every extent of a tile is a program of its own. These are at most 1.25 times as long as needed. Beside multiples of
+    `COARSEST`, of sizes from 16 to 152 they make a tile 1.17 times as large on average.
+    """
+    return _up(n, max(COARSEST, 2 ** ((n - 1).bit_length() - 3)))
 
 
 def cut(volume: np.ndarray, around: tuple[tuple[int, int], ...], fill: int) -> np.ndarray:
@@ -62,5 +74,5 @@ def _others(axis: int) -> tuple[int, ...]:
     return tuple(a for a in range(3) if a != axis)
 
 
-def _up(n: int) -> int:
-    return -(-int(n) // COARSEST) * COARSEST
+def _up(n: int, unit: int) -> int:
+    return -(-int(n) // unit) * unit

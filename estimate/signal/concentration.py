@@ -11,7 +11,7 @@ from jax import Array
 from jaxtyping import ArrayLike, Float, Int, Real
 
 from estimate.signal.baseline import detect_baseline
-from estimate.signal.slabs import in_slabs
+from estimate.signal.batches import in_slabs
 from simulate.base.errors import InputError
 from simulate.base.runtime import is_traced
 from simulate.base.status import Status

@@ -19,8 +19,8 @@ import numpy as np
 from jax import Array
 from jaxtyping import ArrayLike, Float, Real
 
+from estimate.signal.batches import in_slabs
 from estimate.signal.concentration import flattened, look_at, scan_of
-from estimate.signal.slabs import in_slabs
 from simulate.base.runtime import is_traced
 from simulate.base.types import DCEProtocol
 from simulate.scanner.spgr import baseline_scale, check_known_baseline, spgr_concentration

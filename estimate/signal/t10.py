@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from estimate.signal.batches import in_batches
 from estimate.signal.ceiling import ceiling_of
-from estimate.signal.slabs import over_voxels
 from estimate.signal.vfa import vfa_noise, vfa_t1
 from simulate.base.status import Status
 
@@ -47,7 +47,7 @@ def measure_t10(vfa: VFA, b1: Any, mask: np.ndarray) -> T10:
     parts = []
     for start in range(0, len(flat), CHUNK):
         part = flat[start : start + CHUNK].astype(dtype)
-        found = over_voxels(
+        found = in_batches(
             lambda signal, b1: vfa_t1(signal, vfa.flip_angles, vfa.repetition_time, b1=b1),
             part, field[start : start + CHUNK],
         )  # fmt: skip

@@ -19,8 +19,6 @@ from simulate.base.types import DCEProtocol, Maps, Series
 from simulate.base.units import to_clinical
 from simulate.inputs.arterial_input import ArterialInput
 
-"""Called with (what is going on, voxels done, voxels in all)."""
-
 
 @dataclass(frozen=True)
 class Estimate:
@@ -48,7 +46,8 @@ class Voxels:
         """As a `DCEExamination` has them: found sound, with the number of frames before contrast known."""
         self.series, self.t10, self.b1, self.mask = series, t10, b1, mask
         self.r2star, self.ceiling = r2star, ceiling
-        self.protocol = replace(series.protocol, times=jnp.asarray(series.protocol.times))
+        # rounded like all that is computed, but on the host, where arithmetic compiles nothing
+        self.protocol = replace(series.protocol, times=np.asarray(jnp.asarray(series.protocol.times)))
 
     def blocks(self, mask: np.ndarray | None = None) -> Iterator[tuple]:
         """(indices, concentration (v, t), status before any fit (v,), T10 (v,)) of the mask's voxels."""
@@ -61,7 +60,8 @@ class Voxels:
         """Concentration (v, t), status before any fit (v,) and T10 (v,) of the voxels at these indices."""
         signal = self._curves(where)
         if self.series.quantity == "concentration":
-            return signal, np.zeros(len(signal), np.int32), np.full(len(signal), np.nan)
+            finite = np.isfinite(signal).all(axis=-1)
+            return signal, np.where(finite, 0, int(Status.NOT_FINITE)).astype(np.int32), np.full(len(signal), np.nan)
         b1, t10 = (self._here(each, where) for each in (self.b1, self._t1.t1))
         found, status = block_concentration(signal, self.protocol, t10=t10, b1=b1, r2star=self.r2star)
         concentration, status = np.array(found), np.array(status)
@@ -108,8 +108,10 @@ class Voxels:
 
     def _curves(self, where: tuple) -> np.ndarray:
         """(v, t) measured curves of the voxels at these indices."""
-        frames = np.moveaxis(self.series.data, -1, 0)
-        return np.stack([np.asarray(frame[where], self._precision) for frame in frames], axis=-1)
+        curves = np.empty((len(where[0]), self.series.data.shape[-1]), self._precision)
+        for number, frame in enumerate(np.moveaxis(self.series.data, -1, 0)):
+            curves[:, number] = frame[where]
+        return curves
 
     @cached_property
     def _t1(self) -> T10:
@@ -119,14 +121,15 @@ class Voxels:
         return measure_t10(self.t10, self.b1, self.mask)
 
     def _here(self, value: Any, where: tuple) -> np.ndarray:
-        """(v,) a number or a map at the block's voxels."""
+        """(v,) a number or a map at these voxels."""
         value = np.asarray(value, self._precision)
-        return value[where] if value.ndim else np.broadcast_to(value, where[0].shape)
+        return value[where] if value.ndim else np.full(len(where[0]), value)
 
 
 def plain_maps(concentration: np.ndarray, times: np.ndarray, protocol: DCEProtocol, t10: np.ndarray) -> dict[str, Any]:
     """What needs no model."""
-    semi = semiquantitative(concentration, times, arrival=times[protocol.baseline - 1])
+    arrival = times[protocol.baseline - 1]
+    semi = semiquantitative(concentration, times, arrival=arrival)
     return {"peak": semi.peak, "TTP": semi.TTP, "IAUC60": semi.IAUC60, "T10": t10}
 
 

@@ -84,7 +84,7 @@ def main() -> None:
     times = []
     for _ in range(2):
         begun = time.perf_counter()
-        answer(trained, lambda: [(where, curves)], shape, start, options.spacing)
+        answer(trained, curves, start, options.spacing, where=where, shape=shape)
         times.append(time.perf_counter() - begun)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     speed = len(curves) / times[1]

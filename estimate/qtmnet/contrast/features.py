@@ -11,13 +11,14 @@ and the network predicts log(theta A / b), where A, the input's area over the sa
 stated source has to give (`scale`).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float
 
 from estimate.qtmnet.contrast.time_basis import NODES, projection
+from estimate.qtmnet.medians import median_of
 from simulate.inputs.random import AREA_WINDOW
 
 ARRIVED = 0.1
@@ -66,9 +67,9 @@ def told_input(values: Float[Array, " n"], area: Float[Array, ""]) -> Float[Arra
 class ScanFacts(NamedTuple):
     """What is taken once per scan, so that tiles of it agree: arrival [s], median level, median noise variance."""
 
-    arrival: Array
-    level: Array
-    variance: Array
+    arrival: Any
+    level: Any
+    variance: Any
 
 
 def arrival_time(mean: Float[Array, " t"], frames: Frames) -> Float[Array, ""]:
@@ -90,77 +91,111 @@ def window(frames: Frames, arrival: Float[Array, ""]) -> Float[Array, " t"]:
     return jnp.maximum(end - begin, 0.0) * frames.weight
 
 
-def levels(
-    curves: Float[Array, "*v t"], frames: Frames, arrival: Float[Array, ""]
-) -> tuple[Float[Array, "*v"], Float[Array, "*v"], Float[Array, ""], Float[Array, ""]]:
-    """b and the noise variance of each voxel; frames that the latter rests on; variance of b over that of a frame."""
+class Reading(NamedTuple):
+    """How curves are read: projection (t, n) onto the nodes, share (t,) of each frame in b, and quiet (t-2,) 1 for
+    second differences that hold noise alone."""
+
+    projection: Array
+    share: Array
+    quiet: Array
+
+    @property
+    def spread(self) -> Any:
+        """Variance of b over that of a frame."""
+        return (self.share**2).sum()
+
+    @property
+    def count(self) -> Any:
+        """Second differences that the noise is found from."""
+        return self.quiet.sum()
+
+
+class Measured(NamedTuple):
+    """Of v curves: shape (v, n) at the nodes and level (v,) b [mmol/L], variance (v,) of the noise."""
+
+    shape: Any
+    level: Any
+    variance: Any
+
+
+def reading(frames: Frames, arrival: Float[Array, ""]) -> Reading:
+    """That of a scan."""
+    since = frames.start - arrival
     seconds = window(frames, arrival)
-    share = seconds / jnp.maximum(jnp.sum(seconds), 1e-6)
-    level = curves @ share
-    second = curves[..., :-2] - 2 * curves[..., 1:-1] + curves[..., 2:]
-    centre = frames.start[1:-1] + frames.duration / 2 - arrival
-    both = frames.weight[:-2] * frames.weight[1:-1] * frames.weight[2:]
+    centre = since[1:-1] + frames.duration / 2
+    whole = frames.weight[:-2] * frames.weight[1:-1] * frames.weight[2:]
     reach = frames.start[2:] - frames.start[:-2]
-    quiet = both * ((centre < -reach / 2) | (centre > BOLUS))
-    count = jnp.sum(quiet)
-    variance = (second**2 @ quiet) / (6 * jnp.maximum(count, 1.0))
-    return level, variance, count, jnp.sum(share**2)
+    return Reading(
+        projection=projection(since, frames.duration, looked_at(frames, arrival)),
+        share=seconds / jnp.maximum(jnp.sum(seconds), 1e-6),
+        quiet=whole * ((centre < -reach / 2) | (centre > BOLUS)),
+    )
+
+
+def looked_at(frames: Frames, arrival: Float[Array, ""]) -> Float[Array, " t"]:
+    """(t,) 1 for frames that count, as far as the nodes reach."""
+    return frames.weight * (frames.start - arrival < NODES[-1])
+
+
+def measured(curves: Float[Array, "v t"], read: Reading) -> Measured:
+    """What the network sees of curves [mmol/L] before it knows of the rest of the scan."""
+    second = curves[:, :-2] - 2 * curves[:, 1:-1] + curves[:, 2:]
+    variance = (second**2 @ read.quiet) / (6 * jnp.maximum(read.count, 1.0))
+    return Measured(curves @ read.projection, curves @ read.share, variance)
 
 
 def scan_facts(curves: Float[Array, "v t"], frames: Frames, inside: Bool[Array, " v"]) -> ScanFacts:
     """Arrival, and the scan's scale of enhancement and of noise, from its voxels (those `inside`)."""
     mean = jnp.sum(curves * inside[:, None], axis=0) / jnp.maximum(jnp.sum(inside), 1)
     arrival = arrival_time(mean, frames)
-    level, variance, _, spread = levels(curves, frames, arrival)
-    return facts_from(arrival, level, variance, spread, inside)
+    read = reading(frames, arrival)
+    return facts_from(arrival, measured(curves, read), read, inside)
 
 
-def facts_from(
-    arrival: Float[Array, ""], level: Float[Array, " v"], variance: Float[Array, " v"], spread: Float[Array, ""],
-    inside: Bool[Array, " v"],
-) -> ScanFacts:  # fmt: skip
-    """The same from what `levels` finds."""
-    usable = inside & (level > SEEN * jnp.sqrt(variance * spread))
-    return ScanFacts(arrival, _median(level, usable), _median(variance, inside))
-
-
-def _median(values: Array, where: Array) -> Array:
-    ordered = jnp.sort(jnp.where(where, values, jnp.inf))
-    middle = jnp.maximum(jnp.sum(where) - 1, 0) // 2
-    found = ordered[middle]
-    return jnp.where(jnp.isfinite(found), found, 1.0)
+def facts_from(arrival: Any, found: Measured, read: Reading, inside: Bool[Any, " v"]) -> ScanFacts:
+    """The same from what is found of each voxel, in JAX or in NumPy, which compiles nothing."""
+    enhanced = found.level > SEEN * (found.variance * read.spread) ** 0.5
+    return ScanFacts(arrival, median_of(found.level, inside & enhanced, 1.0), median_of(found.variance, inside, 1.0))
 
 
 def features(curves: Float[Array, "v t"], frames: Frames, facts: ScanFacts) -> Features:
     """What the network sees of curves [mmol/L] of a scan."""
-    since = frames.start - facts.arrival
-    weight = frames.weight * (since < NODES[-1])
-    shape = curves @ projection(since, frames.duration, weight)
-    level, variance, count, spread = levels(curves, frames, facts.arrival)
-    variance = (count * variance + _PRIOR_FRAMES * facts.variance) / (count + _PRIOR_FRAMES)
+    read = reading(frames, facts.arrival)
+    return features_from(measured(curves, read), read, frames, facts)
+
+
+def features_from(found: Measured, read: Reading, frames: Frames, facts: ScanFacts) -> Features:
+    """The same from what is found of each voxel."""
+    variance = (read.count * found.variance + _PRIOR_FRAMES * facts.variance) / (read.count + _PRIOR_FRAMES)
     noise = jnp.sqrt(jnp.maximum(variance, 1e-20))
-    sure = noise * jnp.sqrt(spread)
-    enhanced = level > SEEN * sure
-    level = jnp.maximum(level, sure)
+    sure = noise * jnp.sqrt(read.spread)
+    level = jnp.maximum(found.level, sure)
     channels = jnp.concatenate(
         [
-            jnp.clip(shape / level[:, None], -_LARGEST, _LARGEST),
+            jnp.clip(found.shape / level[:, None], -_LARGEST, _LARGEST),
             jnp.log(level / facts.level)[:, None],
             jnp.log(level / noise)[:, None],
         ],
         axis=1,
     )
+    seen = frames._replace(weight=looked_at(frames, facts.arrival))
+    return Features(
+        channels, scan_channels(frames, facts), level, noise, found.level > SEEN * sure, facts.arrival, seen
+    )  # fmt: skip
+
+
+def scan_channels(frames: Frames, facts: ScanFacts) -> Float[Array, " g"]:
+    """What is said of the scan: spacing of its frames, time after arrival, and how clear its typical voxel is."""
     total = jnp.sum(frames.weight)
     last = jnp.max(jnp.where(frames.weight > 0, frames.start, -jnp.inf))
     spacing = (last - frames.start[0]) / jnp.maximum(total - 1, 1)
-    scan = jnp.stack(
+    return jnp.stack(
         [
             jnp.log(spacing / 2.5),
             jnp.log(jnp.maximum(last - facts.arrival, 1.0) / 150),
             jnp.log(facts.level / jnp.sqrt(facts.variance)),
         ]
     )
-    return Features(channels, scan, level, noise, enhanced, facts.arrival, frames._replace(weight=weight))
 
 
 def gram(seen: Features) -> Float[Array, "n n"]:

@@ -1,37 +1,39 @@
 """A scan with contrast through a trained QTMnet: once for its facts, once for its features, then as any scan."""
 
-from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float
+from jax import Array
+from jaxtyping import Bool, Float, Int
 
 from estimate.qtmnet.contrast.features import (
-    Features,
     Frames,
+    Measured,
+    Reading,
     ScanFacts,
     arrival_time,
     facts_from,
-    features,
+    features_from,
     gram,
-    levels,
+    measured,
+    reading,
+    scan_channels,
     told_input,
 )
 from estimate.qtmnet.contrast.time_basis import NODES
 from estimate.qtmnet.familiarity import Familiarity, unfamiliar
-from estimate.qtmnet.inference import CHUNK, Seen, through
+from estimate.qtmnet.inference import Seen, through
 from estimate.qtmnet.tiles import CORE
 from estimate.qtmnet.weights import Trained
+from estimate.signal.batches import in_batches
 from simulate.base.progress import Progress, silent
-
-Blocks = Callable[[], Iterable[tuple[Any, np.ndarray]]]
-"""Each call goes once through the scan: (indices of some voxels, their curves (v, t) [mmol/L], finite)."""
+from simulate.base.shapes import FRAMES
 
 
 class Answer(NamedTuple):
-    """Of the v voxels in the order of the blocks.
+    """Of the v voxels in the order of their curves.
 
     value, spread : (v, q) of `targets.SCORED`, scale-free.      level : (v,) b [mmol/L].
     enhanced, odd : (v,) whether contrast is seen, whether the curve is unlike the training's.
@@ -53,12 +55,11 @@ class Answer(NamedTuple):
 
 
 def padded_frames(start: Float[np.ndarray, " t"], duration: float) -> Frames:
-    """The frames, with as many beyond as make their number a multiple of 50: few shapes to compile."""
+    """The frames, with as many beyond, which do not count, as make their number a multiple of `FRAMES`."""
     start = np.asarray(start, np.float32)
-    missing = -len(start) % 50
-    step = start[-1] - start[-2]
-    beyond = start[-1] + step * np.arange(1, missing + 1)
-    weight = np.concatenate([np.ones(len(start)), np.zeros(missing)])
+    missing = -len(start) % FRAMES
+    beyond = start[-1] + (start[-1] - start[-2]) * np.arange(1, missing + 1)
+    weight = np.arange(len(start) + missing) < len(start)
     return Frames(
         jnp.asarray(np.concatenate([start, beyond]), jnp.float32),
         jnp.asarray(duration, jnp.float32),
@@ -68,86 +69,70 @@ def padded_frames(start: Float[np.ndarray, " t"], duration: float) -> Frames:
 
 def answer(
     trained: Trained,
-    blocks: Blocks,
-    shape: tuple[int, ...],
+    curves: Float[np.ndarray, "v t"],
     start: Float[np.ndarray, " t"],
     duration: float,
     *,
+    where: tuple[Int[np.ndarray, " v"], ...],
+    shape: tuple[int, ...],
     core: tuple[int, ...] = CORE,
     aif: tuple[np.ndarray, np.ndarray, float] | None = None,
     progress: Progress = silent,
 ) -> Answer:
     """Put a scan through the network.
 
-    shape : of the volume that the blocks' indices belong to.      start, duration : of its frames [s].
-    core : extent of a tile; it changes nothing but memory.
+    curves : [mmol/L], finite.      start, duration : of its frames [s].
+    where : the voxels' indices in a volume of this shape.      core : of a tile; it changes nothing but memory.
     aif : (times [s], plasma [mmol/L], area over `AREA_WINDOW`) for a network that was trained with it.
     """
-    frames = padded_frames(start, duration)
-    facts = _facts(blocks, frames)
-    seen, where = _features(blocks, frames, facts)
+    looked, scan, facts = _seen(trained.familiarity, np.asarray(curves, np.float32), padded_frames(start, duration))
     if trained.network.shape.told:
-        seen = seen._replace(scan=jnp.concatenate([seen.scan, _told(aif, facts)]))
-    going_in = Seen(np.asarray(seen.voxel), seen.scan, np.asarray(seen.enhanced))
-    values, spreads, strangeness = through(trained, going_in, where, shape, core=core, progress=progress)
-    odd = _odd(trained.familiarity, seen)
-    return Answer(values, spreads, np.asarray(seen.level), np.asarray(seen.enhanced), odd, facts, strangeness)
+        scan = jnp.concatenate([scan, _told(aif, facts)])
+    seen = Seen(looked.voxel, scan, looked.enhanced)
+    values, spreads, strangeness = through(trained, seen, where, shape, core=core, progress=progress)
+    return Answer(values, spreads, looked.level, looked.enhanced, looked.odd, facts, strangeness)
 
 
-# -- once over the scan ---------------------------------------------------------------------------------
+# -- what is seen of the scan ---------------------------------------------------------------------------
 
 
-def _padded(curves: np.ndarray, frames: Frames) -> Iterator[tuple[np.ndarray, int]]:
-    """Chunks (n, t) of fixed size in float32, and how many of their rows count."""
-    width = frames.start.shape[0]
-    for begin in range(0, len(curves), CHUNK):
-        part = curves[begin : begin + CHUNK]
-        chunk = np.zeros((CHUNK, width), np.float32)
-        chunk[: len(part), : part.shape[1]] = part
-        yield chunk, len(part)
+class _Looked(NamedTuple):
+    """Of some voxels: see `Features` and `Answer`."""
+
+    voxel: Any
+    level: Any
+    enhanced: Any
+    odd: Any
 
 
-def _facts(blocks: Blocks, frames: Frames) -> ScanFacts:
-    total, count = np.zeros(frames.start.shape[0]), 0
-    for _, curves in blocks():
-        total[: curves.shape[1]] += curves.sum(axis=0, dtype=float)
-        count += len(curves)
-    arrival = arrival_time(jnp.asarray(total / max(count, 1), jnp.float32), frames)
-    level, variance, spread = [], [], jnp.zeros(())
-    for _, curves in blocks():
-        for chunk, size in _padded(curves, frames):
-            b, s2, _, spread = _levels(chunk, frames, arrival)
-            level.append(np.asarray(b)[:size])
-            variance.append(np.asarray(s2)[:size])
-    b, s2 = np.concatenate(level), np.concatenate(variance)
-    return facts_from(arrival, jnp.asarray(b), jnp.asarray(s2), spread, jnp.ones(len(b), bool))
+def _seen(known: Familiarity, curves: np.ndarray, frames: Frames) -> tuple[_Looked, Array, ScanFacts]:
+    """Of every voxel and of the scan as a whole; once through the curves, and once through what is left of them."""
+    mean = np.zeros(frames.start.shape, np.float32)
+    mean[: curves.shape[1]] = curves.mean(axis=0, dtype=float)
+    arrival, read = _arrival(mean, frames)
+    found: Measured = in_batches(lambda part: _measured(part, read), curves, columns=len(mean))
+    facts = facts_from(np.asarray(arrival), found, jax.tree.map(np.asarray, read), np.ones(len(curves), bool))
+    looked = in_batches(lambda *each: _look(known, Measured(*each), read, frames, facts), *found)
+    return looked, _scan_channels(frames, facts), facts
 
 
-_levels = jax.jit(levels)
-_chunk_features = jax.jit(features)
+@jax.jit
+def _arrival(mean: Array, frames: Frames) -> tuple[Array, Reading]:
+    arrival = arrival_time(mean, frames)
+    return arrival, reading(frames, arrival)
 
 
-def _features(blocks: Blocks, frames: Frames, facts: ScanFacts) -> tuple[Features, tuple[np.ndarray, ...]]:
-    """Features of all voxels, and their indices in the volume."""
-    parts: list[Features] = []
-    places = []
-    for where, curves in blocks():
-        places.append(where)
-        for chunk, size in _padded(curves, frames):
-            found = _chunk_features(chunk, frames, facts)
-            per_voxel = ("voxel", "level", "noise", "enhanced")
-            parts.append(found._replace(**{n: np.asarray(getattr(found, n))[:size] for n in per_voxel}))
-    joined = {n: np.concatenate([getattr(p, n) for p in parts]) for n in ("voxel", "level", "noise", "enhanced")}
-    indices = tuple(np.concatenate(axis) for axis in zip(*places, strict=True))
-    return parts[0]._replace(**joined), indices
+_measured = jax.jit(measured)
+_scan_channels = jax.jit(scan_channels)
 
 
-def _odd(known: Familiarity, seen: Features) -> np.ndarray:
-    seen = jax.tree.map(jnp.asarray, seen)
-    return np.asarray(unfamiliar(known, seen, gram(seen)))
+@jax.jit
+def _look(known: Familiarity, found: Measured, read: Reading, frames: Frames, facts: ScanFacts) -> _Looked:
+    seen = features_from(found, read, frames, facts)
+    return _Looked(seen.voxel, seen.level, seen.enhanced, unfamiliar(known, seen, gram(seen)))
 
 
-def _told(aif: tuple[np.ndarray, np.ndarray, float] | None, facts: ScanFacts) -> jax.Array:
+def _told(aif: tuple[np.ndarray, np.ndarray, float] | None, facts: ScanFacts) -> Array:
     assert aif is not None
     times, curve, area = aif
     ca = np.interp(NODES + float(facts.arrival), times, curve, left=0.0)

@@ -10,7 +10,7 @@ from jaxtyping import Float, Key
 
 from estimate.qtmnet.learning.stream import Example, Voxels, region_factors, some_of
 from estimate.qtmnet.water.domain import READOUTS, T1B, TRAINING, Labelling
-from estimate.qtmnet.water.features import Delays, features, levels, scan_level
+from estimate.qtmnet.water.features import Delays, features, levels, scan_facts
 from estimate.qtmnet.water.targets import target
 from simulate.banks.water import TRUTHS, label_matrix
 from simulate.base.constants import BRAIN_DENSITY, LABEL_EFFICIENCY, PARTITION_COEFFICIENT
@@ -77,7 +77,7 @@ def example(key: Key[Array, ""], voxels: Voxels, scan: LabelScan) -> Example:
     count = d.shape[0]
     sigma = jnp.broadcast_to(scan.sigma, (count,))
     level, sure = levels(d, sigma, scan.delays, T1B)
-    seen = features(d, sigma, scan.delays, T1B, scan_level(level, sure, jnp.ones(count, bool)))
+    seen = features(d, sigma, scan.delays, T1B, scan_facts(level, sure, jnp.ones(count, bool)))
     truth = {name: voxels.truth[:, i] for i, name in enumerate(TRUTHS)}
     wanted, weight = target(truth["CBF"], truth["ATT"] + scan.inlet_delay, seen.level)
     return Example(seen, wanted, weight, some_of(keep, share, count), jnp.zeros(0), voxels.region)

@@ -14,7 +14,7 @@ pair and n_k pairs, f_k has the precision p_k = n_k g_k^2/\sigma^2, and
 The network says log(CBF/b) and ATT. So series times a is CBF times a and the same ATT, exactly.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -22,6 +22,7 @@ from jax import Array
 from jaxtyping import ArrayLike, Bool, Float
 
 from estimate.qtmnet.hats import hat_values, penalty
+from estimate.qtmnet.medians import median_of
 
 NODES = np.array([0.0, 0.3, 0.6, 0.9, 1.2, 1.5, 1.8, 2.1, 2.4, 2.7, 3.0, 3.5, 4.0])
 """Post-labelling delays [s]."""
@@ -38,9 +39,9 @@ SCAN_CHANNELS = 3
 class Delays(NamedTuple):
     """Of k readouts: post_label_delay and label_duration (k,) [s], repeats (k,) pairs behind each, 0 for none."""
 
-    post_label_delay: Array
-    label_duration: Array
-    repeats: Array
+    post_label_delay: Any
+    label_duration: Any
+    repeats: Any
 
 
 class Features(NamedTuple):
@@ -71,18 +72,23 @@ def levels(
     return (d * delays.repeats) @ g / total, sigma / jnp.sqrt(total)
 
 
-def scan_level(level: Float[Array, " v"], sure: Float[Array, " v"], inside: Bool[Array, " v"]) -> Float[Array, ""]:
-    """Median b of the voxels `inside` that show label."""
-    usable = inside & (level > SEEN * sure)
-    ordered = jnp.sort(jnp.where(usable, level, jnp.inf))
-    found = ordered[jnp.maximum(jnp.sum(usable) - 1, 0) // 2]
-    return jnp.where(jnp.isfinite(found), found, jnp.median(sure))
+class ScanFacts(NamedTuple):
+    """What is taken once per scan: median b of the voxels that show label, median standard deviation of b."""
+
+    level: Any
+    sure: Any
+
+
+def scan_facts(level: Float[Any, " v"], sure: Float[Any, " v"], inside: Bool[Any, " v"]) -> ScanFacts:
+    """From what `levels` finds in the voxels (those `inside`), in JAX or in NumPy, which compiles nothing."""
+    middle = sure.__array_namespace__().median(sure)
+    return ScanFacts(median_of(level, inside & (level > SEEN * sure), middle), middle)
 
 
 def features(
-    d: Float[Array, "v k"], sigma: Float[Array, " v"], delays: Delays, t1_blood: ArrayLike, typical: Float[Array, ""]
+    d: Float[Array, "v k"], sigma: Float[Array, " v"], delays: Delays, t1_blood: ArrayLike, facts: ScanFacts
 ) -> Features:
-    """What the network sees. d, sigma : see `levels`.      typical : of the scan, see `scan_level`."""
+    """What the network sees. d, sigma : see `levels`."""
     g = sensitivity(delays, t1_blood)
     precision = delays.repeats * g**2
     used = delays.repeats > 0
@@ -99,15 +105,22 @@ def features(
         [
             jnp.clip(shape / level[:, None], -_LARGEST, _LARGEST),
             jnp.broadcast_to(coverage, shape.shape),
-            jnp.log(level / typical)[:, None],
+            jnp.log(level / facts.level)[:, None],
             jnp.log(level / noise)[:, None],
         ],
         axis=1,
     )
-    duration = jnp.sum(delays.label_duration * used) / count
-    scan = jnp.stack([jnp.log(duration / 1.8), jnp.log(count / 6.0), jnp.log(typical / jnp.median(noise))])
     spread = inverse @ ((hats.T * weight) @ hats) @ inverse
-    return Features(channels, scan, level, noise, jnp.ones(level.shape, bool), spread)
+    return Features(channels, scan_channels(delays, facts), level, noise, jnp.ones(level.shape, bool), spread)
+
+
+def scan_channels(delays: Delays, facts: ScanFacts) -> Float[Array, " g"]:
+    """What is said of the scan: duration of its label, number of its delays, and how clear its typical voxel is."""
+    used = delays.repeats > 0
+    count = jnp.sum(used, dtype=delays.repeats.dtype)
+    duration = jnp.sum(delays.label_duration * used) / count
+    clarity = facts.level / (facts.sure * jnp.sqrt(count))
+    return jnp.stack([jnp.log(duration / 1.8), jnp.log(count / 6.0), jnp.log(clarity)])
 
 
 def gram(seen: Features) -> Float[Array, "n n"]:

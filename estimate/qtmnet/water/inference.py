@@ -1,18 +1,30 @@
 """A series of labelled water through a trained QTMnet."""
 
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
-import jax.numpy as jnp
+import jax
 import numpy as np
-from jaxtyping import Float
+from jax import Array
+from jaxtyping import ArrayLike, Float
 
-from estimate.qtmnet.familiarity import unfamiliar
+from estimate.qtmnet.familiarity import Familiarity, unfamiliar
 from estimate.qtmnet.inference import Seen, through
 from estimate.qtmnet.prediction import TO_ONE_SIGMA
 from estimate.qtmnet.tiles import CORE
-from estimate.qtmnet.water.features import Delays, features, levels, scan_level
+from estimate.qtmnet.water.domain import READOUTS
+from estimate.qtmnet.water.features import (
+    VOXEL_CHANNELS,
+    Delays,
+    ScanFacts,
+    features,
+    levels,
+    scan_channels,
+    scan_facts,
+)
 from estimate.qtmnet.water.targets import SCORED
 from estimate.qtmnet.weights import Trained
+from estimate.signal.batches import in_batches
 from simulate.base.progress import Progress, silent
 
 
@@ -53,27 +65,58 @@ def answer(
     d : lambda dM/(2 alpha M0) [mL/g], finite.      sigma : noise of d from one pair.      delays : of the first slice.
     late : [s] by which a voxel is read out after it.      where : the voxels' indices in a volume of this shape.
     """
-    as32 = Delays(*(jnp.asarray(a, jnp.float32) for a in delays))
-    slices, of_slice = np.unique(np.asarray(late), return_inverse=True)
-    groups = [np.flatnonzero(of_slice == k) for k in range(len(slices))]
-    each = [as32._replace(post_label_delay=as32.post_label_delay + float(s)) for s in slices]
-    data = [(np.asarray(d[rows], np.float32), np.asarray(sigma[rows], np.float32)) for rows in groups]
+    known, t1 = trained.familiarity, np.float32(t1_blood)
+    sigma = np.asarray(sigma, np.float32)
+    d, delays = _padded(d, delays)
+    slices = [(_read_later(delays, s), np.flatnonzero(late == s)) for s in np.unique(late)]
     level, sure = (np.empty(len(d), np.float32) for _ in range(2))
-    for rows, own, (x, s) in zip(groups, each, data, strict=True):
-        level[rows], sure[rows] = levels(jnp.asarray(x), jnp.asarray(s), own, t1_blood)
-    typical = scan_level(jnp.asarray(level), jnp.asarray(sure), jnp.ones(len(d), bool))
-    parts = [
-        features(jnp.asarray(x), jnp.asarray(s), own, t1_blood, typical) for own, (x, s) in zip(each, data, strict=True)
-    ]
-    odd = np.empty(len(d), bool)
-    voxel = np.empty((len(d), parts[0].voxel.shape[1]), np.float32)
-    for rows, part in zip(groups, parts, strict=True):
-        voxel[rows], level[rows] = part.voxel, part.level
-        odd[rows] = unfamiliar(trained.familiarity, part, part.gram)
-    scan = jnp.mean(jnp.stack([part.scan for part in parts]), axis=0)
+    for own, rows in slices:
+        level[rows], sure[rows] = in_batches(partial(_levels, delays=own, t1_blood=t1), d[rows], sigma[rows])
+    typical = scan_facts(level, sure, np.ones(len(d), bool)).level
+    seen = _Looked(np.empty((len(d), VOXEL_CHANNELS), np.float32), level, np.empty(len(d), bool))
+    scans = []
+    for own, rows in slices:
+        facts = ScanFacts(typical, np.median(sure[rows]))
+        look = partial(_look, known=known, delays=own, t1_blood=t1, facts=facts)
+        for whole, part in zip(seen, in_batches(look, d[rows], sigma[rows]), strict=True):
+            whole[rows] = part
+        scans.append(np.asarray(_scan_channels(own, facts)))
     value, spread, strangeness = through(
-        trained, Seen(voxel, scan, np.ones(len(d), bool)), where, shape, core=core, progress=progress
+        trained, Seen(seen.voxel, np.mean(scans, axis=0), np.ones(len(d), bool)), where, shape, core=core,
+        progress=progress,
     )  # fmt: skip
     sigma_of = {n: spread[:, i] * trained.widening[n] / TO_ONE_SIGMA for i, n in enumerate(SCORED)}
-    cbf = np.exp(value[:, SCORED.index("CBF")]) * level
-    return Answer(cbf, sigma_of["CBF"], value[:, SCORED.index("ATT")], sigma_of["ATT"], odd, strangeness)
+    cbf = np.exp(value[:, SCORED.index("CBF")]) * seen.level
+    return Answer(cbf, sigma_of["CBF"], value[:, SCORED.index("ATT")], sigma_of["ATT"], seen.odd, strangeness)
+
+
+def _padded(d: np.ndarray, delays: Delays) -> tuple[np.ndarray, Delays]:
+    """With as many delays more, which nothing was read out at, as make their number a multiple of `READOUTS`."""
+    pld, duration, repeats = (np.asarray(each, np.float32) for each in delays)
+    more = (0, -len(pld) % READOUTS)
+    last = (np.pad(pld, more, mode="edge"), np.pad(duration, more, mode="edge"))
+    return np.pad(np.asarray(d, np.float32), ((0, 0), more)), Delays(*last, np.pad(repeats, more))
+
+
+def _read_later(delays: Delays, seconds: float) -> Delays:
+    return delays._replace(post_label_delay=delays.post_label_delay + np.float32(seconds))
+
+
+class _Looked(NamedTuple):
+    """Of some voxels: see `Features` and `Answer`."""
+
+    voxel: Any
+    level: Any
+    odd: Any
+
+
+_levels = jax.jit(levels)
+_scan_channels = jax.jit(scan_channels)
+
+
+@jax.jit
+def _look(
+    d: Array, sigma: Array, *, known: Familiarity, delays: Delays, t1_blood: ArrayLike, facts: ScanFacts
+) -> _Looked:
+    seen = features(d, sigma, delays, t1_blood, facts)
+    return _Looked(seen.voxel, seen.level, unfamiliar(known, seen, seen.gram))

@@ -30,9 +30,9 @@ def qtmnet(trained: Trained, exam: Examination, *, scales: Sequence[str] = ("kno
     if not exam.view.size:
         return {scale: nothing(exam) | {"unfamiliar": np.zeros(len(exam.scored), bool)} for scale in scales}
     shape = (exam.side,) * 3
-    shown = (np.unravel_index(exam.view, shape), exam.curves[exam.view])
+    where = np.unravel_index(exam.view, shape)
     aif = (np.asarray(exam.aif.times), np.asarray(exam.aif.curve), exam.area)
-    found = answer(trained, lambda: [shown], shape, exam.start, exam.spacing, aif=aif)
+    found = answer(trained, exam.curves[exam.view], exam.start, exam.spacing, where=where, shape=shape, aif=aif)
     row = np.zeros(len(exam.curves), int)  # what is scored and not shown does not count: any will do
     row[exam.view] = np.arange(len(exam.view))
     named = {}

@@ -45,7 +45,7 @@ def maps_by_scale(
     where = np.nonzero(np.ones(shape, bool))
     curves = np.nan_to_num(np.asarray(concentration.data, np.float32)[where])
     spacing = float(np.asarray(protocol.frame_duration))
-    found = answer(trained, lambda: [(where, curves)], shape, np.asarray(protocol.times), spacing)
+    found = answer(trained, curves, np.asarray(protocol.times), spacing, where=where, shape=shape)
 
     def by_flow(cbf: CBFMap) -> InputScale:
         plasma = np.exp(found.value[:, SCORED.index("Fp")]) * found.level

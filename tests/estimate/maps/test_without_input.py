@@ -13,12 +13,15 @@ from estimate.maps.pipeline import estimate_maps
 from estimate.qtmnet.contrast.targets import MAPS
 from estimate.qtmnet.network import Architecture, QTMnet
 from estimate.qtmnet.weights import save_trained
+from estimate.signal import voxels
+from estimate.signal.t10 import VFA
 from experiments.commands.estimate_dce import written_names
 from simulate.base.errors import InputError
 from simulate.base.status import Status
 from simulate.base.types import Series
+from tests.compilations import compilations
 from tests.networks import uncalibrated
-from tests.phantom import HAEMATOCRIT
+from tests.phantom import HAEMATOCRIT, VFA_ANGLES, VFA_TR
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +106,41 @@ def test_qtm_gives_velocities_and_says_how_well_it_did(phantom, weights):
     assert np.all(np.isnan(found.maps["speed"][~phantom.inside]))
     impossible = found.maps["vp"] + found.maps["ve"] > 1
     np.testing.assert_array_equal((found.status & int(Status.UNFAMILIAR)) > 0, impossible)
+
+
+@pytest.mark.parametrize("method", ["qtmnet", "qtm"])
+def test_a_series_is_converted_once_and_its_t1_fitted_once(phantom, weights, monkeypatch, method):
+    converted, fitted = [], []
+    concentration, measure_t10 = voxels.Voxels.concentration, voxels.measure_t10
+    monkeypatch.setattr(
+        voxels.Voxels, "concentration", lambda self, where: (converted.append(where), concentration(self, where))[1]
+    )
+    monkeypatch.setattr(voxels, "measure_t10", lambda *a: (fitted.append(a), measure_t10(*a))[1])
+    t10 = VFA(phantom.vfa(), VFA_ANGLES, VFA_TR)
+    ask(phantom, weights if method == "qtmnet" else None, method=method, t10=t10)
+    assert len(fitted) == 1
+    places = np.concatenate([np.ravel_multi_index(where, phantom.inside.shape) for where in converted])
+    np.testing.assert_array_equal(np.sort(places), np.flatnonzero(phantom.inside))
+
+
+def test_another_mask_compiles_nothing(phantom, weights):
+    ask(phantom, weights)
+    less = phantom.inside & (np.arange(8) < 7)[:, None]
+    with compilations() as found:
+        ask(phantom, weights, mask=less)
+    assert not found
+
+
+def test_a_concentration_that_is_no_number_spoils_no_other_voxel(phantom, weights):
+    series = replace(phantom.signal(), data=np.float32(phantom.concentration), quantity="concentration")
+    given = {"method": "qtmnet", "mask": phantom.inside, "weights": weights}
+    hole = np.zeros(phantom.inside.shape, bool)
+    hole[5, 5, 1] = True
+    broken = replace(series, data=np.where(hole[..., None] & (np.arange(60) == 30), np.nan, series.data))
+    found = estimate_maps(broken, **given)
+    without = estimate_maps(series, **(given | {"mask": phantom.inside & ~hole}))
+    assert found.status[5, 5, 1] == Status.NOT_FINITE
+    np.testing.assert_allclose(found.maps["Fp"][~hole], without.maps["Fp"][~hole], rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A scan's answer depends on the scan alone: not on scale, padding, tiles, the order of voxels or chunks."""
+"""A scan's answer depends on the scan alone: not on scale, padding, tiles, the order of voxels or batches."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from estimate.qtmnet import inference, tiles
+from estimate.qtmnet import tiles
 from estimate.qtmnet.contrast import inference as of_contrast
 from estimate.qtmnet.contrast.features import ScanFacts, features, scan_facts
 from estimate.qtmnet.contrast.time_basis import NODES
@@ -17,7 +17,9 @@ from estimate.qtmnet.learning.contrast import draw_scan, example
 from estimate.qtmnet.learning.stream import Voxels
 from estimate.qtmnet.network import Architecture, QTMnet
 from estimate.qtmnet.weights import load_trained, save_trained
+from estimate.signal import batches
 from simulate.banks.contrast import KNOTS, TRUTHS, inlet_curve
+from tests.compilations import compilations
 from tests.networks import uncalibrated
 
 SHAPE = (18, 15, 11)
@@ -51,16 +53,10 @@ def scan():
     return curves.astype(np.float32), rng.random(SHAPE) < 0.9
 
 
-def ask(network, curves, mask, core=tiles.CORE, pieces=1):
+def ask(network, curves, mask, core=tiles.CORE, order=slice(None), starts=STARTS):
     """Volumes (*space, q) of values; NaN outside the mask."""
-    where = np.nonzero(mask)
-
-    def blocks():
-        for part in np.array_split(np.arange(len(where[0])), pieces):
-            here = tuple(axis[part] for axis in where)
-            yield here, curves[here]
-
-    found = of_contrast.answer(network, blocks, mask.shape, STARTS, SPACING, core=core)
+    where = tuple(axis[order] for axis in np.nonzero(mask))
+    found = of_contrast.answer(network, curves[where], starts, SPACING, where=where, shape=mask.shape, core=core)
     value = np.full((*mask.shape, found.value.shape[1]), np.nan)
     value[where] = found.value
     return value, found
@@ -89,26 +85,56 @@ def test_padding_moves_nothing(network, scan):
         assert relative(padded[inner], plain) < 1e-4
 
 
-def test_tiles_make_no_seams(network, scan, monkeypatch):
-    curves, mask = scan
-    curves, mask = np.concatenate([curves] * 4, axis=0), np.concatenate([mask] * 4, axis=0)  # longer than any margin
-    plain, _ = ask(network, curves, mask)
-    for core in ((16, 15, 11), (32, 8, 12), (4, 96, 96)):
-        tiled, _ = ask(network, curves, mask, core=core)
-        assert relative(tiled, plain) < 1e-4, core
+@pytest.mark.parametrize(
+    ("longer", "core"), [((6, 1, 1), (16, 15, 11)), ((4, 5, 1), (12, 16, 16)), ((1, 1, 8), (96, 8, 24))]
+)
+def test_tiles_make_no_seams(network, scan, monkeypatch, longer, core):
+    """Along axes that are longer than a core with its margins, one of them or two."""
+    curves, mask = (np.tile(a, (*longer, 1)[: a.ndim]) for a in scan)
+    plain, _ = ask(network, curves, mask, core=mask.shape)
+    assert len(list(tiles.tiles(mask, core))) > 1
+    assert relative(ask(network, curves, mask, core=core)[0], plain) < 1e-4
     monkeypatch.setattr(tiles, "MARGIN", 8)  # narrower than what the U-Net sees: now it must show
-    tiled, _ = ask(network, curves, mask, core=(16, 15, 11))
-    assert relative(tiled, plain) > 1e-4
+    assert relative(ask(network, curves, mask, core=core)[0], plain) > 1e-4
 
 
-def test_the_order_of_voxels_and_the_size_of_blocks_do_not_matter(network, scan, monkeypatch):
+def test_a_larger_tile_than_the_scan_needs_changes_nothing(network, scan, monkeypatch):
     curves, mask = scan
     plain, _ = ask(network, curves, mask)
-    monkeypatch.setattr(inference, "CHUNK", 1000)
-    monkeypatch.setattr(of_contrast, "CHUNK", 1000)
-    jax.clear_caches()
-    pieces, _ = ask(network, curves, mask, pieces=5)
-    assert relative(pieces, plain) < 1e-4
+    for more in (4, 12):
+        monkeypatch.setattr(tiles, "few_extents", lambda n, more=more: -(-n // 4) * 4 + more)
+        assert relative(ask(network, curves, mask)[0], plain) < 1e-5, more
+
+
+def test_tiles_have_few_extents():
+    """Of the coarsest scale's cells, none over 1.25 times as long as that needs, and four to every doubling."""
+    needed = np.arange(1, 161)
+    extents = np.array([tiles.few_extents(int(n)) for n in needed])
+    assert np.all(extents % tiles.COARSEST == 0)
+    assert np.all(extents >= needed)
+    assert np.all(extents <= 1.25 * -(-needed // tiles.COARSEST) * tiles.COARSEST)
+    assert len(set(extents[needed > 16])) == 4 * np.log2(160 / 20) + 1
+
+
+def test_the_order_of_voxels_and_the_size_of_batches_do_not_matter(network, scan, monkeypatch):
+    curves, mask = scan
+    plain, _ = ask(network, curves, mask)
+    monkeypatch.setattr(batches, "BATCH", 1000)
+    shuffled, _ = ask(network, curves, mask, order=np.random.default_rng(1).permutation(mask.sum()))
+    assert relative(shuffled, plain) < 1e-4
+
+
+def test_a_second_scan_compiles_nothing(network, scan):
+    """Of fewer frames and voxels; a U-Net's program more where its tile has another extent."""
+    curves, mask = scan
+    ask(network, curves, mask)
+    smaller = tuple(slice(0, n - 1) for n in SHAPE)
+    with compilations() as found:
+        ask(network, curves[smaller][..., :47], mask[smaller], starts=STARTS[:47])
+    assert not found
+    with compilations() as found:
+        ask(network, curves[:7], mask[:7])
+    assert len(found) == 1
 
 
 def test_a_told_network_hears_at_work_what_it_heard_in_training():
@@ -141,7 +167,7 @@ def test_weights_survive_their_file(network, scan, tmp_path):
 def test_a_scan_is_judged_by_its_own_context_streamed_or_whole(network, scan):
     """d^2 about zero with unit spread, here, is the mean square of the first context."""
     curves, mask = scan
-    _, found = ask(network, curves, mask, pieces=3)
+    _, found = ask(network, curves, mask)
     frames = of_contrast.padded_frames(STARTS, SPACING)
     padded = jnp.pad(curves[mask], ((0, 0), (0, len(frames.start) - len(STARTS))))
     seen = features(padded, frames, scan_facts(padded, frames, jnp.ones(len(padded), bool)))

@@ -106,7 +106,7 @@ def test_they_know_an_injection_unlike_the_trainings(trained, tmp_path):
 
     def strangeness(phantom, key, family):
         exam = examine(jax.random.key(key), bank, phantom, Condition(family=family))
-        return answer(trained, lambda: [(where, exam.curves)], shape, exam.start, exam.spacing).strangeness
+        return answer(trained, exam.curves, exam.start, exam.spacing, where=where, shape=shape).strangeness
 
     # eight known and two unknown injections into each of the phantoms
     seen = np.array([[strangeness(i, 8 * i + k, "seen") for k in range(8)] for i in range(6)])
@@ -123,7 +123,7 @@ def volume(exam, trained, turn):
     curves = turn(exam.curves.reshape(exam.side, exam.side, exam.side, -1))
     where = np.unravel_index(np.arange(exam.side**3), (exam.side,) * 3)
     found = answer(
-        trained, lambda: [(where, curves.reshape(-1, curves.shape[-1]))], (exam.side,) * 3, exam.start, exam.spacing
+        trained, curves.reshape(-1, curves.shape[-1]), exam.start, exam.spacing, where=where, shape=(exam.side,) * 3
     )
     return found.value[back]
 

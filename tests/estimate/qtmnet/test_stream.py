@@ -160,6 +160,15 @@ def test_hat_functions_share_every_frame():
     np.testing.assert_allclose(hat_means(jnp.asarray([4.0 - 0.5]), jnp.asarray(1.0))[0, 5], 1 - 0.25 / 2, rtol=1e-9)
 
 
+def test_a_sample_reads_the_hat_functions_at_its_time():
+    """To float32's digits, also late in a scan."""
+    t = np.linspace(-7.5, 290.2, 40)
+    t = t[np.min(np.abs(t[:, None] - NODES), axis=1) > 0.1]  # at a node a sample's short mean rounds the corner
+    exact = np.stack([np.interp(t, NODES, one) for one in np.eye(len(NODES))], axis=1)
+    found = np.asarray(hat_means(jnp.asarray(t, jnp.float32), jnp.float32(0.0)))
+    np.testing.assert_allclose(found, exact, atol=1e-4)
+
+
 def test_arrival_is_found_between_frames():
     frames = Frames(2.0 * jnp.arange(60), jnp.asarray(2.0), jnp.ones(60))
     centre = np.asarray(frames.start) + 1

@@ -13,7 +13,7 @@ from estimate.qtmnet.learning.stream import Voxels
 from estimate.qtmnet.learning.water import draw_scan, example, measure, varied
 from estimate.qtmnet.network import Architecture, QTMnet
 from estimate.qtmnet.water.domain import READOUTS, T1B, TRAINING
-from estimate.qtmnet.water.features import NODES, Delays, features, levels, scan_level, sensitivity
+from estimate.qtmnet.water.features import NODES, Delays, ScanFacts, features, levels, scan_facts, sensitivity
 from estimate.qtmnet.water.inference import answer
 from estimate.qtmnet.water.targets import CBF_FLOOR, target
 from estimate.qtmnet.weights import load_trained, save_trained
@@ -24,6 +24,7 @@ from simulate.base.units import from_clinical
 from simulate.labelling.difference import asl_difference
 from simulate.phantoms.priors import Region
 from tests.asl_examination import M0, series
+from tests.compilations import compilations
 from tests.networks import uncalibrated
 
 DELAYS = Delays(jnp.asarray([0.6, 1.2, 1.8, 2.4, 3.0]), jnp.full(5, 1.8), jnp.asarray([1.0, 1.0, 2.0, 3.0, 1.0]))
@@ -45,7 +46,7 @@ def d_of(cbf, att, delays=DELAYS, model="recommended"):
 def seen(d, sigma, delays=DELAYS):
     sigma = jnp.full(d.shape[0], sigma)
     level, sure = levels(d, sigma, delays, T1B)
-    return features(d, sigma, delays, T1B, scan_level(level, sure, jnp.ones(d.shape[0], bool)))
+    return features(d, sigma, delays, T1B, scan_facts(level, sure, jnp.ones(d.shape[0], bool)))
 
 
 def test_where_all_label_has_arrived_the_level_is_flow_and_the_shape_is_one():
@@ -71,7 +72,8 @@ def test_noise_spreads_over_level_and_shape_as_the_features_say():
     noise = jax.random.normal(jax.random.key(0), clean.shape) * sigma / jnp.sqrt(DELAYS.repeats)
     level, sure = levels(clean + noise, jnp.full(count, sigma), DELAYS, T1B)
     assert float(jnp.std(level)) == pytest.approx(float(sure[0]), rel=0.02)
-    found, exact = (features(d, jnp.full(count, sigma), DELAYS, T1B, jnp.ones(())) for d in (clean + noise, clean))
+    facts = ScanFacts(jnp.ones(()), jnp.ones(()))
+    found, exact = (features(d, jnp.full(count, sigma), DELAYS, T1B, facts) for d in (clean + noise, clean))
     free = found.voxel[:, : len(NODES)] * found.level[:, None] - exact.voxel[:, : len(NODES)] * exact.level[:, None]
     expected = np.asarray(found.gram) * float(found.noise[0]) ** 2
     scale = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
@@ -199,6 +201,17 @@ def test_slices_are_read_at_their_own_delay(network, scan):
     mixed = ask(network, d, mask, late=np.array([0, 0, 0, 0.3, 0.3, 0.3]))
     early = np.nonzero(mask)[2] < 3
     assert not np.allclose(mixed.cbf[~early], ask(network, d, mask).cbf[~early], rtol=1e-2)
+
+
+def test_a_second_series_compiles_nothing(network, scan):
+    """Of more delays and fewer voxels, and read out slice by slice."""
+    d, mask = scan
+    ask(network, d, mask)
+    more = Delays(*(np.append(a, a[-1:]) for a in DELAYS))
+    with compilations() as found:
+        ask(network, np.concatenate([d, d[..., -1:]], axis=-1), mask & (np.arange(8) < 7)[:, None], delays=more)
+        ask(network, d, mask, late=np.linspace(0, 0.3, 6))
+    assert not found
 
 
 def test_weights_survive_their_file(network, scan, tmp_path):
