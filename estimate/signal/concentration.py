@@ -72,7 +72,7 @@ def block_concentration(
     else:
         flat, *numbers = flattened(signal, *known.voxels, *([] if s0 is None else [s0]))
 
-        def convert(curves: Array, before: Array, t10: Array, b1: Array, sound: Array, *s0: Array) -> Array:
+        def convert(curves: Any, before: Any, t10: Any, b1: Any, sound: Any, *s0: Any) -> Array:
             return _converted(curves, before, t10, b1, sound, s0[0] if s0 else None, scan, r2star)
 
         concentration = in_slabs(convert, flat, *numbers).reshape(np.shape(signal))

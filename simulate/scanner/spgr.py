@@ -84,16 +84,17 @@ def spgr_concentration(
 
 def baseline_signal(
     signal: Float[ArrayLike, "*s t"], protocol: DCEProtocol, baseline: Real[Array, " t"] | None = None
-) -> Float[Array, "*s"]:
+) -> Float[Array, "*s"] | Float[np.ndarray, "*s"]:
     """Mean over the frames before contrast, as the protocol has them; over the first one where it does not know.
 
     baseline : (t,) 1 in these frames and 0 after, for a number that is drawn at random and no part of the protocol.
+    By NumPy where nothing is traced.
     """
     xp: Any = jnp if is_traced((signal, baseline)) else np
     curves: Any = xp.asarray(signal)
     if baseline is None:
-        return xp.mean(curves[..., : max(protocol.baseline, 1)], axis=-1)
-    return curves @ baseline / xp.maximum(xp.sum(baseline), 1)
+        return xp.asarray(xp.mean(curves[..., : max(protocol.baseline, 1)], axis=-1))
+    return xp.asarray(curves @ baseline / xp.maximum(xp.sum(baseline), 1))
 
 
 def baseline_scale(
@@ -107,7 +108,7 @@ def baseline_scale(
     """S0 e^{-TE R20*} from the mean of the frames before contrast (`baseline_signal`): R20* need not be known."""
     if baseline is None:
         check_known_baseline(protocol)
-    before = baseline_signal(signal, protocol, baseline)
+    before = jnp.asarray(baseline_signal(signal, protocol, baseline))
     unit = spgr_signal(jnp.zeros_like(before)[..., None], protocol, t10=t10, b1=b1)
     return before / unit[..., 0]
 
