@@ -26,7 +26,7 @@ from simulate.base.constants import ASL_BLOOD_T1, ASL_TISSUE_T1, LABEL_EFFICIENC
 from simulate.base.errors import InputError
 from simulate.base.status import Status, at_bound
 from simulate.base.units import from_clinical, to_clinical
-from simulate.labelling.difference import label_difference
+from simulate.labelling.difference import check_labelling, label_difference
 
 GRID = 256
 """ATTs that are tried, from 0 to the last time."""
@@ -130,8 +130,9 @@ def fit_asl(
 
     Raises
     ------
-    InputError for fewer differences than parameters. What is wrong with single voxels is in `status`.
+    InputError for an unknown labelling or model, and for fewer differences than parameters. What is wrong with single voxels is in `status`.
     """
+    check_labelling(labelling)
     difference = np.asarray(difference, float)
     shape, count = difference.shape[:-1], difference.shape[-1]
     names = ("CBF", "ATT", "aBV") if arterial else ("CBF", "ATT")

@@ -14,6 +14,7 @@ from jax import Array
 from jaxtyping import ArrayLike
 
 from simulate.base.units import to_clinical
+from simulate.labelling.difference import check_labelling
 
 EQUATIONS = {
     "pcasl": "CBF = 6000 λ ΔM exp(PLD/T1b) / (2 α T1b M0 (1 - exp(-τ/T1b)))",
@@ -43,6 +44,7 @@ def white_paper_flow(
     label_efficiency: ArrayLike, partition_coefficient: ArrayLike, t1_blood: ArrayLike,
 ) -> Any:  # fmt: skip
     """The same in mL/g/s."""
+    check_labelling(labelling)
     tau, delay, t1b = (jnp.asarray(a, float) for a in (label_duration, post_label_delay, t1_blood))
     made: Array = tau if labelling == "pasl" else -t1b * jnp.expm1(-tau / t1b)
     sensitivity = 2 * jnp.asarray(label_efficiency) * jnp.asarray(m0) * made * jnp.exp(-delay / t1b)

@@ -89,7 +89,7 @@ def asl_difference(
     ------
     InputError for an unknown labelling or model.
     """
-    _check_name("labelling", labelling, LABELLINGS)
+    check_labelling(labelling)
     return label_difference(
         from_clinical("CBF", jnp.asarray(cbf, float)), att, times, labelling=labelling, label_duration=label_duration,
         m0=m0, label_efficiency=LABEL_EFFICIENCY[labelling] if label_efficiency is None else label_efficiency,
@@ -116,7 +116,7 @@ def label_difference(
     water_exchange: ArrayLike = WATER_EXCHANGE_RATE,
 ) -> Float[Array, "*s t"]:
     """`asl_difference` of a flow f (*s) [mL/g/s]."""
-    _check_name("labelling", labelling, LABELLINGS)
+    check_labelling(labelling)
     _check_name("model", model, MODELS)
     flow, arrival, m0, abv, abat, r1t = (
         jnp.asarray(a, float)[..., None] for a in (flow, att, m0, abv, abat, 1 / jnp.asarray(t1_tissue))
@@ -133,9 +133,14 @@ def label_difference(
     return 2 * jnp.asarray(label_efficiency) * m0 / partition_coefficient * (flow * stays + abv * label.passing(abat))
 
 
+def check_labelling(labelling: str) -> None:
+    """Refuse what is no way of labelling."""
+    _check_name("labelling", labelling, LABELLINGS)
+
+
 def _check_name(what: str, name: str, known: tuple[str, ...]) -> None:
     if name not in known:
-        raise InputError("asl_difference", what, f"is {name!r}", f"choose one of {', '.join(known)}")
+        raise InputError(what, "", f"is {name!r}", f"choose one of {', '.join(known)}")
 
 
 class _Label(NamedTuple):

@@ -13,6 +13,7 @@ from estimate.asl.multi_delay import fit_asl
 from estimate.asl.partial_volume import partial_volume_corrected
 from estimate.asl.quantify import quantify
 from estimate.asl.spread import Curves, spread
+from estimate.asl.white_paper import white_paper_cbf
 from simulate.base.errors import InputError
 from simulate.base.status import Status
 from simulate.files.bids.asl import ASLSidecar
@@ -303,6 +304,16 @@ def test_too_few_delays_are_refused():
     data, protocol = series()
     with pytest.raises(InputError, match="takes one delay"):
         ask(data, protocol, options=ASLOptions(method="white_paper"))
+
+
+def test_an_unknown_labelling_is_refused_by_every_formula():
+    with pytest.raises(InputError, match="labelling.*'psacl'.*pcasl"):
+        fit_asl(np.ones((3, 4)), np.array([2.0, 2.5, 3.0, 3.5]), m0=1.0, labelling="psacl")
+    with pytest.raises(InputError, match="labelling.*'psacl'.*pcasl"):
+        white_paper_cbf(
+            1.0, 100.0, labelling="psacl", label_duration=1.8, post_label_delay=1.8, label_efficiency=0.85,
+            partition_coefficient=0.9, t1_blood=1.65,
+        )  # fmt: skip
 
 
 # -- partial volume -------------------------------------------------------------------------------------
