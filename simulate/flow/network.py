@@ -45,7 +45,16 @@ STEPS = 20_000
 class Network:
     """Vessels k = 0..m-1, each from node tail[k] to node head[k]; nodes are numbered 0..n-1 without a gap.
 
-    tail, head : (m,) nodes.     radius, length : (m,) [mm].
+    Attributes
+    ----------
+    tail : (m,) int array
+        Node where a vessel begins.
+    head : (m,) int array
+        Node where it ends.
+    radius : (m,) array [mm]
+        Of each vessel.
+    length : (m,) array [mm]
+        Of each vessel.
     """
 
     tail: Any
@@ -130,26 +139,43 @@ def solve_network(
 ) -> NetworkFlow:
     """Pressures and flows of a network of which some nodes are held at a pressure.
 
-    Parameters
-    ----------
-    fixed, pressure : (k,) nodes, and the pressure at which each is held [Pa].
-    source : (n,) blood that enters at each node, negative where it leaves [mm^3/s]; none by default. What enters at
-        a node of fixed pressure does not matter.
-    viscosity : one, or (m,) [Pa s], red cells then following the blood; by default Pries' laws of viscosity and, at
-        bifurcations of degree three, of phase separation. Elsewhere red cells divide as the blood does.
-    haematocrit : discharge haematocrit of all blood that enters.
-    tolerance : of the pressures, as relative residual in Jacobi's norm; by default 4 times the rounding error.
-    change, sweeps : of the fixed point under Pries' laws: its tolerance (1e-6, in float32 1e-4), and the most sweeps.
-        Large meshes of bifurcations converge slowly, by about a twentieth a sweep.
-
     With a given viscosity the result is differentiable, forward and in reverse, in radius, length, viscosity, pressure
     and source: `jax.grad(lambda r: solve_network(replace(network, radius=r), ...).flow[0])`. The wiring is never
     traced.
 
+    Parameters
+    ----------
+    network : Network
+        Of m vessels and n nodes.
+    fixed : (k,) int array
+        Nodes that are held at a pressure.
+    pressure : (k,) array [Pa]
+        At which each of them is held.
+    source : (n,) array [mm^3/s]
+        Blood that enters at each node, negative where it leaves; none by default. What enters at a node of fixed
+        pressure does not matter.
+    viscosity : float or (m,) array [Pa s]
+        Red cells then follow the blood; by default Pries' laws of viscosity and, at bifurcations of degree three, of
+        phase separation. Elsewhere red cells divide as the blood does.
+    haematocrit : float [fraction]
+        Discharge haematocrit of all blood that enters.
+    tolerance : float
+        Of the pressures, as relative residual in Jacobi's norm; by default 4 times the rounding error.
+    change : float
+        Tolerance of the fixed point under Pries' laws; 1e-6 by default, in float32 1e-4.
+    sweeps : int
+        The most sweeps of that. Large meshes of bifurcations converge slowly, by about a twentieth a sweep.
+
+    Returns
+    -------
+    NetworkFlow
+        Pressures [Pa], flows [mm^3/s] and haematocrits, and whether they converged.
+
     Raises
     ------
-    InputError for radii or lengths that are not positive, no or unknown fixed nodes, nodes that are connected to no
-    fixed node, a haematocrit outside 0 to 0.7, and under Pries' laws radii that are traced or that no red cell passes.
+    InputError
+        For radii or lengths that are not positive, no or unknown fixed nodes, nodes that are connected to no fixed
+        node, a haematocrit outside 0 to 0.7, and under Pries' laws radii that are traced or that no red cell passes.
     """
     fixed = np.atleast_1d(np.asarray(fixed, int))
     _check_network(network, fixed)

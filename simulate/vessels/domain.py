@@ -15,8 +15,12 @@ from simulate.base.errors import InputError
 class Domain:
     """Cells on a grid; cell (i, j, k) reaches from (i, j, k) cell to (i+1, j+1, k+1) cell.
 
-    demand : (*space) delivered plasma flow per volume of tissue, Fp [1/s]; 0 where nothing is supplied.
-    cell : (3,) edges of a cell [mm].
+    Attributes
+    ----------
+    demand : (x, y, z) array [1/s]
+        Delivered plasma flow per volume of tissue, Fp; 0 where nothing is supplied.
+    cell : (3,) tuple of float [mm]
+        Edges of a cell.
     """
 
     demand: Any
@@ -24,21 +28,32 @@ class Domain:
 
     @property
     def mask(self) -> Any:
-        """(*space) the cells that are supplied."""
+        """(x, y, z) bool array: the cells that are supplied."""
         return self.demand > 0
 
     @property
     def cell_volume(self) -> float:
-        """[mm^3]"""
+        """Of one cell [mm^3]."""
         return float(np.prod(self.cell))
 
     @property
     def extent(self) -> Float[np.ndarray, "3"]:
-        """Edges of the whole grid [mm]."""
+        """(3,) array: edges of the whole grid [mm]."""
         return np.asarray(self.demand.shape) * np.asarray(self.cell)
 
     def centres(self, cells: Int[np.ndarray, "c 3"]) -> Float[np.ndarray, "c 3"]:
-        """Centres [mm] of cells given by their indices."""
+        """Where cells are.
+
+        Parameters
+        ----------
+        cells : (c, 3) int array
+            Their indices.
+
+        Returns
+        -------
+        (c, 3) array [mm]
+            Their centres.
+        """
         return (cells + 0.5) * np.asarray(self.cell)
 
 
