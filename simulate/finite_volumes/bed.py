@@ -86,15 +86,35 @@ def march_bed(
 
     Parameters
     ----------
-    aif, aif_times : (k,) plasma concentration [mmol/L] at the inlet, at its knots [s].
-    times : (t,) ascending [s], sampled.      step, theta : see `march`.
-    volumes : along every vessel and every delay.      plug_tanks : that stand for a plug-flow capillary (mixing 0).
-    diffusivity : of tracer in the EES [mm^2/s]; small gadolinium chelates 1.5e-4 to 2.6e-4.
+    bed : Bed
+        Of c cells and n nodes in each tree.
+    aif : (k,) array [mmol/L]
+        Plasma concentration at the inlet, linear between its knots, zero before the first, constant after the last.
+    aif_times : (k,) array [s]
+        Its knots.
+    times : (t,) array [s]
+        Ascending; sampled.
+    step : float [s]
+        Of time.
+    theta : float
+        1/2 (second order) to 1 (positive).
+    volumes : int
+        Along every vessel and every delay.
+    plug_tanks : int
+        Tanks that stand for a plug-flow capillary (mixing 0).
+    diffusivity : float [mm^2/s]
+        Of tracer in the EES; small gadolinium chelates 1.5e-4 to 2.6e-4.
+
+    Returns
+    -------
+    BedMarch
+        Concentrations [mmol/L]: units and ees (c, t), arteries and veins (n, t) in plasma; and the ledger of masses.
 
     Raises
     ------
-    InputError for a mixing that is not 1/N, a demand that the vessels do not carry, a size beyond the limits,
-    and as `march` does.
+    InputError
+        For a mixing that is not 1/N, a demand that the vessels do not carry, a size beyond the limits, a theta outside
+        1/2 to 1, times or knots that do not ascend, or an aif that does not match its knots.
     """
     tanks = _tanks(bed.mixing, plug_tanks)
     _check_bed(bed, tanks, volumes, diffusivity)

@@ -143,7 +143,26 @@ def filters(tree: Any, transit: Any, s: Array, residence: Residence) -> tuple[Ar
 
 @partial(jax.jit, static_argnames=("block", "residence"))
 def transport(bed: Bed, out: Readout, *, block: int = _BLOCK, residence: Residence = vessel) -> tuple[Contents, Ledger]:
-    """Curves of the whole bed as `out` (see `readout`) reads them: contents (.., t) and the mass ledger (t,)."""
+    """Curves of the whole bed, exact in space and in s (`simulate.spectral.engine`).
+
+    Parameters
+    ----------
+    bed : Bed
+        Of c cells and n nodes in each tree.
+    out : Readout
+        Input and frames (t,), see `readout`.
+    block : int
+        Frequencies at once; bounds the memory.
+    residence : function
+        (h, phi) of a vessel from s, transit time, radius and length (`simulate.spectral.residence`).
+
+    Returns
+    -------
+    contents : Contents
+        Concentrations [mmol/L]: (c, t) in the units over the cell's volume, (n, t) of plasma in arteries and in veins.
+    ledger : Ledger
+        Amounts (t,) [mmol/L mm^3]: what came in and went out until a frame, and what is where.
+    """
     return summed(lambda s: transfer(bed, s, residence=residence), out, block)
 
 
@@ -165,7 +184,20 @@ def summed(transfers: Callable[[Array], Any], out: Readout, block: int) -> Any:
 
 
 def cell_concentration(bed: Bed, contents: Contents) -> Array:
-    """(c, t) concentration of every cell [mmol/L of cell]: its unit and the resolved vessels that cross it."""
+    """Concentration of every cell: its unit and the resolved vessels that cross it.
+
+    Parameters
+    ----------
+    bed : Bed
+        Of c cells.
+    contents : Contents
+        From `transport`.
+
+    Returns
+    -------
+    (c, t) array [mmol/L of cell]
+        In the order of the grid, flattened.
+    """
     vessels, flow = bed.vessels, bed.flow
     return in_cells(
         bed, contents, flow.arteries.plasma_volume(vessels.arteries), flow.veins.plasma_volume(vessels.veins)
