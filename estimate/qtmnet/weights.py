@@ -50,8 +50,16 @@ class Calibration(NamedTuple):
 class Trained:
     """A network ready to use.
 
-    uses_branch : whether the neighbourhood's branch was trained.      calibration : how far to trust it.
-    facts : configuration, seed, versions, training.
+    Attributes
+    ----------
+    network : QTMnet
+        With its weights.
+    uses_branch : bool
+        Whether the neighbourhood's branch was trained.
+    calibration : Calibration
+        How far to trust it.
+    facts : dict
+        Configuration, seed, versions, training.
     """
 
     network: QTMnet
@@ -85,9 +93,24 @@ def save_trained(path: AnyPath, trained: Trained) -> None:
 
 
 def load_trained(path: AnyPath = SHIPPED, *, tracer: str = "contrast") -> Trained:
-    """Read a network that `save_trained` wrote, for this tracer.
+    """Read a trained network, for this tracer.
 
-    Raises InputError for any other file.
+    Parameters
+    ----------
+    path : path
+        What `estimate.qtmnet.weights.save_trained` wrote, such as `SHIPPED` or `SHIPPED_ASL`.
+    tracer : str
+        "contrast" or "water".
+
+    Returns
+    -------
+    Trained
+        The network with its calibration.
+
+    Raises
+    ------
+    InputError
+        For any other file.
     """
     facts = _facts(path, tracer, (FORMAT,))
     shape = Architecture.of(facts["architecture"])
