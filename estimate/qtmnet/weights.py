@@ -27,24 +27,20 @@ FORMAT = "qtmnet 3"
 WITH_WEIGHTS = ("qtmnet 2", FORMAT)
 """Formats whose weights are the same; the older lacks what calibration says now."""
 
-_NUMBERS = ("spread_factor", "common_error", "limits")
+_NUMBERS = ("widening", "common_error", "limits")
 """What of the calibration are numbers by name, kept beside the arrays."""
-
-_FIRST_NAMES = {"widening": "spread_factor", "told": "aif_given"}
-"""Names that the shipped files were written with, and what stands for them now: the files' checksums are on record."""
 
 
 class Calibration(NamedTuple):
     """What a network is told about itself, to be kept in the file of its weights.
 
-    spread_factor : by quantity, the factor on its standard deviation that makes 90 % intervals true (already times
-    1.645).
+    widening : by quantity, the factor on its standard deviation that makes 90 % intervals true (already times 1.645).
     common_error : by quantity, root mean square over scans of what all of a scan's voxels are off by together.
     familiarity : what is known, and the limits.      limits : what each limit does to calibration's own scans, see
     `estimate.qtmnet.learning.limits`.
     """
 
-    spread_factor: dict[str, float]
+    widening: dict[str, float]
     common_error: dict[str, float]
     familiarity: Familiarity
     limits: dict[str, dict[str, float]]
@@ -72,9 +68,9 @@ class Trained:
     facts: dict[str, Any]
 
     @property
-    def spread_factor(self) -> dict[str, float]:
+    def widening(self) -> dict[str, float]:
         """See `Calibration`."""
-        return self.calibration.spread_factor
+        return self.calibration.widening
 
     @property
     def familiarity(self) -> Familiarity:
@@ -141,7 +137,7 @@ def load_uncalibrated(path: AnyPath, *, tracer: str = "contrast") -> tuple[QTMne
 
 
 def _facts(path: AnyPath, tracer: str, formats: tuple[str, ...]) -> dict[str, Any]:
-    facts = _todays_names(read_facts(path))
+    facts = read_facts(path)
     command, kind = ("qtmnet", "ASL") if tracer == "contrast" else ("qtmnet-asl", "DCE")
     if facts.get("format") not in formats:
         cure = f"give weights of the format {FORMAT!r}"
@@ -151,14 +147,6 @@ def _facts(path: AnyPath, tracer: str, formats: tuple[str, ...]) -> dict[str, An
     if Architecture.of(facts["architecture"]).tracer != tracer:
         raise InputError(path, "tracer", f"is not {tracer}: these weights are for {kind}", f"give those of {command}")
     return facts
-
-
-def _todays_names(facts: dict[str, Any]) -> dict[str, Any]:
-    """The facts of a file, whose names may be those that its format had at first."""
-    return {
-        _FIRST_NAMES.get(name, name): _todays_names(value) if isinstance(value, dict) else value
-        for name, value in facts.items()
-    }
 
 
 def _network(path: AnyPath, shape: Architecture) -> QTMnet:

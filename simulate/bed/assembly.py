@@ -9,7 +9,7 @@ from jaxtyping import ArrayLike, Float
 
 from simulate.base.errors import InputError
 from simulate.base.types import Tissue
-from simulate.bed.sections import Sections, lay_out_vessels
+from simulate.bed.sections import Pieces, lay_out_vessels
 from simulate.flow.trees import VesselFlow
 from simulate.vessels.network import Vessels
 
@@ -36,13 +36,13 @@ class Bed:
         Terminal that feeds the cell.
     local_delay : (c,) array [s]
         From there to the cell.
-    precapillary_delay : (T,) array [s]
+    feed_delay : (T,) array [s]
         Of the supply outside the block.
-    precapillary_dispersion : (T,) array [s]
+    feed_dispersion : (T,) array [s]
         Mean time of an exponential distribution of delays there.
-    arterial_sections : Sections
+    arterial_pieces : Pieces
         Where the resolved arteries lie.
-    venous_sections : Sections
+    venous_pieces : Pieces
         Where the resolved veins lie.
     cell_volume : float [mm^3]
         Of one cell.
@@ -54,10 +54,10 @@ class Bed:
     mixing: Any
     owner: Any
     local_delay: Any
-    precapillary_delay: Any
-    precapillary_dispersion: Any
-    arterial_sections: Sections
-    venous_sections: Sections
+    feed_delay: Any
+    feed_dispersion: Any
+    arterial_pieces: Pieces
+    venous_pieces: Pieces
     cell_volume: float = field(metadata={"static": True})
 
 
@@ -66,10 +66,10 @@ def make_bed(
     flow: VesselFlow,
     tissue: Tissue,
     *,
-    pieces: tuple[Sections, Sections] | None = None,
+    pieces: tuple[Pieces, Pieces] | None = None,
     mixing: Float[ArrayLike, "*#space"] = 1.0,
-    precapillary_delay: Float[ArrayLike, "*#t"] = 0.0,
-    precapillary_dispersion: Float[ArrayLike, "*#t"] = 0.0,
+    feed_delay: Float[ArrayLike, "*#t"] = 0.0,
+    feed_dispersion: Float[ArrayLike, "*#t"] = 0.0,
 ) -> Bed:
     """Put a capillary-tissue unit into every cell of the grid over which the vessels were grown.
 
@@ -81,13 +81,13 @@ def make_bed(
         Flow in them.
     tissue : Tissue
         Parameters (x, y, z) in internal units; its Fp must be the demand that the vessels carry.
-    pieces : tuple of Sections
+    pieces : tuple of Pieces
         Where arteries and veins lie, from `lay_out_vessels`, which is called where they are not given.
     mixing : float or (x, y, z) array
         1 stirred capillary (2CXM) to 0 plug flow, per cell.
-    precapillary_delay : float or (T,) array [s]
+    feed_delay : float or (T,) array [s]
         Per terminal, see `Bed`.
-    precapillary_dispersion : float or (T,) array [s]
+    feed_dispersion : float or (T,) array [s]
         Likewise.
 
     Returns
@@ -124,9 +124,9 @@ def make_bed(
         mixing=flat(mixing),
         owner=owner,
         local_delay=distance / LOCAL_SPEED,
-        precapillary_delay=np.broadcast_to(np.asarray(precapillary_delay, float), (vessels.terminals,)),
-        precapillary_dispersion=np.broadcast_to(np.asarray(precapillary_dispersion, float), (vessels.terminals,)),
-        arterial_sections=pieces[0],
-        venous_sections=pieces[1],
+        feed_delay=np.broadcast_to(np.asarray(feed_delay, float), (vessels.terminals,)),
+        feed_dispersion=np.broadcast_to(np.asarray(feed_dispersion, float), (vessels.terminals,)),
+        arterial_pieces=pieces[0],
+        venous_pieces=pieces[1],
         cell_volume=float(np.prod(cell)),
     )

@@ -93,8 +93,7 @@ def vascularise(
     ends = _cells_of(vessels, shape)
     bed = make_bed(
         vessels, flow, tissue, pieces=pieces, mixing=phantom.mixing,
-        precapillary_delay=np.asarray(phantom.precapillary_delay)[ends],
-        precapillary_dispersion=np.asarray(phantom.precapillary_dispersion)[ends],
+        feed_delay=np.asarray(phantom.feed_delay)[ends], feed_dispersion=np.asarray(phantom.feed_dispersion)[ends],
     )  # fmt: skip
     t1_blood = blood_t1(field_strength, haematocrit)
     rate = (1 - blood) / np.maximum(phantom.t10, 1e-3) + blood / t1_blood

@@ -4,7 +4,7 @@ The second opinion on the spectral engine (`simulate.spectral`), which shares no
 one with what is not local: diffusion of tracer in the interstitium from cell to cell.
 
     arteries, veins   plug flow, `volumes` finite volumes along each vessel, upwind; spread (V/Q)^2/volumes
-    precapillary      delay as such a chain, dispersion as one stirred volume, per terminal
+    feed              delay as such a chain, dispersion as one stirred volume, per terminal
     local delay       such a chain per cell
     cell              N stirred tanks, N = 1/mixing (`plug_tanks` for plug flow), each beside its EES
     diffusion         between the EES of neighbours
@@ -42,13 +42,13 @@ class MassLedger(NamedTuple):
     outflow: Any
     arteries: Any
     veins: Any
-    precapillary: Any
+    feed: Any
     units: Any
 
     @property
     def content(self) -> Any:
         """(k,) all tracer in the bed."""
-        return self.arteries + self.precapillary + self.units + self.veins
+        return self.arteries + self.feed + self.units + self.veins
 
     @property
     def imbalance(self) -> Any:
@@ -197,11 +197,10 @@ def _add_tree(plumbing: Plumbing, tree: Tree, flow: Any, volumes: int, *, toward
 
 
 def _add_supply(plumbing: Plumbing, bed: Bed, terminal: Any, volumes: int) -> Any:
-    """(c,) what supplies each cell: its terminal's last volume, behind the precapillary and the local
-    delay and dispersion."""
+    """(c,) what feeds each cell: its terminal's last volume, behind feed delay, dispersion and local delay."""
     flow = np.asarray(bed.vessels.terminal_flow, float)
-    behind = _delayed(plumbing, terminal, bed.precapillary_delay, flow, volumes)
-    behind = _delayed(plumbing, behind, bed.precapillary_dispersion, flow, 1)
+    behind = _delayed(plumbing, terminal, bed.feed_delay, flow, volumes)
+    behind = _delayed(plumbing, behind, bed.feed_dispersion, flow, 1)
     demand = np.asarray(bed.tissue.Fp, float) * bed.cell_volume
     return _delayed(plumbing, behind[bed.owner], bed.local_delay, demand, volumes)
 

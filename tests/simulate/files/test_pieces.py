@@ -1,4 +1,4 @@
-"""Sections of work: done once, never half, never twice, never mixed."""
+"""Pieces of work: done once, never half, never twice, never mixed."""
 
 import json
 import os
