@@ -34,8 +34,8 @@ def estimate_by_qtmnet(
     """The whole image through the network, by default the shipped one; voxels that have no curve are left out of it."""
     weights = weights or SHIPPED
     trained, protocol = load_trained(weights), voxels.protocol
-    if trained.network.shape.told:
-        raise InputError(weights, "told", "was trained with the input given, for comparison", "give other weights")
+    if trained.network.shape.aif_given:
+        raise InputError(weights, "aif_given", "was trained with the input given, for comparison", "give other weights")
     times = np.asarray(protocol.frame_centres, dtype=float)
     arrays: dict[str, np.ndarray] = {}
     where, curves = _read(voxels, times, arrays)

@@ -27,12 +27,16 @@ FORMAT = "qtmnet 3"
 WITH_WEIGHTS = ("qtmnet 2", FORMAT)
 """Formats whose weights are the same; the older lacks what calibration says now."""
 
+_IN_FILE = {"aif_given": "told"}
+"""What files of this format call by another name: renamed here alone, since the checksums of the files that ship are
+part of the committed results."""
+
 _NUMBERS = ("widening", "common_error", "limits")
 """What of the calibration are numbers by name, kept beside the arrays."""
 
 
 class Calibration(NamedTuple):
-    """What a network is told about itself, to be kept in the file of its weights.
+    """What is known of a trained network, to be kept in the file of its weights.
 
     widening : by quantity, the factor on its standard deviation that makes 90 % intervals true (already times 1.645).
     common_error : by quantity, root mean square over scans of what all of a scan's voxels are off by together.
@@ -84,7 +88,7 @@ def save_trained(path: AnyPath, trained: Trained) -> None:
     tree = {"weights": nnx.to_pure_dict(weights), "familiarity": _plain(trained.familiarity)}
     facts = {
         "format": FORMAT,
-        "architecture": asdict(trained.network.shape),
+        "architecture": _renamed(asdict(trained.network.shape), _IN_FILE),
         "uses_branch": trained.uses_branch,
         **{name: getattr(trained.calibration, name) for name in _NUMBERS},
         **trained.facts,
@@ -113,7 +117,7 @@ def load_trained(path: AnyPath = SHIPPED, *, tracer: str = "contrast") -> Traine
         For any other file.
     """
     facts = _facts(path, tracer, (FORMAT,))
-    shape = Architecture.of(facts["architecture"])
+    shape = _architecture(facts)
     unknown = Familiarity.empty(shape.sees.nodes, shape.context)
     clouds = load_tree(path, {"familiarity": _plain(unknown)})["familiarity"]
     return Trained(
@@ -133,7 +137,7 @@ def load_uncalibrated(path: AnyPath, *, tracer: str = "contrast") -> tuple[QTMne
     Raises InputError for any other file.
     """
     facts = _facts(path, tracer, WITH_WEIGHTS)
-    return _network(path, Architecture.of(facts["architecture"])), facts["uses_branch"], facts
+    return _network(path, _architecture(facts)), facts["uses_branch"], facts
 
 
 def _facts(path: AnyPath, tracer: str, formats: tuple[str, ...]) -> dict[str, Any]:
@@ -144,9 +148,18 @@ def _facts(path: AnyPath, tracer: str, formats: tuple[str, ...]) -> dict[str, An
         if facts.get("format") in WITH_WEIGHTS:
             cure = f"calibrate them again: tracerflow train {command} --calibrate {path} --out DIR"
         raise InputError(path, "format", f"is {facts.get('format')!r}", cure)
-    if Architecture.of(facts["architecture"]).tracer != tracer:
+    if _architecture(facts).tracer != tracer:
         raise InputError(path, "tracer", f"is not {tracer}: these weights are for {kind}", f"give those of {command}")
     return facts
+
+
+def _architecture(facts: dict[str, Any]) -> Architecture:
+    described = _renamed(facts["architecture"], {theirs: ours for ours, theirs in _IN_FILE.items()})
+    return Architecture(**{**described, "branch": tuple(described["branch"])})
+
+
+def _renamed(values: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    return {names.get(name, name): value for name, value in values.items()}
 
 
 def _network(path: AnyPath, shape: Architecture) -> QTMnet:

@@ -53,7 +53,7 @@ class BankConfig(NamedTuple):
     side : voxels along an edge of a phantom.      terminals : of each of its two trees.
     rough : largest factor on the texture of tissue; each phantom draws one from 1 to this. Above 1 no two voxels are of
     the same tissue, so that a network cannot learn a bank's few tissues by heart.
-    supply : keep what feeds every voxel as well, for estimators that are told.
+    supply : keep what feeds every voxel as well, for estimators that are given it.
     tracer : of `TRACERS`.
     width, t10 : factors on the priors of all tissue, as of `tumour_phantom`; 1 in training.
     """

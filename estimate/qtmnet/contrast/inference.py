@@ -13,6 +13,7 @@ from estimate.qtmnet.contrast.features import (
     Measured,
     Reading,
     ScanFacts,
+    aif_channels,
     arrival_time,
     facts_from,
     features_from,
@@ -20,7 +21,6 @@ from estimate.qtmnet.contrast.features import (
     measured,
     reading,
     scan_channels,
-    told_input,
 )
 from estimate.qtmnet.contrast.time_basis import NODES
 from estimate.qtmnet.familiarity import Familiarity, unfamiliar
@@ -86,8 +86,8 @@ def answer(
     aif : (times [s], plasma [mmol/L], area over `AREA_WINDOW`) for a network that was trained with it.
     """
     looked, scan, facts = _seen(trained.familiarity, np.asarray(curves, np.float32), padded_frames(start, duration))
-    if trained.network.shape.told:
-        scan = jnp.concatenate([scan, _told(aif, facts)])
+    if trained.network.shape.aif_given:
+        scan = jnp.concatenate([scan, _aif_channels(aif, facts)])
     seen = Seen(looked.voxel, scan, looked.enhanced)
     values, spreads, strangeness = through(trained, seen, where, shape, core=core, progress=progress)
     return Answer(values, spreads, looked.level, looked.enhanced, looked.odd, facts, strangeness)
@@ -132,8 +132,8 @@ def _look(known: Familiarity, found: Measured, read: Reading, frames: Frames, fa
     return _Looked(seen.voxel, seen.level, seen.enhanced, unfamiliar(known, seen, gram(seen)))
 
 
-def _told(aif: tuple[np.ndarray, np.ndarray, float] | None, facts: ScanFacts) -> Array:
+def _aif_channels(aif: tuple[np.ndarray, np.ndarray, float] | None, facts: ScanFacts) -> Array:
     assert aif is not None
     times, curve, area = aif
     ca = np.interp(NODES + float(facts.arrival), times, curve, left=0.0)
-    return told_input(jnp.asarray(ca, jnp.float32), jnp.asarray(area, jnp.float32))
+    return aif_channels(jnp.asarray(ca, jnp.float32), jnp.asarray(area, jnp.float32))

@@ -1,5 +1,5 @@
-"""What a trained network is told about itself, from phantoms that it never saw: how far to trust its intervals, and
-what curves and scans it knows (`estimate.qtmnet.learning.limits`).
+"""Calibration of a trained network on phantoms that it never saw: how far to trust its intervals, and what curves and
+scans it knows (`estimate.qtmnet.learning.limits`).
 
 Split conformal prediction (Vovk 2005; Lei et al. 2018): with the ratio r = |error| / sigma of each calibration voxel,
 the 90 % quantile q of r makes value ± q sigma cover 90 % of voxels of the same kind, whatever the errors'

@@ -137,7 +137,7 @@ def test_a_second_scan_compiles_nothing(network, scan):
     assert len(found) == 1
 
 
-def test_a_told_network_hears_at_work_what_it_heard_in_training():
+def test_a_network_that_is_given_the_aif_sees_at_work_what_it_saw_in_training():
     """The same input by its splines, dilated, and as a sampled curve on the scan's clock."""
     scan = draw_scan(jax.random.key(3), dilation=(1.2, 1.2))
     fine = np.arange(0.0, 400.0, 0.1)
@@ -147,11 +147,11 @@ def test_a_told_network_hears_at_work_what_it_heard_in_training():
         jax.random.key(0), Voxels(jnp.zeros((1, len(KNOTS))), jnp.ones(1), truth, jnp.zeros(1, int)), scan
     )  # fmt: skip
     arrival = trained.features.arrival
-    heard = of_contrast._told(
+    seen = of_contrast._aif_channels(
         (fine + float(scan.onset), curve, float(scan.area)), ScanFacts(arrival, jnp.ones(()), jnp.ones(()))
     )
-    np.testing.assert_allclose(heard, trained.told, atol=2e-3 * float(heard.max()))
-    assert float(heard.max()) > 3 * float(heard[-1])  # a bolus, not a constant
+    np.testing.assert_allclose(seen, trained.aif, atol=2e-3 * float(seen.max()))
+    assert float(seen.max()) > 3 * float(seen[-1])  # a bolus, not a constant
 
 
 def test_weights_survive_their_file(network, scan, tmp_path):

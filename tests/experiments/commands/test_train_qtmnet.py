@@ -91,8 +91,8 @@ def test_the_network_for_labelled_water_is_trained_alike(tmp_path, capsys):
     assert all(np.isfinite(cloud.limit) and cloud.limit > 0 for cloud in trained.familiarity)
     facts = json.loads((tmp_path / "out" / "config.json").read_text())
     assert facts["provenance"]["command"] == "tracerflow train qtmnet-asl"
-    (tmp_path / "told.toml").write_text("[network]\ntold = true\n")  # there is no arterial input to tell
-    assert run(["train", "qtmnet-asl", str(tmp_path / "told.toml"), "--out", str(tmp_path / "other")]) == 2
+    (tmp_path / "given.toml").write_text("[network]\naif_given = true\n")  # there is no AIF to give
+    assert run(["train", "qtmnet-asl", str(tmp_path / "given.toml"), "--out", str(tmp_path / "other")]) == 2
 
 
 @pytest.mark.parametrize(
