@@ -62,7 +62,7 @@ def estimate_by_qtmnet(
     facts = {
         "scale": describe(chosen, SCALED),
         "weights": _weights_facts(weights, trained),
-        "strangeness of the scan": found.strangeness,
+        "strangeness of the scan": found.ood_score,
     }
     warnings = warnings_of(found, values, times, alarms=trained.calibration.limits["scans"]["alarms"])
     return Estimate(Maps(arrays, voxels.series.affine), status, aif, protocol, "qtmnet", facts, warnings)
@@ -94,7 +94,7 @@ def _weights_facts(path: Path, trained: Trained) -> dict[str, Any]:
     made, known = trained.facts.get("provenance", {}), trained.calibration
     return {
         "file": path.name, "sha256": sha256_of(path), "trained": made.get("time"), "seed": made.get("seed"),
-        "limits: shares of familiar curves and scans beyond, of strange scans found": known.limits,
+        "limits: shares of in-distribution curves and scans beyond, of out-of-distribution scans found": known.limits,
         "what a scan's voxels are off by together, sd of the logarithm (delay: s)": known.common_error,
     }  # fmt: skip
 

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from estimate.qtmnet.familiarity import Cloud, Familiarity
 from estimate.qtmnet.network import Architecture, QTMnet
+from estimate.qtmnet.out_of_distribution import Gaussian, TrainingDistribution
 from estimate.training.checkpoint import load_tree, read_facts, save_tree
 from simulate.base.errors import InputError
 from simulate.files.atomic import AnyPath
@@ -27,7 +27,7 @@ FORMAT = "qtmnet 3"
 WITH_WEIGHTS = ("qtmnet 2", FORMAT)
 """Formats whose weights are the same; the older lacks what calibration says now."""
 
-_IN_FILE = {"aif_given": "told"}
+_IN_FILE = {"aif_given": "told", "training_distribution": "familiarity"}
 """What files of this format call by another name: renamed here alone, since the checksums of the files that ship are
 part of the committed results."""
 
@@ -40,13 +40,13 @@ class Calibration(NamedTuple):
 
     widening : by quantity, the factor on its standard deviation that makes 90 % intervals true (already times 1.645).
     common_error : by quantity, root mean square over scans of what all of a scan's voxels are off by together.
-    familiarity : what is known, and the limits.      limits : what each limit does to calibration's own scans, see
-    `estimate.qtmnet.learning.limits`.
+    training_distribution : of curves and of scans, with the limits.
+    limits : what each limit does to calibration's own scans, see `estimate.qtmnet.learning.limits`.
     """
 
     widening: dict[str, float]
     common_error: dict[str, float]
-    familiarity: Familiarity
+    training_distribution: TrainingDistribution
     limits: dict[str, dict[str, float]]
 
 
@@ -77,15 +77,18 @@ class Trained:
         return self.calibration.widening
 
     @property
-    def familiarity(self) -> Familiarity:
+    def training_distribution(self) -> TrainingDistribution:
         """See `Calibration`."""
-        return self.calibration.familiarity
+        return self.calibration.training_distribution
 
 
 def save_trained(path: AnyPath, trained: Trained) -> None:
     """Write a network, whole or not at all."""
     _, weights = nnx.split(trained.network)
-    tree = {"weights": nnx.to_pure_dict(weights), "familiarity": _plain(trained.familiarity)}
+    tree = {
+        "weights": nnx.to_pure_dict(weights),
+        _IN_FILE["training_distribution"]: _plain(trained.training_distribution),
+    }
     facts = {
         "format": FORMAT,
         "architecture": _renamed(asdict(trained.network.shape), _IN_FILE),
@@ -118,13 +121,13 @@ def load_trained(path: AnyPath = SHIPPED, *, tracer: str = "contrast") -> Traine
     """
     facts = _facts(path, tracer, (FORMAT,))
     shape = _architecture(facts)
-    unknown = Familiarity.empty(shape.sees.nodes, shape.context)
-    clouds = load_tree(path, {"familiarity": _plain(unknown)})["familiarity"]
+    unknown = TrainingDistribution.empty(shape.sees.nodes, shape.context)
+    learnt = load_tree(path, {_IN_FILE["training_distribution"]: _plain(unknown)})[_IN_FILE["training_distribution"]]
     return Trained(
         network=_network(path, shape),
         uses_branch=facts["uses_branch"],
         calibration=Calibration(
-            familiarity=Familiarity(**{name: Cloud(**cloud) for name, cloud in clouds.items()}),
+            training_distribution=TrainingDistribution(**{name: Gaussian(**arrays) for name, arrays in learnt.items()}),
             **{name: facts[name] for name in _NUMBERS},
         ),
         facts=facts,
@@ -178,5 +181,5 @@ def weights_digest(network: QTMnet) -> str:
     return total.hexdigest()
 
 
-def _plain(known: Familiarity) -> dict[str, dict[str, Any]]:
-    return {name: cloud._asdict() for name, cloud in known._asdict().items()}
+def _plain(known: TrainingDistribution) -> dict[str, dict[str, Any]]:
+    return {name: points._asdict() for name, points in known._asdict().items()}

@@ -160,8 +160,8 @@ def _tanks(mixing: Any, plug_tanks: int) -> Any:
     exact = np.where(mixing > 0, 1 / np.where(mixing > 0, mixing, 1.0), plug_tanks)
     number = np.rint(exact).astype(int)
     if (np.abs(number - exact) > 1e-3 * number).any():
-        odd = float(mixing[np.argmax(np.abs(number - exact))])
-        raise InputError("bed", "mixing", f"{odd:.4g} is not 1/N", "give 1, 1/2, 1/3, .. or 0 for plug flow")
+        wrong = float(mixing[np.argmax(np.abs(number - exact))])
+        raise InputError("bed", "mixing", f"{wrong:.4g} is not 1/N", "give 1, 1/2, 1/3, .. or 0 for plug flow")
     return number
 
 

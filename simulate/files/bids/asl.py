@@ -225,7 +225,7 @@ def _echo_time(fields: Fields) -> float | None:
 
 
 def _suppression(fields: Fields, m0_type: str, declared: float | None) -> tuple[bool, int | None, list[str]]:
-    """Whether static tissue was suppressed, by how many pulses (None where nobody says), and what is odd about it."""
+    """Whether static tissue was suppressed, by how many pulses (None where nobody says), and what contradicts it."""
     flag, times = "BackgroundSuppression", "BackgroundSuppressionPulseTime"
     if m0_type == "Absent":
         fields.require(flag)

@@ -59,7 +59,7 @@ def test_training_makes_weights_that_work(tmp_path, capsys):
     trained = load_trained(tmp_path / "out" / "qtmnet.safetensors")
     assert not trained.uses_branch
     assert all(np.isfinite(q) and q > 0 for q in trained.widening.values())
-    assert all(np.isfinite(cloud.limit) and cloud.limit > 0 for cloud in trained.familiarity)
+    assert all(np.isfinite(known.limit) and known.limit > 0 for known in trained.training_distribution)
     assert trained.facts["config"]["sets"]["scans"] == 4
     facts = json.loads((tmp_path / "out" / "config.json").read_text())
     assert facts["provenance"]["seed"] == 1
@@ -88,7 +88,7 @@ def test_the_network_for_labelled_water_is_trained_alike(tmp_path, capsys):
     trained = load_trained(tmp_path / "out" / "qtmnet-asl.safetensors", tracer="water")
     assert trained.network.shape.tracer == "water"
     assert set(trained.widening) == {"CBF", "ATT"}
-    assert all(np.isfinite(cloud.limit) and cloud.limit > 0 for cloud in trained.familiarity)
+    assert all(np.isfinite(known.limit) and known.limit > 0 for known in trained.training_distribution)
     facts = json.loads((tmp_path / "out" / "config.json").read_text())
     assert facts["provenance"]["command"] == "tracerflow train qtmnet-asl"
     (tmp_path / "given.toml").write_text("[network]\naif_given = true\n")  # there is no AIF to give
