@@ -56,7 +56,7 @@ def estimate_by_qtmnet(
         chosen = asl_scale(flow, cbf.at(where), haematocrit=haematocrit, own_error=common)
     else:
         chosen = population_scale()
-    values = parameters(found, chosen, trained.widening)
+    values = parameters(found, chosen, trained.calibration_factor)
     scatter(arrays, voxels.mask.shape, where, values, status_of(found, values, arrays["status"][where]))
     status = arrays.pop("status").astype(np.int32)
     facts = {

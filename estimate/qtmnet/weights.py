@@ -27,24 +27,25 @@ FORMAT = "qtmnet 3"
 WITH_WEIGHTS = ("qtmnet 2", FORMAT)
 """Formats whose weights are the same; the older lacks what calibration says now."""
 
-_IN_FILE = {"aif_given": "told", "training_distribution": "familiarity"}
+_IN_FILE = {"aif_given": "told", "calibration_factor": "widening", "training_distribution": "familiarity"}
 """What files of this format call by another name: renamed here alone, since the checksums of the files that ship are
 part of the committed results."""
 
-_NUMBERS = ("widening", "common_error", "limits")
+_NUMBERS = ("calibration_factor", "common_error", "limits")
 """What of the calibration are numbers by name, kept beside the arrays."""
 
 
 class Calibration(NamedTuple):
     """What is known of a trained network, to be kept in the file of its weights.
 
-    widening : by quantity, the factor on its standard deviation that makes 90 % intervals true (already times 1.645).
+    calibration_factor : by quantity, the factor on its standard deviation that makes 90 % intervals true (already times
+    1.645).
     common_error : by quantity, root mean square over scans of what all of a scan's voxels are off by together.
     training_distribution : of curves and of scans, with the limits.
     limits : what each limit does to calibration's own scans, see `estimate.qtmnet.learning.limits`.
     """
 
-    widening: dict[str, float]
+    calibration_factor: dict[str, float]
     common_error: dict[str, float]
     training_distribution: TrainingDistribution
     limits: dict[str, dict[str, float]]
@@ -72,9 +73,9 @@ class Trained:
     facts: dict[str, Any]
 
     @property
-    def widening(self) -> dict[str, float]:
+    def calibration_factor(self) -> dict[str, float]:
         """See `Calibration`."""
-        return self.calibration.widening
+        return self.calibration.calibration_factor
 
     @property
     def training_distribution(self) -> TrainingDistribution:
@@ -93,7 +94,7 @@ def save_trained(path: AnyPath, trained: Trained) -> None:
         "format": FORMAT,
         "architecture": _renamed(asdict(trained.network.shape), _IN_FILE),
         "uses_branch": trained.uses_branch,
-        **{name: getattr(trained.calibration, name) for name in _NUMBERS},
+        **_renamed({name: getattr(trained.calibration, name) for name in _NUMBERS}, _IN_FILE),
         **trained.facts,
     }
     save_tree(path, tree, facts)
@@ -128,7 +129,7 @@ def load_trained(path: AnyPath = SHIPPED, *, tracer: str = "contrast") -> Traine
         uses_branch=facts["uses_branch"],
         calibration=Calibration(
             training_distribution=TrainingDistribution(**{name: Gaussian(**arrays) for name, arrays in learnt.items()}),
-            **{name: facts[name] for name in _NUMBERS},
+            **{name: facts[_IN_FILE.get(name, name)] for name in _NUMBERS},
         ),
         facts=facts,
     )

@@ -22,19 +22,19 @@ LEAKAGE = ("PS", "Ktrans", "kep", "E")
 """Quantities that are learnt as if PS were never below its floor."""
 
 
-def parameters(answer: Answer, scale: InputScale, widening: dict[str, float]) -> dict[str, np.ndarray]:
+def parameters(answer: Answer, scale: InputScale, calibration_factor: dict[str, float]) -> dict[str, np.ndarray]:
     """Maps (v,) by name and NAME_stderr, in internal units.
 
-    A standard error is the voxel's own, value x sigma with sigma widened by the calibration, so that
+    A standard error is the voxel's own, value x sigma with sigma times the calibration's factor, so that
     value exp(± 1.645 stderr/value) covers 90 % where the scale is right; the delay's is in s. The scale's error is one
     number for all voxels and not among them, see `with_scale_error`. Where PS may be as low as the floor below which it
     leaves no trace (`PS_FLOOR`), the values of `LEAKAGE` are upper limits, and their errors NaN.
     """
     found = {}
     per_area = answer.level / scale.area
-    tight = _tight(answer, widening)
+    tight = _tight(answer, calibration_factor)
     for i, (name, map_name) in enumerate(zip(SCORED, MAPS, strict=True)):
-        sigma = answer.spread[:, i] * widening[name] / TO_ONE_SIGMA
+        sigma = answer.spread[:, i] * calibration_factor[name] / TO_ONE_SIGMA
         if name == "delay":
             found |= {map_name: answer.value[:, i], f"{map_name}_stderr": sigma}
             continue
@@ -54,10 +54,10 @@ def with_scale_error(found: dict[str, np.ndarray], scale: InputScale) -> dict[st
     return found | wider
 
 
-def _tight(answer: Answer, widening: dict[str, float]) -> np.ndarray:
+def _tight(answer: Answer, calibration_factor: dict[str, float]) -> np.ndarray:
     """Voxels whose interval of PS reaches down to the floor, which is one of PS times the input's area."""
     i = SCORED.index("PS")
-    return too_low_to_see(answer.level, answer.value[:, i], widening["PS"] * answer.spread[:, i])
+    return too_low_to_see(answer.level, answer.value[:, i], calibration_factor["PS"] * answer.spread[:, i])
 
 
 def too_low_to_see(level: np.ndarray, value: np.ndarray, half: np.ndarray) -> np.ndarray:

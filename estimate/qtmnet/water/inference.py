@@ -85,7 +85,7 @@ def answer(
         trained, Seen(seen.voxel, np.mean(scans, axis=0), np.ones(len(d), bool)), where, shape, core=core,
         progress=progress,
     )  # fmt: skip
-    sigma_of = {n: spread[:, i] * trained.widening[n] / TO_ONE_SIGMA for i, n in enumerate(SCORED)}
+    sigma_of = {n: spread[:, i] * trained.calibration_factor[n] / TO_ONE_SIGMA for i, n in enumerate(SCORED)}
     cbf = np.exp(value[:, SCORED.index("CBF")]) * seen.level
     return Answer(cbf, sigma_of["CBF"], value[:, SCORED.index("ATT")], sigma_of["ATT"], seen.outlier, ood_score)
 

@@ -113,8 +113,8 @@ def answer(spread=0.1, enhanced=True, outlier=False, level=0.3, arrival=20.0, oo
 
 
 def test_errors_are_the_voxels_own_and_the_scales_is_added_where_it_is_asked_for():
-    widening = dict.fromkeys(SCORED, 2 * 1.6449)
-    found = parameters(answer(), InputScale(150.0, 0.3, ""), widening)
+    calibration_factor = dict.fromkeys(SCORED, 2 * 1.6449)
+    found = parameters(answer(), InputScale(150.0, 0.3, ""), calibration_factor)
     assert set(found) == {f"{n}{s}" for n in MAPS for s in ("", "_stderr")}
     assert found["Fp"] == pytest.approx(0.3 / 150)
     np.testing.assert_allclose(found["Fp_stderr"] / found["Fp"], 0.2, rtol=1e-3)
@@ -125,7 +125,7 @@ def test_errors_are_the_voxels_own_and_the_scales_is_added_where_it_is_asked_for
         np.testing.assert_array_equal(both[name], found[name])
     np.testing.assert_allclose(found["MTT_stderr"] / found["MTT"], 0.2, rtol=1e-3)  # free of the scale
     np.testing.assert_allclose(found["delay_stderr"], 0.2, rtol=1e-3)
-    double = parameters(answer(), InputScale(300.0, 0.3, ""), widening)
+    double = parameters(answer(), InputScale(300.0, 0.3, ""), calibration_factor)
     for name in ("Fp", "PS", "vp", "ve", "Ktrans", "vp_vessels"):
         np.testing.assert_allclose(double[name], found[name] / 2)
     for name in ("MTT", "kep", "E", "vp_ve_ratio", "speed", "delay"):
@@ -133,11 +133,11 @@ def test_errors_are_the_voxels_own_and_the_scales_is_added_where_it_is_asked_for
 
 
 def test_status_says_what_is_not_to_be_believed():
-    widening = dict.fromkeys(SCORED, 1.6449)
+    calibration_factor = dict.fromkeys(SCORED, 1.6449)
 
     def status(scale_error=0.0, **options):
         found, scale = answer(**options), InputScale(150.0, scale_error, "")
-        return status_of(found, parameters(found, scale, widening), np.zeros(8, np.int32))[0]
+        return status_of(found, parameters(found, scale, calibration_factor), np.zeros(8, np.int32))[0]
 
     assert status() == Status.OK
     assert status(scale_error=2.0) == Status.OK  # which all voxels share: it hides no difference between them
@@ -150,14 +150,14 @@ def test_status_says_what_is_not_to_be_believed():
 
 def test_a_permeability_too_low_to_be_seen_is_an_upper_limit():
     """PS A at the training's floor, whatever share of it the input's area is said to be."""
-    widening, names = dict.fromkeys(SCORED, 1.6449), ("PS", "Ktrans", "kep", "E")
+    calibration_factor, names = dict.fromkeys(SCORED, 1.6449), ("PS", "Ktrans", "kep", "E")
     i = SCORED.index("PS")
     for area in (150.0, 300.0):
         scale = InputScale(area, 0.3, "")
         for times_floor, limit in ((1.1, True), (1.25, False)):  # exp(1.645 x 0.1) = 1.18
             given = answer()
             given.value[:, i] = np.log(times_floor * PS_FLOOR * POPULATION_AREA / 0.3)
-            found = parameters(given, scale, widening)
+            found = parameters(given, scale, calibration_factor)
             assert found["PS"] == pytest.approx(times_floor * PS_FLOOR * POPULATION_AREA / area, rel=1e-5)
             for name in names:
                 assert np.all(np.isnan(found[f"{name}_stderr"]) == limit)
