@@ -1,7 +1,7 @@
 r"""QTMnet: perfusion from a scan's own curves, without an arterial input. For contrast and for labelled water.
 
     encoder     each voxel alone: curve -> features
-    context     all voxels of the scan, pooled by attention: what fed them, never seen but common to all
+    context     all voxels of the scan, pooled by attention: the arterial input, never seen but common to all
     branch      a 3-D U-Net over the features: the neighbourhood
     decoder     features, modulated by the context (FiLM, Perez et al. 2018), with the branch -> parameters
 

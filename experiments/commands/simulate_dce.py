@@ -106,7 +106,7 @@ def write_simulation(path: Path, simulation: Simulation, config: DCEConfig, inde
         "truth_units": dict(simulation.truth.units),
         "region": np.asarray(perfused.phantom.region, np.int8),
         "blood": np.asarray(perfused.blood, np.float32),
-        "ledger": {name: np.asarray(value) for name, value in simulation.ledger._asdict().items()},
+        "ledger": {LEDGER.get(name, name): np.asarray(value) for name, value in simulation.ledger._asdict().items()},
         "vessels": vessel_arrays(bed),
     }  # fmt: skip
     attributes: dict[str, str | int | float] = {
@@ -118,6 +118,9 @@ def write_simulation(path: Path, simulation: Simulation, config: DCEConfig, inde
     }
     write_hdf5(path, tree, attributes)
 
+
+LEDGER = {"supply": "feed"}
+"""Of the ledger, what the file calls by another name."""
 
 UNITS = (
     "concentration and aif mmol/L; times and t1_blood s; flows of vessels mm^3/s; "

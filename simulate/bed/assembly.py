@@ -33,12 +33,12 @@ class Bed:
     mixing : (c,) array
         1 for one stirred capillary (2CXM) .. 1/N for N tanks .. 0 for plug flow.
     owner : (c,) int array
-        Terminal that feeds the cell.
+        Terminal that supplies the cell.
     local_delay : (c,) array [s]
         From there to the cell.
-    feed_delay : (T,) array [s]
+    supply_delay : (T,) array [s]
         Of the supply outside the block.
-    feed_dispersion : (T,) array [s]
+    supply_dispersion : (T,) array [s]
         Mean time of an exponential distribution of delays there.
     arterial_pieces : Pieces
         Where the resolved arteries lie.
@@ -54,8 +54,8 @@ class Bed:
     mixing: Any
     owner: Any
     local_delay: Any
-    feed_delay: Any
-    feed_dispersion: Any
+    supply_delay: Any
+    supply_dispersion: Any
     arterial_pieces: Pieces
     venous_pieces: Pieces
     cell_volume: float = field(metadata={"static": True})
@@ -68,8 +68,8 @@ def make_bed(
     *,
     pieces: tuple[Pieces, Pieces] | None = None,
     mixing: Float[ArrayLike, "*#space"] = 1.0,
-    feed_delay: Float[ArrayLike, "*#t"] = 0.0,
-    feed_dispersion: Float[ArrayLike, "*#t"] = 0.0,
+    supply_delay: Float[ArrayLike, "*#t"] = 0.0,
+    supply_dispersion: Float[ArrayLike, "*#t"] = 0.0,
 ) -> Bed:
     """Put a capillary-tissue unit into every cell of the grid over which the vessels were grown.
 
@@ -85,9 +85,9 @@ def make_bed(
         Where arteries and veins lie, from `lay_out_vessels`, which is called where they are not given.
     mixing : float or (x, y, z) array
         1 stirred capillary (2CXM) to 0 plug flow, per cell.
-    feed_delay : float or (T,) array [s]
+    supply_delay : float or (T,) array [s]
         Per terminal, see `Bed`.
-    feed_dispersion : float or (T,) array [s]
+    supply_dispersion : float or (T,) array [s]
         Likewise.
 
     Returns
@@ -124,8 +124,8 @@ def make_bed(
         mixing=flat(mixing),
         owner=owner,
         local_delay=distance / LOCAL_SPEED,
-        feed_delay=np.broadcast_to(np.asarray(feed_delay, float), (vessels.terminals,)),
-        feed_dispersion=np.broadcast_to(np.asarray(feed_dispersion, float), (vessels.terminals,)),
+        supply_delay=np.broadcast_to(np.asarray(supply_delay, float), (vessels.terminals,)),
+        supply_dispersion=np.broadcast_to(np.asarray(supply_dispersion, float), (vessels.terminals,)),
         arterial_pieces=pieces[0],
         venous_pieces=pieces[1],
         cell_volume=float(np.prod(cell)),

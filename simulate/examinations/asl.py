@@ -169,7 +169,7 @@ def true_asl_values(
     flow, _ = blood_supply(bed)
     tree = bed.vessels.arteries
     along = sum_along_paths(tree, jnp.asarray(bed.flow.arteries.blood_transit_time(tree)))
-    supply = np.asarray(bed.feed_delay) + np.asarray(bed.feed_dispersion)
+    supply = np.asarray(bed.supply_delay) + np.asarray(bed.supply_dispersion)
     arrival = inlet_delay + (np.asarray(along)[tree.terminals] + supply)[bed.owner] + np.asarray(bed.local_delay)
     F = voxel_average(np.asarray(flow, float).reshape(shape), coarsen)
     with np.errstate(invalid="ignore", divide="ignore"):

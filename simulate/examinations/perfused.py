@@ -93,7 +93,8 @@ def vascularise(
     ends = _cells_of(vessels, shape)
     bed = make_bed(
         vessels, flow, tissue, pieces=pieces, mixing=phantom.mixing,
-        feed_delay=np.asarray(phantom.feed_delay)[ends], feed_dispersion=np.asarray(phantom.feed_dispersion)[ends],
+        supply_delay=np.asarray(phantom.supply_delay)[ends],
+        supply_dispersion=np.asarray(phantom.supply_dispersion)[ends],
     )  # fmt: skip
     t1_blood = blood_t1(field_strength, haematocrit)
     rate = (1 - blood) / np.maximum(phantom.t10, 1e-3) + blood / t1_blood

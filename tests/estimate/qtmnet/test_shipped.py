@@ -32,7 +32,7 @@ def exams(tmp_path_factory):
     """A glioblastoma with stirred capillaries, and the same with plug flow, from the test split."""
     found = []
     for mixing in (1.0, 0.0):
-        config = BankConfig(split="test", mixing=mixing, cell=2.0, grade=4, supply=True)
+        config = BankConfig(split="test", mixing=mixing, cell=2.0, grade=4, local_aif=True)
         bank = read_bank(write_bank(tmp_path_factory.mktemp("bank"), config, 1))
         found.append(examine(jax.random.key(5), bank, 0, Condition(snr=(50.0, 50.0))))
     return found
@@ -100,7 +100,7 @@ def test_they_beat_any_constant_on_both_kinds_of_capillaries(exams, trained):
 
 def test_they_know_an_injection_unlike_the_trainings(trained, tmp_path):
     """An infusion of 15 to 60 s, where no voxel's curve is an outlier: the scan is, beside a known injection's."""
-    bank = read_bank(write_bank(tmp_path, BankConfig(split="test", supply=True), 6))
+    bank = read_bank(write_bank(tmp_path, BankConfig(split="test", local_aif=True), 6))
     shape = (16, 16, 16)
     where = np.unravel_index(np.arange(16**3), shape)
 
