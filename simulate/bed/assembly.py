@@ -9,7 +9,7 @@ from jaxtyping import ArrayLike, Float
 
 from simulate.base.errors import InputError
 from simulate.base.types import Tissue
-from simulate.bed.sections import Pieces, lay_out_vessels
+from simulate.bed.sections import VesselSegments, lay_out_vessels
 from simulate.flow.trees import VesselFlow
 from simulate.vessels.network import Vessels
 
@@ -40,9 +40,9 @@ class Bed:
         Of the supply outside the block.
     supply_dispersion : (T,) array [s]
         Mean time of an exponential distribution of delays there.
-    arterial_pieces : Pieces
+    arterial_segments : VesselSegments
         Where the resolved arteries lie.
-    venous_pieces : Pieces
+    venous_segments : VesselSegments
         Where the resolved veins lie.
     cell_volume : float [mm^3]
         Of one cell.
@@ -56,8 +56,8 @@ class Bed:
     local_delay: Any
     supply_delay: Any
     supply_dispersion: Any
-    arterial_pieces: Pieces
-    venous_pieces: Pieces
+    arterial_segments: VesselSegments
+    venous_segments: VesselSegments
     cell_volume: float = field(metadata={"static": True})
 
 
@@ -66,7 +66,7 @@ def make_bed(
     flow: VesselFlow,
     tissue: Tissue,
     *,
-    pieces: tuple[Pieces, Pieces] | None = None,
+    segments: tuple[VesselSegments, VesselSegments] | None = None,
     mixing: Float[ArrayLike, "*#space"] = 1.0,
     supply_delay: Float[ArrayLike, "*#t"] = 0.0,
     supply_dispersion: Float[ArrayLike, "*#t"] = 0.0,
@@ -81,7 +81,7 @@ def make_bed(
         Flow in them.
     tissue : Tissue
         Parameters (x, y, z) in internal units; its Fp must be the demand that the vessels carry.
-    pieces : tuple of Pieces
+    segments : tuple of VesselSegments
         Where arteries and veins lie, from `lay_out_vessels`, which is called where they are not given.
     mixing : float or (x, y, z) array
         1 stirred capillary (2CXM) to 0 plug flow, per cell.
@@ -115,8 +115,8 @@ def make_bed(
     ends = vessels.arteries.position[vessels.arteries.terminals]
     centres = (np.indices(shape).reshape(3, -1).T + 0.5) * cell
     distance = np.linalg.norm(centres - ends[owner], axis=1)
-    if pieces is None:
-        pieces, _ = lay_out_vessels((vessels.arteries, vessels.veins), shape, vessels.cell)
+    if segments is None:
+        segments, _ = lay_out_vessels((vessels.arteries, vessels.veins), shape, vessels.cell)
     return Bed(
         vessels=vessels,
         flow=flow,
@@ -126,7 +126,7 @@ def make_bed(
         local_delay=distance / LOCAL_SPEED,
         supply_delay=np.broadcast_to(np.asarray(supply_delay, float), (vessels.terminals,)),
         supply_dispersion=np.broadcast_to(np.asarray(supply_dispersion, float), (vessels.terminals,)),
-        arterial_pieces=pieces[0],
-        venous_pieces=pieces[1],
+        arterial_segments=segments[0],
+        venous_segments=segments[1],
         cell_volume=float(np.prod(cell)),
     )

@@ -175,8 +175,8 @@ def true_asl_values(
     with np.errstate(invalid="ignore", divide="ignore"):
         att = np.where(F > 0, voxel_average((np.asarray(flow) * arrival).reshape(shape), coarsen) / F, np.nan)
     volume = tree.volume
-    pieces = bed.arterial_pieces
-    held = np.bincount(pieces.cell, np.asarray(volume)[pieces.vessel] * pieces.share, int(np.prod(shape)))
+    segments = bed.arterial_segments
+    held = np.bincount(segments.cell, np.asarray(volume)[segments.vessel] * segments.share, int(np.prod(shape)))
     abv = voxel_average(held.reshape(shape), coarsen) / bed.cell_volume
     return {
         "CBF": F / water.density, "ATT": att, "aBV": abv,

@@ -21,7 +21,7 @@ from simulate.phantoms.priors import (
     Prior,
     Region,
 )
-from simulate.vessels.domain import connected_pieces
+from simulate.vessels.domain import connected_components
 
 
 @jax.tree_util.register_dataclass
@@ -201,10 +201,10 @@ def _regions(
 
 def _connected(region: Int[np.ndarray, "*space"]) -> Int[np.ndarray, "*space"]:
     """Islands that no vessel can reach turn into CSF."""
-    pieces, count = connected_pieces(region != Region.CSF)
+    components, count = connected_components(region != Region.CSF)
     if count > 1:
-        largest = np.argmax(np.bincount(pieces.ravel())[1:]) + 1
-        region = np.where((pieces > 0) & (pieces != largest), int(Region.CSF), region)
+        largest = np.argmax(np.bincount(components.ravel())[1:]) + 1
+        region = np.where((components > 0) & (components != largest), int(Region.CSF), region)
     return region
 
 

@@ -208,10 +208,10 @@ def cell_concentration(bed: Bed, contents: Contents) -> Array:
 def in_cells(bed: Bed, contents: Contents, arterial_volume: Any, venous_volume: Any) -> Array:
     """The same for a tracer that fills these volumes (n,) [mm^3] of the vessels."""
     total = jnp.asarray(contents.units)
-    for volume, curves, pieces in (
-        (arterial_volume, contents.arteries, bed.arterial_pieces),
-        (venous_volume, contents.veins, bed.venous_pieces),
+    for volume, curves, segments in (
+        (arterial_volume, contents.arteries, bed.arterial_segments),
+        (venous_volume, contents.veins, bed.venous_segments),
     ):
         amount = volume[:, None] * jnp.asarray(curves) / bed.cell_volume
-        total = total.at[pieces.cell].add(jnp.asarray(pieces.share)[:, None] * amount[pieces.vessel])
+        total = total.at[segments.cell].add(jnp.asarray(segments.share)[:, None] * amount[segments.vessel])
     return total
