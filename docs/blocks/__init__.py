@@ -6,7 +6,7 @@ from typing import NamedTuple
 from blocks.examinations import core_filling, joint, water_coverage
 from blocks.fits import automatic_input, fit_coverage, kinetic_fit, model_choice, model_mismatch
 from blocks.headline import headline
-from blocks.qtmnet import accuracy, coverage, feed, marked, ranks, scales
+from blocks.qtmnet import accuracy, coverage, dispersion, marked, ranks, scales
 from blocks.sweeps import sweeps
 
 
@@ -26,7 +26,7 @@ BLOCKS = {
     "headline": Block(_SPEED | _COVERAGE | _COMPARISON, headline),
     "accuracy": Block(_COMPARISON, accuracy),
     "coverage": Block(_COMPARISON, coverage),
-    "feed": Block(_COMPARISON, feed),
+    "dispersion": Block(_COMPARISON, dispersion),
     "scales": Block(_COMPARISON, scales),
     "marked": Block(_COMPARISON | _CALIBRATION, marked),
     "sweeps": Block(_COMPARISON, sweeps),

@@ -38,7 +38,7 @@ def scales(found: dict[str, Any]) -> str:
     return table(["median error in tumour rims [%], by scale", *MAIN], rows)
 
 
-def feed(found: dict[str, Any]) -> str:
+def dispersion(found: dict[str, Any]) -> str:
     halves = [found["feed"][g] for g in GENERATORS if g in found["feed"]]
     kept, sharp, spread = (
         " and ".join(percent(x) for x in values)

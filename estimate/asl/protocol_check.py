@@ -32,6 +32,6 @@ def _each(values: Any, labelled: np.ndarray) -> np.ndarray:
 
 def _within(name: str, values: Any, low: float, high: float, words: str) -> None:
     values = np.asarray(values, float).ravel()
-    odd = values[~((values > low) & (values < high))]
-    if odd.size:
-        raise InputError("ASL series", name, f"is {odd[0]:g}, and must be in {words}", "correct the protocol")
+    outside = values[~((values > low) & (values < high))]
+    if outside.size:
+        raise InputError("ASL series", name, f"is {outside[0]:g}, and must be in {words}", "correct the protocol")

@@ -176,7 +176,7 @@ def examine(
     if weights is not None:
         read_facts(weights)
     where = called(names, "series")
-    told = bool(series.protocol.baseline)
+    declared = bool(series.protocol.baseline)
     series = checked_series(series, where)
     shape, quantity = series.data.shape[:-1], series.quantity
     if method in WITHOUT_INPUT:
@@ -198,7 +198,7 @@ def examine(
     t10 = checked_t10(t10, shape, quantity, called(names, "t10"))
     doubts = t10_doubts(t10, region)
     if quantity == "signal":
-        doubts += [*steady_state_doubts(series), *(baseline_doubts(series) if told else [])]
+        doubts += [*steady_state_doubts(series), *(baseline_doubts(series) if declared else [])]
     return DCEExamination(
         series=series, method=method, aif=asked, aif_t1=checked_aif_t1(aif_t1, asked, quantity, used=used),
         haematocrit=haematocrit, t10=t10, doubts=tuple(doubts),

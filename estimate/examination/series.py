@@ -73,16 +73,16 @@ def steady_state_doubts(series: Series) -> list[str]:
 
 def baseline_doubts(series: Series) -> list[str]:
     """A sentence where images show contrast in frames that were said to be before it."""
-    told = series.protocol.baseline
+    declared = series.protocol.baseline
     try:
         found = detect_baseline(np.asarray(series.data))
     except InputError:
         return []
-    if told <= found + 1:
+    if declared <= found + 1:
         return []
     return [
-        f"BaselineVolumes is {told}, and contrast shows in the images after {found}: S0 is then too high, and every "
-        "concentration too low."
+        f"BaselineVolumes is {declared}, and contrast shows in the images after {found}: S0 is then too high, and "
+        "every concentration too low."
     ]
 
 

@@ -1,4 +1,4 @@
-"""What every curve of a fit is measured with and fed by, and the few sizes that it is padded to."""
+"""What every curve of a fit is measured with and driven by, and the few sizes that it is padded to."""
 
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ _KNOTS = (256, 2048)
 
 
 class FitInput(NamedTuple):
-    """What every curve of a fit is measured with and fed by.
+    """What every curve of a fit is measured with and driven by.
 
     times : (t,) samples, or centres of frames [s].      aif, aif_times : (k,) plasma [mmol/L] and its knots [s].
     duration : (t,) of the frames [s]; None samples.

@@ -34,8 +34,8 @@ def estimate_by_qtmnet(
     """The whole image through the network, by default the shipped one; voxels that have no curve are left out of it."""
     weights = weights or SHIPPED
     trained, protocol = load_trained(weights), voxels.protocol
-    if trained.network.shape.told:
-        raise InputError(weights, "told", "was trained with the input given, for comparison", "give other weights")
+    if trained.network.shape.aif_given:
+        raise InputError(weights, "aif_given", "was trained with the input given, for comparison", "give other weights")
     times = np.asarray(protocol.frame_centres, dtype=float)
     arrays: dict[str, np.ndarray] = {}
     where, curves = _read(voxels, times, arrays)
@@ -56,13 +56,13 @@ def estimate_by_qtmnet(
         chosen = asl_scale(flow, cbf.at(where), haematocrit=haematocrit, own_error=common)
     else:
         chosen = population_scale()
-    values = parameters(found, chosen, trained.widening)
+    values = parameters(found, chosen, trained.calibration_factor)
     scatter(arrays, voxels.mask.shape, where, values, status_of(found, values, arrays["status"][where]))
     status = arrays.pop("status").astype(np.int32)
     facts = {
         "scale": describe(chosen, SCALED),
         "weights": _weights_facts(weights, trained),
-        "strangeness of the scan": found.strangeness,
+        "strangeness of the scan": found.ood_score,
     }
     warnings = warnings_of(found, values, times, alarms=trained.calibration.limits["scans"]["alarms"])
     return Estimate(Maps(arrays, voxels.series.affine), status, aif, protocol, "qtmnet", facts, warnings)
@@ -94,7 +94,7 @@ def _weights_facts(path: Path, trained: Trained) -> dict[str, Any]:
     made, known = trained.facts.get("provenance", {}), trained.calibration
     return {
         "file": path.name, "sha256": sha256_of(path), "trained": made.get("time"), "seed": made.get("seed"),
-        "limits: shares of familiar curves and scans beyond, of strange scans found": known.limits,
+        "limits: shares of in-distribution curves and scans beyond, of out-of-distribution scans found": known.limits,
         "what a scan's voxels are off by together, sd of the logarithm (delay: s)": known.common_error,
     }  # fmt: skip
 

@@ -1,7 +1,7 @@
 r"""QTMnet: perfusion from a scan's own curves, without an arterial input. For contrast and for labelled water.
 
     encoder     each voxel alone: curve -> features
-    context     all voxels of the scan, pooled by attention: what fed them, never seen but common to all
+    context     all voxels of the scan, pooled by attention: the arterial input, never seen but common to all
     branch      a 3-D U-Net over the features: the neighbourhood
     decoder     features, modulated by the context (FiLM, Perez et al. 2018), with the branch -> parameters
 
@@ -30,7 +30,7 @@ class Architecture:
     """Widths. encoder, blocks : channels and residual blocks before and after the first context.
     heads, context : of the attention, and channels of what it gives.      decoder : channels.
     branch : channels of the U-Net at its `LEVELS`; empty without it.      rounds : contexts, one after the other.
-    told : whether it is given the arterial input, which QTMnet is not: for comparison (`told_input`).
+    aif_given : whether it is given the AIF, which QTMnet is not: for comparison (`aif_channels`).
     tracer : what it looks at, a name of `TRACERS`."""
 
     encoder: int = 96
@@ -40,7 +40,7 @@ class Architecture:
     decoder: int = 128
     branch: tuple[int, ...] = (24, 48, 64)
     rounds: int = 2
-    told: bool = False
+    aif_given: bool = False
     tracer: str = "contrast"
 
     @property
@@ -50,12 +50,7 @@ class Architecture:
     @property
     def scan_channels(self) -> int:
         """What is said of the scan as a whole."""
-        return self.sees.scan_channels + (self.sees.nodes if self.told else 0)
-
-    @staticmethod
-    def of(described: dict[str, Any]) -> "Architecture":
-        """From the facts of a file."""
-        return Architecture(**{**described, "branch": tuple(described["branch"])})
+        return self.sees.scan_channels + (self.sees.nodes if self.aif_given else 0)
 
 
 class Dense(nnx.Linear):
@@ -215,7 +210,7 @@ class QTMnet(nnx.Module):
         return self.refine(x, 0, None)
 
     def refine(self, x: Array, number: int, context: Array | None) -> Array:
-        """Features after stage `number` of the encoder, which is told the context of the one before."""
+        """Features after stage `number` of the encoder, which is given the context of the one before."""
         for block in self.encoder[number]:
             x = block(x, context)
         return x
@@ -233,7 +228,7 @@ class QTMnet(nnx.Module):
     def first_context(
         self, voxel: Float[Array, "b v f"], scan: Float[Array, "b g"], inside: Bool[Array, "b v"]
     ) -> Float[Array, "b c"]:
-        """Of the scan as single voxels show it, before any is told of the others."""
+        """Of the scan as single voxels show it, before any is given that of the others."""
         pool = self.contexts[0]
         return pool(pool.sums(self.start(voxel, scan), inside), scan, None)
 

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from estimate.qtmnet.familiarity import Cloud, Familiarity
 from estimate.qtmnet.network import Architecture, QTMnet
+from estimate.qtmnet.out_of_distribution import Gaussian, TrainingDistribution
 from estimate.training.checkpoint import load_tree, read_facts, save_tree
 from simulate.base.errors import InputError
 from simulate.files.atomic import AnyPath
@@ -27,22 +27,27 @@ FORMAT = "qtmnet 3"
 WITH_WEIGHTS = ("qtmnet 2", FORMAT)
 """Formats whose weights are the same; the older lacks what calibration says now."""
 
-_NUMBERS = ("widening", "common_error", "limits")
+_IN_FILE = {"aif_given": "told", "calibration_factor": "widening", "training_distribution": "familiarity"}
+"""What files of this format call by another name: renamed here alone, since the checksums of the files that ship are
+part of the committed results."""
+
+_NUMBERS = ("calibration_factor", "common_error", "limits")
 """What of the calibration are numbers by name, kept beside the arrays."""
 
 
 class Calibration(NamedTuple):
-    """What a network is told about itself, to be kept in the file of its weights.
+    """What is known of a trained network, to be kept in the file of its weights.
 
-    widening : by quantity, the factor on its standard deviation that makes 90 % intervals true (already times 1.645).
+    calibration_factor : by quantity, the factor on its standard deviation that makes 90 % intervals true (already times
+    1.645).
     common_error : by quantity, root mean square over scans of what all of a scan's voxels are off by together.
-    familiarity : what is known, and the limits.      limits : what each limit does to calibration's own scans, see
-    `estimate.qtmnet.learning.limits`.
+    training_distribution : of curves and of scans, with the limits.
+    limits : what each limit does to calibration's own scans, see `estimate.qtmnet.learning.limits`.
     """
 
-    widening: dict[str, float]
+    calibration_factor: dict[str, float]
     common_error: dict[str, float]
-    familiarity: Familiarity
+    training_distribution: TrainingDistribution
     limits: dict[str, dict[str, float]]
 
 
@@ -68,25 +73,28 @@ class Trained:
     facts: dict[str, Any]
 
     @property
-    def widening(self) -> dict[str, float]:
+    def calibration_factor(self) -> dict[str, float]:
         """See `Calibration`."""
-        return self.calibration.widening
+        return self.calibration.calibration_factor
 
     @property
-    def familiarity(self) -> Familiarity:
+    def training_distribution(self) -> TrainingDistribution:
         """See `Calibration`."""
-        return self.calibration.familiarity
+        return self.calibration.training_distribution
 
 
 def save_trained(path: AnyPath, trained: Trained) -> None:
     """Write a network, whole or not at all."""
     _, weights = nnx.split(trained.network)
-    tree = {"weights": nnx.to_pure_dict(weights), "familiarity": _plain(trained.familiarity)}
+    tree = {
+        "weights": nnx.to_pure_dict(weights),
+        _IN_FILE["training_distribution"]: _plain(trained.training_distribution),
+    }
     facts = {
         "format": FORMAT,
-        "architecture": asdict(trained.network.shape),
+        "architecture": _renamed(asdict(trained.network.shape), _IN_FILE),
         "uses_branch": trained.uses_branch,
-        **{name: getattr(trained.calibration, name) for name in _NUMBERS},
+        **_renamed({name: getattr(trained.calibration, name) for name in _NUMBERS}, _IN_FILE),
         **trained.facts,
     }
     save_tree(path, tree, facts)
@@ -113,15 +121,15 @@ def load_trained(path: AnyPath = SHIPPED, *, tracer: str = "contrast") -> Traine
         For any other file.
     """
     facts = _facts(path, tracer, (FORMAT,))
-    shape = Architecture.of(facts["architecture"])
-    unknown = Familiarity.empty(shape.sees.nodes, shape.context)
-    clouds = load_tree(path, {"familiarity": _plain(unknown)})["familiarity"]
+    shape = _architecture(facts)
+    unknown = TrainingDistribution.empty(shape.sees.nodes, shape.context)
+    learnt = load_tree(path, {_IN_FILE["training_distribution"]: _plain(unknown)})[_IN_FILE["training_distribution"]]
     return Trained(
         network=_network(path, shape),
         uses_branch=facts["uses_branch"],
         calibration=Calibration(
-            familiarity=Familiarity(**{name: Cloud(**cloud) for name, cloud in clouds.items()}),
-            **{name: facts[name] for name in _NUMBERS},
+            training_distribution=TrainingDistribution(**{name: Gaussian(**arrays) for name, arrays in learnt.items()}),
+            **{name: facts[_IN_FILE.get(name, name)] for name in _NUMBERS},
         ),
         facts=facts,
     )
@@ -133,7 +141,7 @@ def load_uncalibrated(path: AnyPath, *, tracer: str = "contrast") -> tuple[QTMne
     Raises InputError for any other file.
     """
     facts = _facts(path, tracer, WITH_WEIGHTS)
-    return _network(path, Architecture.of(facts["architecture"])), facts["uses_branch"], facts
+    return _network(path, _architecture(facts)), facts["uses_branch"], facts
 
 
 def _facts(path: AnyPath, tracer: str, formats: tuple[str, ...]) -> dict[str, Any]:
@@ -144,9 +152,18 @@ def _facts(path: AnyPath, tracer: str, formats: tuple[str, ...]) -> dict[str, An
         if facts.get("format") in WITH_WEIGHTS:
             cure = f"calibrate them again: tracerflow train {command} --calibrate {path} --out DIR"
         raise InputError(path, "format", f"is {facts.get('format')!r}", cure)
-    if Architecture.of(facts["architecture"]).tracer != tracer:
+    if _architecture(facts).tracer != tracer:
         raise InputError(path, "tracer", f"is not {tracer}: these weights are for {kind}", f"give those of {command}")
     return facts
+
+
+def _architecture(facts: dict[str, Any]) -> Architecture:
+    described = _renamed(facts["architecture"], {theirs: ours for ours, theirs in _IN_FILE.items()})
+    return Architecture(**{**described, "branch": tuple(described["branch"])})
+
+
+def _renamed(values: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    return {names.get(name, name): value for name, value in values.items()}
 
 
 def _network(path: AnyPath, shape: Architecture) -> QTMnet:
@@ -165,5 +182,5 @@ def weights_digest(network: QTMnet) -> str:
     return total.hexdigest()
 
 
-def _plain(known: Familiarity) -> dict[str, dict[str, Any]]:
-    return {name: cloud._asdict() for name, cloud in known._asdict().items()}
+def _plain(known: TrainingDistribution) -> dict[str, dict[str, Any]]:
+    return {name: points._asdict() for name, points in known._asdict().items()}

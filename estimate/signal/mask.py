@@ -99,12 +99,12 @@ def _around(values: np.ndarray) -> np.ndarray:
 
 
 def _without_specks(tissue: np.ndarray) -> np.ndarray:
-    """The pieces, voxels that touch in any way, that are no specks beside the largest."""
-    pieces = np.zeros(tissue.shape, np.int32)
-    ndimage.label(tissue, np.ones((3,) * tissue.ndim), output=pieces)
-    size = np.bincount(pieces.ravel())
+    """The connected components, voxels that touch in any way, that are no specks beside the largest."""
+    components = np.zeros(tissue.shape, np.int32)
+    ndimage.label(tissue, np.ones((3,) * tissue.ndim), output=components)
+    size = np.bincount(components.ravel())
     kept = np.flatnonzero(size >= _FRAGMENT * size[1:].max(initial=0))
-    return np.isin(pieces, kept[kept > 0])
+    return np.isin(components, kept[kept > 0])
 
 
 def _facts(curves: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

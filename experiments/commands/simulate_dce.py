@@ -52,17 +52,17 @@ def check_memory(config: DCEConfig) -> None:
 
 def simulate_one(config: DCEConfig, index: int) -> Simulation:
     """The examination number `index` of this configuration; the same numbers every time."""
-    told, aif, measurement, vessels = config.protocol, config.aif, config.measurement, config.vessels
+    planned, aif, measurement, vessels = config.protocol, config.aif, config.measurement, config.vessels
     draw, scan = jax.random.split(jax.random.fold_in(jax.random.key(config.seed), index))
-    spacing = told.frame_spacing
-    times = spacing * np.arange(told.frames)
+    spacing = planned.frame_spacing
+    times = spacing * np.arange(planned.frames)
     protocol = DCEProtocol(
         times=times,
-        repetition_time=told.RepetitionTimeExcitation,
-        flip_angle=told.FlipAngle,
-        echo_time=told.EchoTime,
-        relaxivity=told.LongitudinalRelaxivity,
-        field_strength=told.MagneticFieldStrength,
+        repetition_time=planned.RepetitionTimeExcitation,
+        flip_angle=planned.FlipAngle,
+        echo_time=planned.EchoTime,
+        relaxivity=planned.LongitudinalRelaxivity,
+        field_strength=planned.MagneticFieldStrength,
         baseline=max(int(aif.onset // spacing), 1),
         frame_duration=spacing,
     )
@@ -106,7 +106,7 @@ def write_simulation(path: Path, simulation: Simulation, config: DCEConfig, inde
         "truth_units": dict(simulation.truth.units),
         "region": np.asarray(perfused.phantom.region, np.int8),
         "blood": np.asarray(perfused.blood, np.float32),
-        "ledger": {name: np.asarray(value) for name, value in simulation.ledger._asdict().items()},
+        "ledger": {LEDGER.get(name, name): np.asarray(value) for name, value in simulation.ledger._asdict().items()},
         "vessels": vessel_arrays(bed),
     }  # fmt: skip
     attributes: dict[str, str | int | float] = {
@@ -118,6 +118,9 @@ def write_simulation(path: Path, simulation: Simulation, config: DCEConfig, inde
     }
     write_hdf5(path, tree, attributes)
 
+
+LEDGER = {"supply": "feed"}
+"""Of the ledger, what the file calls by another name."""
 
 UNITS = (
     "concentration and aif mmol/L; times and t1_blood s; flows of vessels mm^3/s; "

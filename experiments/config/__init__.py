@@ -1,1 +1,1 @@
-"""Configurations in TOML, read strictly: what the commands can be told."""
+"""Configurations in TOML, read strictly: the keys of every command."""

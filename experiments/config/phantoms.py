@@ -1,4 +1,4 @@
-"""What every command that simulates phantoms can be told: the tumour, its vessels, how many."""
+"""Keys of every command that simulates phantoms: the tumour, its vessels, how many."""
 
 from typing import Annotated, Literal
 

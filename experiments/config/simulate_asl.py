@@ -1,4 +1,4 @@
-"""What `tracerflow simulate asl` can be told: every key with its default, unit and range."""
+"""Keys of `tracerflow simulate asl`, each with its default, unit and range."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""What `tracerflow simulate dce` can be told: every key with its default, unit and range."""
+"""Keys of `tracerflow simulate dce`, each with its default, unit and range."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""What `tracerflow train qtmnet` and `qtmnet-asl` can be told: every key with its default, unit and range."""
+"""Keys of `tracerflow train qtmnet` and `qtmnet-asl`, each with its default, unit and range."""
 
 from typing import Annotated, ClassVar
 
@@ -85,7 +85,7 @@ class RhythmConfig(Config, frozen=True):
 
 
 class TrainConfig(Config, frozen=True):
-    """What both are told. tracer : what the network looks at, a name of `estimate.qtmnet.tracers.TRACERS`."""
+    """What both are given. tracer : what the network looks at, a name of `estimate.qtmnet.tracers.TRACERS`."""
 
     tracer: ClassVar[str]
 
@@ -105,9 +105,9 @@ class TrainConfig(Config, frozen=True):
 
 
 class ContrastNetworkConfig(NetworkConfig, frozen=True):
-    """QTMnet, or for comparison a network that is told the arterial input."""
+    """QTMnet, or for comparison a network that is given the AIF."""
 
-    told: Annotated[bool, Meta(description="give it the arterial input, for comparison")] = False
+    aif_given: Annotated[bool, Meta(description="to the network, for comparison")] = False
 
 
 class QTMnetConfig(TrainConfig, frozen=True):

@@ -20,7 +20,7 @@ from jaxtyping import Float
 
 from simulate.examinations.perfused import PerfusedPhantom
 from simulate.examinations.truth import true_values
-from simulate.spectral.engine import cell_concentration, supply, transport
+from simulate.spectral.engine import cell_concentration, local_aif, transport
 from simulate.spectral.readout import readout
 
 SPACING = 1.0
@@ -46,7 +46,7 @@ class Responses(NamedTuple):
     shape : (c, m) float16, response at `KNOTS` over `peak`.      peak : (c,) its largest value.
     truth : (c, p) values of `TRUTHS`, internal units; delay from the inlet.      region : (c,).
     cells : number along each axis.      cell : edges [mm].      mixing : 1/N of the capillaries.
-    supply : (c, m) float16, response of the plasma that enters the units, or empty.
+    local_aif : (c, m) float16, response of the plasma that enters the units, or empty.
     """
 
     shape: Any
@@ -56,7 +56,7 @@ class Responses(NamedTuple):
     cells: tuple[int, int, int]
     cell: tuple[float, float, float]
     mixing: float
-    supply: Any
+    local_aif: Any
 
 
 def spline(times: Float[Array, " t"]) -> Float[Array, " t"]:
@@ -74,21 +74,21 @@ def inlet_curve(weights: Float[Array, "*s k"], times: Float[Array, " t"]) -> Flo
 
 
 def phantom_responses(
-    perfused: PerfusedPhantom, *, with_supply: bool = False, frequencies: int = FREQUENCIES
+    perfused: PerfusedPhantom, *, with_local_aif: bool = False, frequencies: int = FREQUENCIES
 ) -> Responses:
-    """Responses and truth of every cell of a phantom; with what feeds it where `with_supply`."""
+    """Responses and truth of every cell of a phantom; with the plasma that enters it where `with_local_aif`."""
     fine = np.arange(-2, 2.01, 0.1)
     out = readout(np.asarray(spline(jnp.asarray(fine))), fine, KNOTS, 0.0, frequencies=frequencies)
     contents, _ = transport(perfused.bed, out)
     curves = np.asarray(cell_concentration(perfused.bed, contents))
-    fed = np.asarray(supply(perfused.bed, out) if with_supply else np.empty((0, KNOTS.size)))
-    return packed(perfused, curves, true_values(perfused), TRUTHS, fed)
+    entering = np.asarray(local_aif(perfused.bed, out) if with_local_aif else np.empty((0, KNOTS.size)))
+    return packed(perfused, curves, true_values(perfused), TRUTHS, entering)
 
 
 def packed(
-    perfused: PerfusedPhantom, curves: np.ndarray, truth: dict[str, Any], names: Sequence[str], supplied: np.ndarray
+    perfused: PerfusedPhantom, curves: np.ndarray, truth: dict[str, Any], names: Sequence[str], entering: np.ndarray
 ) -> Responses:
-    """Responses (c, m) of any tracer as they are kept, with the truths of these names; supplied (c or 0, m)."""
+    """Responses (c, m) of any tracer as they are kept, with the truths of these names; entering (c or 0, m)."""
     peak = np.maximum(curves.max(axis=1), 1e-12)
     values = [np.asarray(truth[name]).ravel() for name in names]
     return Responses(
@@ -99,7 +99,7 @@ def packed(
         cells=perfused.blood.shape,
         cell=perfused.phantom.cell,
         mixing=float(perfused.phantom.mixing),
-        supply=supplied.astype(np.float16),
+        local_aif=entering.astype(np.float16),
     )
 
 

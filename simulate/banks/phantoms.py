@@ -36,7 +36,7 @@ TRACERS = {"contrast": contrast, "water": label}
 """What may flow through a bank's phantoms: modules with the KNOTS and TRUTHS of their responses."""
 
 LATE = {"contrast": (2.0, 6.0), "water": (0.2, 3.0)}
-"""Range of a phantom's `late_feed` [s]: label that is under way for much longer leaves nothing to read."""
+"""Range of a phantom's `late_supply` [s]: label that is under way for much longer leaves nothing to read."""
 
 EXCHANGE = (60.0, 400.0)
 """Range of PSw of water [mL/100 mL/min], log-uniform over phantoms (chosen about the brain's 100 to 200)."""
@@ -53,7 +53,7 @@ class BankConfig(NamedTuple):
     side : voxels along an edge of a phantom.      terminals : of each of its two trees.
     rough : largest factor on the texture of tissue; each phantom draws one from 1 to this. Above 1 no two voxels are of
     the same tissue, so that a network cannot learn a bank's few tissues by heart.
-    supply : keep what feeds every voxel as well, for estimators that are told.
+    local_aif : keep the plasma that enters every voxel as well, for estimators that are given it.
     tracer : of `TRACERS`.
     width, t10 : factors on the priors of all tissue, as of `tumour_phantom`; 1 in training.
     """
@@ -66,7 +66,7 @@ class BankConfig(NamedTuple):
     cell: float | None = None
     grade: int | None = None
     rough: float = 1.0
-    supply: bool = False
+    local_aif: bool = False
     tracer: str = "contrast"
     width: float = 1.0
     t10: float = 1.0
@@ -74,7 +74,7 @@ class BankConfig(NamedTuple):
 
 class Bank(NamedTuple):
     """Stacked `Responses` of n phantoms: shape (n, c, m) float16, peak (n, c), truth (n, c, p), region (n, c),
-    cell (n,) [mm], mixing (n,), supply (n, c or 0, m) float16."""
+    cell (n,) [mm], mixing (n,), local_aif (n, c or 0, m) float16."""
 
     shape: Any
     peak: Any
@@ -82,7 +82,7 @@ class Bank(NamedTuple):
     region: Any
     cell: Any
     mixing: Any
-    supply: Any
+    local_aif: Any
     side: int
 
     def map(self, change: Callable[[Any], Any]) -> "Bank":
@@ -103,14 +103,14 @@ def bank_phantom(config: BankConfig, index: int) -> Responses:
     phantom = tumour_phantom(
         draw, shape=(config.side, config.side, config.side), cell=(edge, edge, edge),
         grade=int(grade if config.grade is None else config.grade),
-        mixing=float(mixing if config.mixing is None else config.mixing), late_feed=float(late), texture=texture,
+        mixing=float(mixing if config.mixing is None else config.mixing), late_supply=float(late), texture=texture,
         width=config.width, t10=config.t10,
     )  # fmt: skip
     perfused = _perfused(grow, phantom, config.terminals)
     if config.tracer == "water":
         exchange = from_clinical("PS", float(np.exp(rng.uniform(*np.log(EXCHANGE)))))
         return label_responses(perfused, exchange=exchange)
-    return phantom_responses(perfused, with_supply=config.supply)
+    return phantom_responses(perfused, with_local_aif=config.local_aif)
 
 
 def _perfused(key: jax.Array, phantom: Phantom, terminals: int) -> PerfusedPhantom:
@@ -147,7 +147,7 @@ def read_bank(paths: Sequence[Path], *, tracer: str = "contrast") -> Bank:
     first = read_hdf5(paths[0])
     cells, knots = len(first["shape"]), TRACERS[tracer].KNOTS.size
     shape = np.empty((len(paths), cells, knots), np.float16)
-    rest: dict[str, list[Any]] = {name: [] for name in ("peak", "truth", "region", "cell", "mixing", "supply")}
+    rest: dict[str, list[Any]] = {name: [] for name in ("peak", "truth", "region", "cell", "mixing", "local_aif")}
     for i, path in enumerate(paths):
         tree = read_hdf5(path)
         if tree["shape"].shape != (cells, knots):

@@ -9,7 +9,7 @@ from jaxtyping import ArrayLike, Float
 
 from simulate.base.errors import InputError
 from simulate.base.types import Tissue
-from simulate.bed.sections import Pieces, lay_out_vessels
+from simulate.bed.sections import VesselSegments, lay_out_vessels
 from simulate.flow.trees import VesselFlow
 from simulate.vessels.network import Vessels
 
@@ -33,16 +33,16 @@ class Bed:
     mixing : (c,) array
         1 for one stirred capillary (2CXM) .. 1/N for N tanks .. 0 for plug flow.
     owner : (c,) int array
-        Terminal that feeds the cell.
+        Terminal that supplies the cell.
     local_delay : (c,) array [s]
         From there to the cell.
-    feed_delay : (T,) array [s]
+    supply_delay : (T,) array [s]
         Of the supply outside the block.
-    feed_dispersion : (T,) array [s]
+    supply_dispersion : (T,) array [s]
         Mean time of an exponential distribution of delays there.
-    arterial_pieces : Pieces
+    arterial_segments : VesselSegments
         Where the resolved arteries lie.
-    venous_pieces : Pieces
+    venous_segments : VesselSegments
         Where the resolved veins lie.
     cell_volume : float [mm^3]
         Of one cell.
@@ -54,10 +54,10 @@ class Bed:
     mixing: Any
     owner: Any
     local_delay: Any
-    feed_delay: Any
-    feed_dispersion: Any
-    arterial_pieces: Pieces
-    venous_pieces: Pieces
+    supply_delay: Any
+    supply_dispersion: Any
+    arterial_segments: VesselSegments
+    venous_segments: VesselSegments
     cell_volume: float = field(metadata={"static": True})
 
 
@@ -66,10 +66,10 @@ def make_bed(
     flow: VesselFlow,
     tissue: Tissue,
     *,
-    pieces: tuple[Pieces, Pieces] | None = None,
+    segments: tuple[VesselSegments, VesselSegments] | None = None,
     mixing: Float[ArrayLike, "*#space"] = 1.0,
-    feed_delay: Float[ArrayLike, "*#t"] = 0.0,
-    feed_dispersion: Float[ArrayLike, "*#t"] = 0.0,
+    supply_delay: Float[ArrayLike, "*#t"] = 0.0,
+    supply_dispersion: Float[ArrayLike, "*#t"] = 0.0,
 ) -> Bed:
     """Put a capillary-tissue unit into every cell of the grid over which the vessels were grown.
 
@@ -81,13 +81,13 @@ def make_bed(
         Flow in them.
     tissue : Tissue
         Parameters (x, y, z) in internal units; its Fp must be the demand that the vessels carry.
-    pieces : tuple of Pieces
+    segments : tuple of VesselSegments
         Where arteries and veins lie, from `lay_out_vessels`, which is called where they are not given.
     mixing : float or (x, y, z) array
         1 stirred capillary (2CXM) to 0 plug flow, per cell.
-    feed_delay : float or (T,) array [s]
+    supply_delay : float or (T,) array [s]
         Per terminal, see `Bed`.
-    feed_dispersion : float or (T,) array [s]
+    supply_dispersion : float or (T,) array [s]
         Likewise.
 
     Returns
@@ -115,8 +115,8 @@ def make_bed(
     ends = vessels.arteries.position[vessels.arteries.terminals]
     centres = (np.indices(shape).reshape(3, -1).T + 0.5) * cell
     distance = np.linalg.norm(centres - ends[owner], axis=1)
-    if pieces is None:
-        pieces, _ = lay_out_vessels((vessels.arteries, vessels.veins), shape, vessels.cell)
+    if segments is None:
+        segments, _ = lay_out_vessels((vessels.arteries, vessels.veins), shape, vessels.cell)
     return Bed(
         vessels=vessels,
         flow=flow,
@@ -124,9 +124,9 @@ def make_bed(
         mixing=flat(mixing),
         owner=owner,
         local_delay=distance / LOCAL_SPEED,
-        feed_delay=np.broadcast_to(np.asarray(feed_delay, float), (vessels.terminals,)),
-        feed_dispersion=np.broadcast_to(np.asarray(feed_dispersion, float), (vessels.terminals,)),
-        arterial_pieces=pieces[0],
-        venous_pieces=pieces[1],
+        supply_delay=np.broadcast_to(np.asarray(supply_delay, float), (vessels.terminals,)),
+        supply_dispersion=np.broadcast_to(np.asarray(supply_dispersion, float), (vessels.terminals,)),
+        arterial_segments=segments[0],
+        venous_segments=segments[1],
         cell_volume=float(np.prod(cell)),
     )

@@ -1,6 +1,6 @@
-"""Resolved vessels cut into pieces that each lie in one cell of the grid.
+"""Resolved vessels cut into segments that each lie in one cell of the grid.
 
-The truth of a voxel (plasma, speed, velocity) and the tracer that it holds both follow from these pieces.
+The truth of a voxel (plasma, speed, velocity) and the tracer that it holds both follow from these segments.
 """
 
 from dataclasses import dataclass, replace
@@ -16,11 +16,11 @@ from simulate.vessels.tree import Tree
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Pieces:
-    """Pieces of the vessels of one tree, padded with empty ones to a round number p.
+class VesselSegments:
+    """Segments of the vessels of one tree, each within a cell, padded with empty ones to a round number p.
 
     vessel : (p,) the node below the vessel.
-    cell : (p,) flat index of the grid cell in which the piece lies.
+    cell : (p,) flat index of the grid cell in which the segment lies.
     share : (p,) of the vessel's volume; 0 in the padding.
     """
 
@@ -41,7 +41,7 @@ _RINGS = np.concatenate(
 )
 
 
-def cut_into_pieces(tree: Tree, shape: tuple[int, int, int], cell: tuple[float, float, float]) -> Pieces:
+def cut_at_cells(tree: Tree, shape: tuple[int, int, int], cell: tuple[float, float, float]) -> VesselSegments:
     """Cut every vessel at the faces of the cells: its volume is shared out by the length that lies in each.
 
     Within a vessel tracer counts as evenly spread: from branching to branching it passes in far less than a frame.
@@ -58,7 +58,7 @@ def cut_into_pieces(tree: Tree, shape: tuple[int, int, int], cell: tuple[float, 
         cuts = cut_at_planes(first, last, shape, cell)
         parts.append((vessel[cuts.segment // len(disc)], cuts.cell, cuts.share / len(disc)))
     vessel, place, share = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return _padded(Pieces(vessel.astype(np.int32), place.astype(np.int32), share))
+    return _padded(VesselSegments(vessel.astype(np.int32), place.astype(np.int32), share))
 
 
 def _cross_section(span: Any, radius: Any, disc: Any) -> Any:
@@ -70,12 +70,12 @@ def _cross_section(span: Any, radius: Any, disc: Any) -> Any:
     return radius[:, None, None] * (disc[None, :, :1] * u[:, None] + disc[None, :, 1:] * v[:, None])
 
 
-def _padded(pieces: Pieces) -> Pieces:
+def _padded(segments: VesselSegments) -> VesselSegments:
     """Filled up to the next of few sizes, so that what is compiled for one bed serves the next."""
-    size = pieces.vessel.size
+    size = segments.vessel.size
     step = max(2 ** (size.bit_length() - 3), 1)
     missing = -size % step
-    return jax.tree.map(lambda a: np.pad(a, (0, missing)), pieces)
+    return jax.tree.map(lambda a: np.pad(a, (0, missing)), segments)
 
 
 MOST_BLOOD = 0.95
@@ -84,23 +84,23 @@ MOST_BLOOD = 0.95
 
 def lay_out_vessels(
     trees: tuple[Tree, Tree], shape: tuple[int, int, int], cell: tuple[float, float, float]
-) -> tuple[tuple[Pieces, Pieces], Float[np.ndarray, "*space"]]:
-    """Pieces of both trees, and the share of each cell that their blood takes, at most `MOST_BLOOD`.
+) -> tuple[tuple[VesselSegments, VesselSegments], Float[np.ndarray, "*space"]]:
+    """Segments of both trees, and the share of each cell that their blood takes, at most `MOST_BLOOD`.
 
     Since collisions are not tested, trunks may cross; what finds no room moves to a neighbouring cell.
     """
-    pieces = [cut_into_pieces(tree, shape, cell) for tree in trees]
-    volume = np.concatenate([t.volume[p.vessel] * p.share for t, p in zip(trees, pieces, strict=True)])
-    place = np.concatenate([p.cell for p in pieces])
+    segments = [cut_at_cells(tree, shape, cell) for tree in trees]
+    volume = np.concatenate([t.volume[p.vessel] * p.share for t, p in zip(trees, segments, strict=True)])
+    place = np.concatenate([p.cell for p in segments])
     place = _make_room(place, volume / np.prod(cell), shape)
     taken = np.bincount(place, volume, int(np.prod(shape))).reshape(shape) / np.prod(cell)
-    moved = np.split(place.astype(np.int32), [pieces[0].cell.size])
-    first, second = (replace(p, cell=where) for p, where in zip(pieces, moved, strict=True))
+    moved = np.split(place.astype(np.int32), [segments[0].cell.size])
+    first, second = (replace(p, cell=where) for p, where in zip(segments, moved, strict=True))
     return (first, second), np.minimum(taken, MOST_BLOOD)
 
 
 def _make_room(place: Any, share: Any, shape: tuple[int, int, int], passes: int = 200) -> Any:
-    """Let pieces walk at random, one cell at a time, out of cells that are too full, until none is."""
+    """Let segments walk at random, one cell at a time, out of cells that are too full, until none is."""
     rng = np.random.default_rng(0)  # the same vessels always settle in the same way
     place = place.copy()
     for _ in range(passes):

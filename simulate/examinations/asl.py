@@ -169,14 +169,14 @@ def true_asl_values(
     flow, _ = blood_supply(bed)
     tree = bed.vessels.arteries
     along = sum_along_paths(tree, jnp.asarray(bed.flow.arteries.blood_transit_time(tree)))
-    supply = np.asarray(bed.feed_delay) + np.asarray(bed.feed_dispersion)
+    supply = np.asarray(bed.supply_delay) + np.asarray(bed.supply_dispersion)
     arrival = inlet_delay + (np.asarray(along)[tree.terminals] + supply)[bed.owner] + np.asarray(bed.local_delay)
     F = voxel_average(np.asarray(flow, float).reshape(shape), coarsen)
     with np.errstate(invalid="ignore", divide="ignore"):
         att = np.where(F > 0, voxel_average((np.asarray(flow) * arrival).reshape(shape), coarsen) / F, np.nan)
     volume = tree.volume
-    pieces = bed.arterial_pieces
-    held = np.bincount(pieces.cell, np.asarray(volume)[pieces.vessel] * pieces.share, int(np.prod(shape)))
+    segments = bed.arterial_segments
+    held = np.bincount(segments.cell, np.asarray(volume)[segments.vessel] * segments.share, int(np.prod(shape)))
     abv = voxel_average(held.reshape(shape), coarsen) / bed.cell_volume
     return {
         "CBF": F / water.density, "ATT": att, "aBV": abv,

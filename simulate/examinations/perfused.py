@@ -86,14 +86,15 @@ def vascularise(
     vessels = grow_vessels(grow, domain, terminals=terminals, haematocrit=haematocrit)
     vessels = make_irregular(bend, vessels, phantom.irregularity)
     shape = domain.demand.shape
-    pieces, blood = lay_out_vessels((vessels.arteries, vessels.veins), shape, phantom.cell)
+    segments, blood = lay_out_vessels((vessels.arteries, vessels.veins), shape, phantom.cell)
     tissue = Tissue(*(np.asarray(getattr(phantom.tissue, n), float) * (1 - blood) for n in ("Fp", "PS", "vp", "ve")))
     vessels = with_flow(vessels, Domain(tissue.Fp, phantom.cell))
     flow = solve_flow(vessels, haematocrit=haematocrit)
     ends = _cells_of(vessels, shape)
     bed = make_bed(
-        vessels, flow, tissue, pieces=pieces, mixing=phantom.mixing,
-        feed_delay=np.asarray(phantom.feed_delay)[ends], feed_dispersion=np.asarray(phantom.feed_dispersion)[ends],
+        vessels, flow, tissue, segments=segments, mixing=phantom.mixing,
+        supply_delay=np.asarray(phantom.supply_delay)[ends],
+        supply_dispersion=np.asarray(phantom.supply_dispersion)[ends],
     )  # fmt: skip
     t1_blood = blood_t1(field_strength, haematocrit)
     rate = (1 - blood) / np.maximum(phantom.t10, 1e-3) + blood / t1_blood

@@ -46,7 +46,7 @@ def true_values(perfused: PerfusedPhantom, *, coarsen: int = 1) -> dict[str, Any
     motion = plasma_motion(bed, coarsen)
     Ktrans = np.asarray(transfer_constant(tissue.Fp, tissue.PS, phantom.mixing), float)
     arrival = np.asarray(motion.arrival)[bed.owner] + np.asarray(bed.local_delay)
-    spread = np.asarray(bed.feed_dispersion)[bed.owner]
+    spread = np.asarray(bed.supply_dispersion)[bed.owner]
     flow = voxel_average(tissue.Fp, coarsen)
 
     def by_flow(values: Any) -> Any:

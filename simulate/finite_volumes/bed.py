@@ -4,7 +4,7 @@ The second opinion on the spectral engine (`simulate.spectral`), which shares no
 one with what is not local: diffusion of tracer in the interstitium from cell to cell.
 
     arteries, veins   plug flow, `volumes` finite volumes along each vessel, upwind; spread (V/Q)^2/volumes
-    feed              delay as such a chain, dispersion as one stirred volume, per terminal
+    supply            delay as such a chain, dispersion as one stirred volume, per terminal
     local delay       such a chain per cell
     cell              N stirred tanks, N = 1/mixing (`plug_tanks` for plug flow), each beside its EES
     diffusion         between the EES of neighbours
@@ -42,13 +42,13 @@ class MassLedger(NamedTuple):
     outflow: Any
     arteries: Any
     veins: Any
-    feed: Any
+    supply: Any
     units: Any
 
     @property
     def content(self) -> Any:
         """(k,) all tracer in the bed."""
-        return self.arteries + self.feed + self.units + self.veins
+        return self.arteries + self.supply + self.units + self.veins
 
     @property
     def imbalance(self) -> Any:
@@ -160,8 +160,8 @@ def _tanks(mixing: Any, plug_tanks: int) -> Any:
     exact = np.where(mixing > 0, 1 / np.where(mixing > 0, mixing, 1.0), plug_tanks)
     number = np.rint(exact).astype(int)
     if (np.abs(number - exact) > 1e-3 * number).any():
-        odd = float(mixing[np.argmax(np.abs(number - exact))])
-        raise InputError("bed", "mixing", f"{odd:.4g} is not 1/N", "give 1, 1/2, 1/3, .. or 0 for plug flow")
+        wrong = float(mixing[np.argmax(np.abs(number - exact))])
+        raise InputError("bed", "mixing", f"{wrong:.4g} is not 1/N", "give 1, 1/2, 1/3, .. or 0 for plug flow")
     return number
 
 
@@ -197,10 +197,10 @@ def _add_tree(plumbing: Plumbing, tree: Tree, flow: Any, volumes: int, *, toward
 
 
 def _add_supply(plumbing: Plumbing, bed: Bed, terminal: Any, volumes: int) -> Any:
-    """(c,) what feeds each cell: its terminal's last volume, behind feed delay, dispersion and local delay."""
+    """(c,) what supplies each cell: its terminal's last volume, behind supply delay, dispersion and local delay."""
     flow = np.asarray(bed.vessels.terminal_flow, float)
-    behind = _delayed(plumbing, terminal, bed.feed_delay, flow, volumes)
-    behind = _delayed(plumbing, behind, bed.feed_dispersion, flow, 1)
+    behind = _delayed(plumbing, terminal, bed.supply_delay, flow, volumes)
+    behind = _delayed(plumbing, behind, bed.supply_dispersion, flow, 1)
     demand = np.asarray(bed.tissue.Fp, float) * bed.cell_volume
     return _delayed(plumbing, behind[bed.owner], bed.local_delay, demand, volumes)
 
@@ -221,9 +221,9 @@ def _delayed(plumbing: Plumbing, source: Any, time: Any, flow: Any, parts: int) 
 def _join(plumbing: Plumbing, bed: Bed, units: Units, supply: Any, collecting: Any) -> None:
     """Blood from its supply into every perfused unit and on into the vein of its territory."""
     demand = np.asarray(bed.tissue.Fp, float) * bed.cell_volume
-    fed = np.flatnonzero(demand > 0)
-    plumbing.carry(supply[fed], units.plasma[fed], demand[fed])
-    plumbing.carry(units.outlet[fed], collecting[np.asarray(bed.owner)[fed]], demand[fed])
+    perfused = np.flatnonzero(demand > 0)
+    plumbing.carry(supply[perfused], units.plasma[perfused], demand[perfused])
+    plumbing.carry(units.outlet[perfused], collecting[np.asarray(bed.owner)[perfused]], demand[perfused])
 
 
 def _vessel_means(index: Any, size: int) -> Any:

@@ -21,7 +21,7 @@ from simulate.phantoms.priors import (
     Prior,
     Region,
 )
-from simulate.vessels.domain import connected_pieces
+from simulate.vessels.domain import connected_components
 
 
 @jax.tree_util.register_dataclass
@@ -37,9 +37,9 @@ class Phantom:
         T1 before contrast.
     region : (x, y, z) int array
         Values of `Region`.
-    feed_delay : (x, y, z) array [s]
+    supply_delay : (x, y, z) array [s]
         Of the supply on its way to this place.
-    feed_dispersion : (x, y, z) array [s]
+    supply_dispersion : (x, y, z) array [s]
         Likewise.
     irregularity : (x, y, z) array
         How tumour-like its vessels are, 0 to 1.
@@ -54,8 +54,8 @@ class Phantom:
     tissue: Tissue
     t10: Any
     region: Any
-    feed_delay: Any
-    feed_dispersion: Any
+    supply_delay: Any
+    supply_dispersion: Any
     irregularity: Any
     mixing: Any
     cell: tuple[float, float, float] = field(metadata={"static": True})
@@ -102,7 +102,7 @@ def tumour_phantom(
     grade: int = 4,
     mixing: float = 1.0,
     morphology: Morphology = Morphology(),
-    late_feed: float = 4.0,
+    late_supply: float = 4.0,
     texture: float = 1.0,
     width: float = 1.0,
     t10: float = 1.0,
@@ -127,7 +127,7 @@ def tumour_phantom(
         1 for 2CXM capillaries, 1/N for N tanks, 0 for plug flow.
     morphology : Morphology
         Ranges of its shape.
-    late_feed : float [s]
+    late_supply : float [s]
         Largest additional delay of a territory.
     texture : float
         Factor on how much tissue varies within a region, over the priors' own.
@@ -161,7 +161,7 @@ def tumour_phantom(
     priors = {which: prior.shifted(width, t10) for which, prior in _priors(grade).items()}
     tissue, relaxation = _tissue(rng, region, depth, cell, priors, morphology, texture)
     in_tumour = np.isin(region, (Region.RIM, Region.CORE))
-    delay, dispersion = _feed(rng, in_tumour, cell, late_feed)
+    delay, dispersion = _supply(rng, in_tumour, cell, late_supply)
     irregular = np.where(in_tumour, {0: 0.0, 2: 0.3, 3: 0.6, 4: 1.0}[grade], 0.0)
     return Phantom(tissue, relaxation, region, delay, dispersion, irregular, float(mixing), cell, grade)
 
@@ -201,10 +201,10 @@ def _regions(
 
 def _connected(region: Int[np.ndarray, "*space"]) -> Int[np.ndarray, "*space"]:
     """Islands that no vessel can reach turn into CSF."""
-    pieces, count = connected_pieces(region != Region.CSF)
+    components, count = connected_components(region != Region.CSF)
     if count > 1:
-        largest = np.argmax(np.bincount(pieces.ravel())[1:]) + 1
-        region = np.where((pieces > 0) & (pieces != largest), int(Region.CSF), region)
+        largest = np.argmax(np.bincount(components.ravel())[1:]) + 1
+        region = np.where((components > 0) & (components != largest), int(Region.CSF), region)
     return region
 
 
@@ -241,7 +241,7 @@ def _tissue(
     return Tissue(values["Fp"], values["PS"], values["vp"], values["ve"]), values["t10"]
 
 
-def _feed(rng: np.random.Generator, in_tumour: Any, cell: tuple[float, float, float], late: float) -> tuple[Any, Any]:
+def _supply(rng: np.random.Generator, in_tumour: Any, cell: tuple[float, float, float], late: float) -> tuple[Any, Any]:
     """Delay and dispersion [s] of the supply: smooth over space, a territory that is late, the tumour later still."""
     shape = in_tumour.shape
     smooth = smooth_field(rng, shape, cell, 14.0)

@@ -5,8 +5,8 @@ Steady flow makes every vessel a transfer function (`residence`) and every cell 
 So for every frequency the whole bed is a few array operations:
 
     arteries     c_i = \prod_{path} h                                    at the node below vessel i
-    feed         e^{-s d_k}/(1 + s m_k)                                   late and dispersed supply of territory k
-    cell         c_in = c_k feed_k e^{-s d},  out = Fp V H c_in
+    supply       e^{-s d_k}/(1 + s m_k)                                   late and dispersed supply of territory k
+    cell         c_in = c_k supply_k e^{-s d},  out = Fp V H c_in
     veins        j_i = (1/P_i) \sum_{terminals below} j_k P_k,  P = \prod_{path} h      tracer flow into vessel i
 
 Frequencies are taken in blocks, so that memory is bounded by the curves asked for.
@@ -46,19 +46,19 @@ class Ledger(NamedTuple):
     inflow: Array
     outflow: Array
     arteries: Array
-    feed: Array
+    supply: Array
     units: Array
     veins: Array
 
     @property
     def imbalance(self) -> Array:
         """(t,) inflow - outflow - all contents."""
-        return self.inflow - self.outflow - self.arteries - self.feed - self.units - self.veins
+        return self.inflow - self.outflow - self.arteries - self.supply - self.units - self.veins
 
 
-class _Feed(NamedTuple):
-    """Plasma over the inlet's: in arteries (n, f), at terminals (T, f) and what feed does to it, where it enters the
-    units (c, f)."""
+class ArterialTransfer(NamedTuple):
+    """Plasma over the inlet's: in arteries (n, f), at terminals (T, f) and what the supply does to it (lag, spread),
+    where it enters the units (c, f)."""
 
     arteries: Array
     terminals: Array
@@ -67,23 +67,23 @@ class _Feed(NamedTuple):
     units: Array
 
 
-def feed(bed: Bed, s: Array, residence: Residence, transit: Array) -> _Feed:
-    """What arrives where; transit : (n,) of what carries the tracer through the arteries [s]."""
+def arterial_transfer(bed: Bed, s: Array, residence: Residence, transit: Array) -> ArterialTransfer:
+    """From the inlet to the units. transit : (n,) of what carries the tracer through the arteries [s]."""
     arteries = bed.vessels.arteries
     h, phi = filters(arteries, transit, s, residence)
     reached = multiply_along_paths(arteries, h)
     at_terminal = reached[arteries.terminals]
-    lag = jnp.exp(-s * bed.feed_delay[:, None])
-    spread = 1 / (1 + s * bed.feed_dispersion[:, None])
+    lag = jnp.exp(-s * bed.supply_delay[:, None])
+    spread = 1 / (1 + s * bed.supply_dispersion[:, None])
     supplied = (at_terminal * lag * spread)[bed.owner] * jnp.exp(-s * bed.local_delay[:, None])
-    return _Feed(phi * reached[arteries.parent], at_terminal, lag, spread, supplied)
+    return ArterialTransfer(phi * reached[arteries.parent], at_terminal, lag, spread, supplied)
 
 
 @partial(jax.jit, static_argnames=("block", "residence"))
-def supply(bed: Bed, out: Readout, *, block: int = _BLOCK, residence: Residence = vessel) -> Array:
+def local_aif(bed: Bed, out: Readout, *, block: int = _BLOCK, residence: Residence = vessel) -> Array:
     """(c, t) plasma concentration that enters the capillary-tissue unit of every cell [mmol/L]."""
     transit = bed.flow.arteries.transit_time(bed.vessels.arteries)
-    return summed(lambda s: feed(bed, s, residence, transit).units, out, block)
+    return summed(lambda s: arterial_transfer(bed, s, residence, transit).units, out, block)
 
 
 def transfer(bed: Bed, s: Array, *, residence: Residence = vessel) -> tuple[Contents, Ledger]:
@@ -94,7 +94,8 @@ def transfer(bed: Bed, s: Array, *, residence: Residence = vessel) -> tuple[Cont
     """
     vessels, flow, tissue = bed.vessels, bed.flow, bed.tissue
     arteries, veins = vessels.arteries, vessels.veins
-    in_arteries, at_terminal, lag, spread, supplied = feed(bed, s, residence, flow.arteries.transit_time(arteries))
+    transit = flow.arteries.transit_time(arteries)
+    in_arteries, at_terminal, lag, spread, supplied = arterial_transfer(bed, s, residence, transit)
 
     Fp, PS, vp, ve = (jnp.asarray(a)[:, None] for a in (tissue.Fp, tissue.PS, tissue.vp, tissue.ve))
     alive = Fp > 0
@@ -114,16 +115,16 @@ def transfer(bed: Bed, s: Array, *, residence: Residence = vessel) -> tuple[Cont
         return jnp.asarray(volume) @ concentration
 
     wanted = (jnp.asarray(tissue.Fp) * bed.cell_volume)[:, None]
-    fed = at_terminal * lag
-    in_feed = bed.feed_delay[:, None] * mean_of_decay(s * bed.feed_delay[:, None]) * at_terminal
-    in_feed = in_feed + bed.feed_dispersion[:, None] * fed * spread
+    delayed = at_terminal * lag
+    in_supply = bed.supply_delay[:, None] * mean_of_decay(s * bed.supply_delay[:, None]) * at_terminal
+    in_supply = in_supply + bed.supply_dispersion[:, None] * delayed * spread
     local = bed.local_delay[:, None]
-    on_the_way = local * mean_of_decay(s * local) * (fed * spread)[bed.owner]
+    on_the_way = local * mean_of_decay(s * local) * (delayed * spread)[bed.owner]
     ledger = Ledger(
         inflow=flow.arteries.plasma[0] / s,
         outflow=collected[0] / s,
         arteries=amount(flow.arteries.plasma_volume(arteries), in_arteries),
-        feed=amount(vessels.terminal_flow, in_feed) + jnp.sum(wanted * on_the_way, axis=0),
+        supply=amount(vessels.terminal_flow, in_supply) + jnp.sum(wanted * on_the_way, axis=0),
         units=bed.cell_volume * jnp.sum(in_units, axis=0),
         veins=amount(flow.veins.plasma_volume(veins), in_veins),
     )
@@ -207,10 +208,10 @@ def cell_concentration(bed: Bed, contents: Contents) -> Array:
 def in_cells(bed: Bed, contents: Contents, arterial_volume: Any, venous_volume: Any) -> Array:
     """The same for a tracer that fills these volumes (n,) [mm^3] of the vessels."""
     total = jnp.asarray(contents.units)
-    for volume, curves, pieces in (
-        (arterial_volume, contents.arteries, bed.arterial_pieces),
-        (venous_volume, contents.veins, bed.venous_pieces),
+    for volume, curves, segments in (
+        (arterial_volume, contents.arteries, bed.arterial_segments),
+        (venous_volume, contents.veins, bed.venous_segments),
     ):
         amount = volume[:, None] * jnp.asarray(curves) / bed.cell_volume
-        total = total.at[pieces.cell].add(jnp.asarray(pieces.share)[:, None] * amount[pieces.vessel])
+        total = total.at[segments.cell].add(jnp.asarray(segments.share)[:, None] * amount[segments.vessel])
     return total

@@ -35,7 +35,7 @@ def readout(
     *,
     frequencies: int = FREQUENCIES,
 ) -> Readout:
-    """How frames see a bed that is fed with this input.
+    """How frames see a bed that is given this input.
 
     Parameters
     ----------

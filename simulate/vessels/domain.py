@@ -67,10 +67,10 @@ def check_domain(domain: Domain, terminals: int) -> None:
     count = int(np.count_nonzero(demand))
     if count == 0:
         raise InputError("domain", "mask", "is empty: no cell wants flow", "give demand > 0 somewhere")
-    pieces = connected_pieces(demand > 0)[1]
-    if pieces > 1:
+    components = connected_components(demand > 0)[1]
+    if components > 1:
         raise InputError(
-            "domain", "mask", f"falls into {pieces} separate pieces", "connect them or grow vessels for each"
+            "domain", "mask", f"falls into {components} separate pieces", "connect them or grow vessels for each"
         )
     if not 2 <= terminals <= count:
         raise InputError(
@@ -79,8 +79,8 @@ def check_domain(domain: Domain, terminals: int) -> None:
         )  # fmt: skip
 
 
-def connected_pieces(mask: Bool[np.ndarray, "x y z"]) -> tuple[Int[np.ndarray, "x y z"], int]:
-    """Number of the piece to which every cell belongs (0 outside), and how many pieces there are.
+def connected_components(mask: Bool[np.ndarray, "x y z"]) -> tuple[Int[np.ndarray, "x y z"], int]:
+    """Number of the connected component to which every cell belongs (0 outside), and how many there are.
 
     Cells that share a corner hang together.
     """

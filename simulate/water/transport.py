@@ -34,7 +34,7 @@ from simulate.base.constants import (
 from simulate.base.exchange import mean_of_mixed, mixed
 from simulate.bed.assembly import Bed
 from simulate.kinetics.laplace import bromwich_line
-from simulate.spectral.engine import Contents, Residence, feed, filters, in_cells, summed
+from simulate.spectral.engine import Contents, Residence, arterial_transfer, filters, in_cells, summed
 from simulate.spectral.readout import Readout
 from simulate.spectral.residence import vessel
 from simulate.vessels.tree import collect_to_root
@@ -78,7 +78,7 @@ def label_transfer(
     arteries, veins = vessels.arteries, vessels.veins
     r1b, r1t = 1 / jnp.asarray(water.t1_blood), 1 / jnp.atleast_1d(jnp.asarray(water.t1_tissue))[:, None]
     in_blood, in_tissue = s + r1b, s + r1t
-    arrived = feed(bed, in_blood, residence, flow.arteries.blood_transit_time(arteries))
+    arrived = arterial_transfer(bed, in_blood, residence, flow.arteries.blood_transit_time(arteries))
     F, vb = (a[:, None] for a in blood_supply(bed))
     alive = F > 0
     safe = jnp.where(alive, F, 1.0)
@@ -112,7 +112,7 @@ def label_readout(
     times: Float[ArrayLike, " t"], label_duration: ArrayLike, *, labelling: str, inlet_delay: float, t1_blood: Any,
     frequencies: int = FREQUENCIES,
 ) -> Readout:  # fmt: skip
-    """How readouts at `times` [s after the start of labelling] see a bed that is fed with label (1 where it is made).
+    """How readouts at `times` [s after the start of labelling] see a bed that is given label (1 where it is made).
 
     label_duration : one number or one for every time [s].
     inlet_delay : from the labelling plane to the block [s].

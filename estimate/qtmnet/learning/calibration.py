@@ -1,5 +1,5 @@
-"""What a trained network is told about itself, from phantoms that it never saw: how far to trust its intervals, and
-what curves and scans it knows (`estimate.qtmnet.learning.limits`).
+"""Calibration of a trained network on phantoms that it never saw: how far to trust its intervals, and where
+the distribution of its training ends (`estimate.qtmnet.learning.limits`).
 
 Split conformal prediction (Vovk 2005; Lei et al. 2018): with the ratio r = |error| / sigma of each calibration voxel,
 the 90 % quantile q of r makes value ± q sigma cover 90 % of voxels of the same kind, whatever the errors'
@@ -15,13 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from estimate.qtmnet.familiarity import Familiarity
 from estimate.qtmnet.learning.judgement import common_errors, judged
 from estimate.qtmnet.learning.lessons import LESSONS
-from estimate.qtmnet.learning.limits import familiar_curves, familiar_scans
+from estimate.qtmnet.learning.limits import curve_distribution, scan_distribution
 from estimate.qtmnet.learning.objectives import patch_outputs, scan_channels
 from estimate.qtmnet.learning.stream import Example, patches, sets
 from estimate.qtmnet.network import QTMnet
+from estimate.qtmnet.out_of_distribution import TrainingDistribution
 from estimate.qtmnet.prediction import COVERAGE
 from estimate.qtmnet.weights import Calibration
 from simulate.banks.phantoms import Bank
@@ -66,12 +66,12 @@ def calibrate(graph: Any, weights: Any, bank: Bank, *, seed: int, cube: int | No
         rim.append(np.asarray(batch.region) == int(Region.RIM))
         drawn.append((batch, gram))
     found = quantiles(*(np.concatenate(parts) for parts in (ratios, counted, rim)))
-    curves, odd_curves = familiar_curves(tracer, drawn)
-    known, odd_scans = familiar_scans(net, bank, seed=seed)
+    curves, curve_shares = curve_distribution(tracer, drawn)
+    scans, scan_shares = scan_distribution(net, bank, seed=seed)
     together = common_errors(judged(net, bank, seed=seed + 1, branch=cube is not None))
     return Calibration(
         dict(zip(tracer.scored, found.tolist(), strict=True)), dict(zip(tracer.scored, together.tolist(), strict=True)),
-        Familiarity(curves, known), {"curves": odd_curves, "scans": odd_scans},
+        TrainingDistribution(curves, scans), {"curves": curve_shares, "scans": scan_shares},
     )  # fmt: skip
 
 

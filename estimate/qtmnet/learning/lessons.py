@@ -12,11 +12,11 @@ REST = 0.25
 
 class Lesson(NamedTuple):
     """importance : of each scored quantity in the loss, by default `REST`.      examination : draws one to train on.
-    strange : one whose input or label none of the training is like."""
+    out_of_distribution : one whose input or label none of the training is like."""
 
     importance: Mapping[str, float]
     examination: Examination
-    strange: Examination
+    out_of_distribution: Examination
 
 
 LESSONS = {

@@ -1,11 +1,12 @@
-"""Where a network's knowledge ends: limits of familiar curves and scans, from calibration phantoms alone.
+"""Thresholds of out-of-distribution detection (`estimate.qtmnet.out_of_distribution`), from calibration phantoms alone.
 
-A curve is odd beyond what a share of `ODD` of the calibration's own curves pass, a scan beyond what `ODD_SCANS` of its
-scans do: shares by convention, the limits from calibration phantoms alone. (The convention for scans was settled on
-after a stricter one was seen to miss infusions in a third of 24 test phantoms; those that report on it are of other
-seeds, but of the same family.) How many scans that are made to be unlike are found is told beside it: the same phantoms
-with an injection two to four times as slow as the slowest of the training, or label that takes as much longer
-(`Lesson.strange`). The cloud of scans is learnt from every other phantom, and its limit from the others.
+A curve is an outlier beyond what a share of `CURVE_FALSE_ALARMS` of the calibration's own curves pass, a scan beyond
+what `SCAN_FALSE_ALARMS` of its scans do: shares by convention, the limits from calibration phantoms alone. (The
+convention for scans was settled on after a stricter one was seen to miss infusions in a third of 24 test phantoms;
+those that report on it are of other seeds, but of the same family.) How many scans that are made to be unlike are found
+is kept beside it: the same phantoms with an injection two to four times as slow as the slowest of the training, or
+label that takes as much longer (`Lesson.out_of_distribution`). The distribution of scans is learnt from every other
+phantom, and its limit from the others.
 """
 
 from functools import partial
@@ -18,19 +19,26 @@ from flax import nnx
 from jax import Array
 from jaxtyping import Key
 
-from estimate.qtmnet.familiarity import Cloud, Familiarity, curve_distance, distance, learn_curves, learn_scans
 from estimate.qtmnet.learning.lessons import LESSONS
 from estimate.qtmnet.learning.objectives import scan_channels
 from estimate.qtmnet.learning.stream import Examination, Example, whole_scans
 from estimate.qtmnet.network import QTMnet
+from estimate.qtmnet.out_of_distribution import (
+    Gaussian,
+    TrainingDistribution,
+    curve_distance,
+    distance,
+    learn_curves,
+    learn_scans,
+)
 from estimate.qtmnet.tracers import Tracer
 from simulate.banks.phantoms import Bank
 
-ODD = 0.005
-"""Share of familiar curves beyond their limit."""
+CURVE_FALSE_ALARMS = 0.005
+"""Share of in-distribution curves beyond their limit."""
 
-ODD_SCANS = 0.05
-"""Share of familiar scans beyond theirs, the usual level of a test."""
+SCAN_FALSE_ALARMS = 0.05
+"""Share of in-distribution scans beyond theirs, the usual level of a test."""
 
 _CLEAR = 20.0
 """Times the noise: of such voxels the shapes are learnt."""
@@ -42,8 +50,8 @@ _BATCH, _VOXELS = 32, 512
 """Scans at a time, and voxels of each."""
 
 
-def familiar_curves(tracer: Tracer, drawn: list[tuple[Example, Any]]) -> tuple[Cloud, dict[str, float]]:
-    """The cloud of curves with its limit, and how many of the familiar ones pass it."""
+def curve_distribution(tracer: Tracer, drawn: list[tuple[Example, Any]]) -> tuple[Gaussian, dict[str, float]]:
+    """The distribution of curves with its limit, and which share of its own pass it."""
 
     def clear(seen: Any) -> np.ndarray:
         chosen = seen.enhanced & (seen.level > _CLEAR * seen.noise)
@@ -56,24 +64,26 @@ def familiar_curves(tracer: Tracer, drawn: list[tuple[Example, Any]]) -> tuple[C
         ))[np.asarray(b.features.enhanced)]
         for b, gram in drawn
     ]  # fmt: skip
-    return known._replace(limit=np.float32(np.quantile(np.concatenate(far), 1 - ODD))), {"alarms": ODD}
+    return known._replace(limit=np.float32(np.quantile(np.concatenate(far), 1 - CURVE_FALSE_ALARMS))), {
+        "alarms": CURVE_FALSE_ALARMS
+    }
 
 
-def familiar_scans(net: QTMnet, bank: Bank, *, seed: int) -> tuple[Cloud, dict[str, float]]:
-    """The cloud of scans with its limit, and which shares of the familiar and of the strange ones pass it."""
+def scan_distribution(net: QTMnet, bank: Bank, *, seed: int) -> tuple[Gaussian, dict[str, float]]:
+    """The distribution of scans with its limit, and which shares of its own and of others pass it."""
     tracer, lesson = net.shape.sees, LESSONS[net.shape.tracer]
     if not net.contexts:
-        return Familiarity.empty(tracer.nodes, net.shape.context).scans, {"alarms": 0.0, "found": 0.0}
+        return TrainingDistribution.empty(tracer.nodes, net.shape.context).scans, {"alarms": 0.0, "found": 0.0}
 
     one, other = [bank.map(lambda a, k=k: a[k::2]) for k in range(2)] if len(bank.peak) > 1 else [bank, bank]
     keys = [jax.random.fold_in(jax.random.key(seed), draw) for draw in range(3)]
     known = learn_scans(contexts(net, one, lesson.examination, keys[0]))
-    familiar, strange = (
+    inside, outside = (
         np.asarray(distance(known, jnp.asarray(contexts(net, other, examination, key))))
-        for examination, key in ((lesson.examination, keys[1]), (lesson.strange, keys[2]))
+        for examination, key in ((lesson.examination, keys[1]), (lesson.out_of_distribution, keys[2]))
     )
-    limit = float(np.quantile(familiar, 1 - ODD_SCANS))
-    shares = {"alarms": ODD_SCANS, "found": float(np.mean(strange > limit))}
+    limit = float(np.quantile(inside, 1 - SCAN_FALSE_ALARMS))
+    shares = {"alarms": SCAN_FALSE_ALARMS, "found": float(np.mean(outside > limit))}
     return known._replace(limit=np.float32(limit)), shares
 
 

@@ -147,7 +147,7 @@ def ledger_figure(simulation: Simulation) -> Figure:
     times = np.asarray(protocol.times) + float(protocol.frame_duration) / 2
     scale = 1e-6  # mmol/L mm^3 is 1e-6 mmol
     parts = {
-        "arteries": ledger.arteries, "feed": ledger.feed, "capillaries and EES": ledger.units,
+        "arteries": ledger.arteries, "supply": ledger.supply, "capillaries and EES": ledger.units,
         "veins": ledger.veins, "has left": ledger.outflow,
     }  # fmt: skip
     figure = Figure(figsize=(10, 6), layout="constrained")

@@ -1,5 +1,5 @@
 """Where the truth lies in what a network states: ranks and coverage of one network on the phantoms of a bank, and which
-scans it calls unfamiliar (Talts et al. 2018, arXiv 1804.06788).
+scans it calls out of distribution (Talts et al. 2018, arXiv 1804.06788).
 
 For every voxel and quantity a network states a value and a standard error: a normal distribution of the logarithm, or
 of seconds. Where this is the posterior, the truth's rank in it is uniform, and an interval of any level covers that
@@ -15,11 +15,11 @@ import numpy as np
 from scipy.stats import norm
 
 from estimate.qtmnet.contrast.maps import LEAKAGE, too_low_to_see
-from estimate.qtmnet.familiarity import distance
 from estimate.qtmnet.learning.contrast import unseen_injection
 from estimate.qtmnet.learning.judgement import Judged, common_errors, judged
 from estimate.qtmnet.learning.lessons import LESSONS
 from estimate.qtmnet.learning.limits import contexts
+from estimate.qtmnet.out_of_distribution import distance
 from estimate.qtmnet.prediction import TO_ONE_SIGMA
 from estimate.qtmnet.weights import Trained
 from experiments.studies.bootstrap import mean_interval
@@ -39,7 +39,7 @@ def examine(trained: Trained, bank: Bank, seed: int) -> dict[str, Any]:
     scans = list(judged(net, bank, seed=seed, branch=trained.uses_branch))
     together = common_errors(iter(scans))
     return {
-        "phantoms": [ranked(scan, scored, trained.widening) for scan in scans],
+        "phantoms": [ranked(scan, scored, trained.calibration_factor) for scan in scans],
         "common error": dict(zip(scored, together.tolist(), strict=True)),
         "stated common error": trained.calibration.common_error,
         "limits": {"of calibration": trained.calibration.limits["scans"], "here": _marked(trained, bank, seed)},
@@ -76,15 +76,15 @@ def _stated(scan: Judged, quantity: str, scored: Sequence[str], factor: dict[str
 
 
 def _marked(trained: Trained, bank: Bank, seed: int) -> dict[str, float]:
-    """Share of scans that are called unfamiliar, by what they are like."""
-    lesson, cloud = LESSONS[trained.network.shape.tracer], trained.familiarity.scans
-    kinds = {"familiar": lesson.examination, "strange, as in calibration": lesson.strange}
+    """Share of scans that are called out of distribution, by what they are like."""
+    lesson, known = LESSONS[trained.network.shape.tracer], trained.training_distribution.scans
+    kinds = {"familiar": lesson.examination, "strange, as in calibration": lesson.out_of_distribution}
     if trained.network.shape.tracer == "contrast":
         kinds["infusion of 15 to 60 s, another family"] = unseen_injection
     found = {}
     for number, (kind, examination) in enumerate(kinds.items()):
         seen = contexts(trained.network, bank, examination, jax.random.key(seed + number))
-        found[kind] = float(np.mean(np.asarray(distance(cloud, jnp.asarray(seen))) > cloud.limit))
+        found[kind] = float(np.mean(np.asarray(distance(known, jnp.asarray(seen))) > known.limit))
     return found
 
 

@@ -2,7 +2,7 @@
 1804.06788).
 
 On phantoms of which neither training, calibration nor comparison knew, with protocol, input and noise drawn as in
-training. Whether a network's limits tell unfamiliar scans from familiar ones is looked at as well.
+training. Whether a network's limits tell scans out of distribution from those within is looked at as well.
 """
 
 from pathlib import Path

@@ -85,7 +85,7 @@ def banks_of(size: Size, seed: int) -> dict[tuple[str, str], BankPlan]:
     for generator, mixing in GENERATORS.items():
         folder = slug(generator) if mixing is None else f"mixing-{mixing:g}"
         for tissue, count in tissues.items():
-            config = BankConfig(seed=seed, split="test", mixing=mixing, supply=True, **TISSUES[tissue])
+            config = BankConfig(seed=seed, split="test", mixing=mixing, local_aif=True, **TISSUES[tissue])
             found[generator, tissue] = BankPlan(
                 config, count, folder if tissue == USUAL else f"{folder}-{slug(tissue)}"
             )

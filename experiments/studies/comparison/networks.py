@@ -41,8 +41,8 @@ def qtmnet(trained: Trained, exam: Examination, *, scales: Sequence[str] = ("kno
         if chosen is None:
             named[scale] = nothing(exam)
             continue
-        values = with_scale_error(parameters(found, chosen, trained.widening), chosen)
-        values["unfamiliar"] = found.unfamiliar | unphysical(values)
+        values = with_scale_error(parameters(found, chosen, trained.calibration_factor), chosen)
+        values["unfamiliar"] = found.out_of_distribution | unphysical(values)
         named[scale] = {name: value[row[exam.scored]] for name, value in values.items()}
     return named
 

@@ -149,7 +149,7 @@ def examine(key: Key[Array, ""], bank: Bank, index: int, condition: Condition) -
     onset = float(scan.onset)
     since = np.arange(0.0, condition.duration + 2 * condition.spacing, KNOT_STEP)
     edges = jnp.asarray(since - KNOT_STEP / 2)
-    local = _local_aif(jnp.asarray(bank.supply[index])[scored], scan.inlet, edges)
+    local = _local_aif(jnp.asarray(bank.local_aif[index])[scored], scan.inlet, edges)
     return Examination(
         curves=volume[:, :, : bank.side].reshape(-1, condition.frames),
         artery=volume[:, :, bank.side :],

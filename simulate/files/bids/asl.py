@@ -224,8 +224,8 @@ def _echo_time(fields: Fields) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _suppression(fields: Fields, m0_type: str, told: float | None) -> tuple[bool, int | None, list[str]]:
-    """Whether static tissue was suppressed, by how many pulses (None where nobody says), and what is odd about it."""
+def _suppression(fields: Fields, m0_type: str, declared: float | None) -> tuple[bool, int | None, list[str]]:
+    """Whether static tissue was suppressed, by how many pulses (None where nobody says), and what contradicts it."""
     flag, times = "BackgroundSuppression", "BackgroundSuppressionPulseTime"
     if m0_type == "Absent":
         fields.require(flag)
@@ -233,9 +233,9 @@ def _suppression(fields: Fields, m0_type: str, told: float | None) -> tuple[bool
     said = fields.find(flag)[2] != "absent"
     listed = fields.find(times)[1]
     counted = len(fields.numbers(times, len(listed), "pulses", _DELAY)) if isinstance(listed, list | tuple) else None
-    if told is not None and counted is not None and told != counted:
-        raise fields.error(_PULSES, f"is {told:g}, and {times} lists {counted}")
-    pulses = counted if told is None else int(told)
+    if declared is not None and counted is not None and declared != counted:
+        raise fields.error(_PULSES, f"is {declared:g}, and {times} lists {counted}")
+    pulses = counted if declared is None else int(declared)
     if pulses and said and not suppressed:
         return False, 0, [f"{_PULSES} is {pulses}, and {flag} is false: no label was taken to be lost to pulses."]
     if pulses and not said:
@@ -285,9 +285,9 @@ def _spread(times: Any) -> float:
 def _doubts(fields: Fields, kinds: list[str]) -> list[str]:
     """What contradicts itself without hindering the work."""
     sentences = []
-    told, pairs = fields.find("TotalAcquiredPairs")[1], kinds.count("control")
-    if isinstance(told, int) and pairs and told != pairs:
-        sentences.append(f"TotalAcquiredPairs is {told}, and the series holds {pairs} pairs.")
+    declared, pairs = fields.find("TotalAcquiredPairs")[1], kinds.count("control")
+    if isinstance(declared, int) and pairs and declared != pairs:
+        sentences.append(f"TotalAcquiredPairs is {declared}, and the series holds {pairs} pairs.")
     return sentences
 
 

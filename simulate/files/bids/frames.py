@@ -63,17 +63,17 @@ def _volume_timing(own: Sequence[Fields]) -> list[Any]:
             if (other := fields.sidecar.get("VolumeTiming", first)) != first:
                 raise fields.differs("VolumeTiming", other, own[0], first, "give one list for all frames")
         return first
-    told = [fields for fields in own if "VolumeTiming" in fields.sidecar]
-    starts = [_start(fields) for fields in told]
+    timed = [fields for fields in own if "VolumeTiming" in fields.sidecar]
+    starts = [_start(fields) for fields in timed]
     # A file of one frame may well count from its own beginning: zeros say nothing of the series.
     clocked = [fields for fields in own if "AcquisitionTime" in fields.sidecar]
-    if len(told) == len(own) and (any(starts) or not clocked):
+    if len(timed) == len(own) and (any(starts) or not clocked):
         return _in_order(own, starts, "VolumeTiming")
     if len(clocked) == len(own):
         return _in_order(own, _past_midnight([_time_of_day(fields) for fields in own]), "AcquisitionTime")
-    if told or clocked:
-        without = next(fields for fields in own if fields not in (told or clocked))
-        missing = "VolumeTiming" if told else "AcquisitionTime"
+    if timed or clocked:
+        without = next(fields for fields in own if fields not in (timed or clocked))
+        missing = "VolumeTiming" if timed else "AcquisitionTime"
         cure = "write it there or give --set VolumeTiming=[...] with the start of every frame"
         raise InputError(without.path, missing, "missing, and other frames have it", cure)
     return []

@@ -12,10 +12,10 @@ from estimate.qtmnet import tiles
 from estimate.qtmnet.contrast import inference as of_contrast
 from estimate.qtmnet.contrast.features import ScanFacts, features, scan_facts
 from estimate.qtmnet.contrast.time_basis import NODES
-from estimate.qtmnet.familiarity import Cloud, Familiarity
 from estimate.qtmnet.learning.contrast import draw_scan, example
 from estimate.qtmnet.learning.stream import Voxels
 from estimate.qtmnet.network import Architecture, QTMnet
+from estimate.qtmnet.out_of_distribution import Gaussian, TrainingDistribution
 from estimate.qtmnet.weights import load_trained, save_trained
 from estimate.signal import batches
 from simulate.banks.contrast import KNOTS, TRUTHS, inlet_curve
@@ -38,8 +38,10 @@ def network():
     leaves = [
         a + 0.1 * jax.random.normal(k, a.shape) / np.sqrt(max(a.shape[0], 1)) for a, k in zip(leaves, keys, strict=True)
     ]
-    familiar = Familiarity(Cloud.empty(len(NODES), len(NODES)), Cloud.empty(16, 16)._replace(limit=np.float32(2.0)))
-    return uncalibrated(nnx.merge(graph, jax.tree.unflatten(structure, leaves)), familiarity=familiar)
+    known = TrainingDistribution(
+        Gaussian.empty(len(NODES), len(NODES)), Gaussian.empty(16, 16)._replace(limit=np.float32(2.0))
+    )
+    return uncalibrated(nnx.merge(graph, jax.tree.unflatten(structure, leaves)), training_distribution=known)
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +139,7 @@ def test_a_second_scan_compiles_nothing(network, scan):
     assert len(found) == 1
 
 
-def test_a_told_network_hears_at_work_what_it_heard_in_training():
+def test_a_network_that_is_given_the_aif_sees_at_work_what_it_saw_in_training():
     """The same input by its splines, dilated, and as a sampled curve on the scan's clock."""
     scan = draw_scan(jax.random.key(3), dilation=(1.2, 1.2))
     fine = np.arange(0.0, 400.0, 0.1)
@@ -147,11 +149,11 @@ def test_a_told_network_hears_at_work_what_it_heard_in_training():
         jax.random.key(0), Voxels(jnp.zeros((1, len(KNOTS))), jnp.ones(1), truth, jnp.zeros(1, int)), scan
     )  # fmt: skip
     arrival = trained.features.arrival
-    heard = of_contrast._told(
+    seen = of_contrast._aif_channels(
         (fine + float(scan.onset), curve, float(scan.area)), ScanFacts(arrival, jnp.ones(()), jnp.ones(()))
     )
-    np.testing.assert_allclose(heard, trained.told, atol=2e-3 * float(heard.max()))
-    assert float(heard.max()) > 3 * float(heard[-1])  # a bolus, not a constant
+    np.testing.assert_allclose(seen, trained.aif, atol=2e-3 * float(seen.max()))
+    assert float(seen.max()) > 3 * float(seen[-1])  # a bolus, not a constant
 
 
 def test_weights_survive_their_file(network, scan, tmp_path):
@@ -161,7 +163,7 @@ def test_weights_survive_their_file(network, scan, tmp_path):
     np.testing.assert_array_equal(ask(again, curves, mask)[0], ask(network, curves, mask)[0])
     assert again.calibration[:2] == network.calibration[:2]
     assert again.calibration.limits == network.calibration.limits
-    assert jax.tree.all(jax.tree.map(np.array_equal, again.familiarity, network.familiarity))
+    assert jax.tree.all(jax.tree.map(np.array_equal, again.training_distribution, network.training_distribution))
 
 
 def test_a_scan_is_judged_by_its_own_context_streamed_or_whole(network, scan):
@@ -172,8 +174,10 @@ def test_a_scan_is_judged_by_its_own_context_streamed_or_whole(network, scan):
     padded = jnp.pad(curves[mask], ((0, 0), (0, len(frames.start) - len(STARTS))))
     seen = features(padded, frames, scan_facts(padded, frames, jnp.ones(len(padded), bool)))
     context = network.network.first_context(seen.voxel[None], seen.scan[None], seen.enhanced[None])[0]
-    assert found.strangeness == pytest.approx(float(jnp.mean(context**2)) / 2.0, rel=1e-3)
-    assert np.array_equal(found.unfamiliar, found.odd | (found.strangeness > 1))
-    near = network.familiarity._replace(scans=network.familiarity.scans._replace(limit=np.float32(1e-6)))
-    _, found = ask(replace(network, calibration=network.calibration._replace(familiarity=near)), curves, mask)
-    assert found.unfamiliar.all()
+    assert found.ood_score == pytest.approx(float(jnp.mean(context**2)) / 2.0, rel=1e-3)
+    assert np.array_equal(found.out_of_distribution, found.outlier | (found.ood_score > 1))
+    near = network.training_distribution._replace(
+        scans=network.training_distribution.scans._replace(limit=np.float32(1e-6))
+    )
+    _, found = ask(replace(network, calibration=network.calibration._replace(training_distribution=near)), curves, mask)
+    assert found.out_of_distribution.all()

@@ -10,7 +10,7 @@ from scipy.stats import binom
 
 from estimate.qtmnet.contrast.inference import answer
 from estimate.qtmnet.contrast.targets import PS_FLOOR, SCORED
-from estimate.qtmnet.learning.limits import ODD_SCANS
+from estimate.qtmnet.learning.limits import SCAN_FALSE_ALARMS
 from estimate.qtmnet.weights import SHIPPED, load_trained, weights_digest
 from experiments.studies.comparison.found import derived
 from experiments.studies.comparison.networks import qtmnet
@@ -32,7 +32,7 @@ def exams(tmp_path_factory):
     """A glioblastoma with stirred capillaries, and the same with plug flow, from the test split."""
     found = []
     for mixing in (1.0, 0.0):
-        config = BankConfig(split="test", mixing=mixing, cell=2.0, grade=4, supply=True)
+        config = BankConfig(split="test", mixing=mixing, cell=2.0, grade=4, local_aif=True)
         bank = read_bank(write_bank(tmp_path_factory.mktemp("bank"), config, 1))
         found.append(examine(jax.random.key(5), bank, 0, Condition(snr=(50.0, 50.0))))
     return found
@@ -99,19 +99,20 @@ def test_they_beat_any_constant_on_both_kinds_of_capillaries(exams, trained):
 
 
 def test_they_know_an_injection_unlike_the_trainings(trained, tmp_path):
-    """An infusion of 15 to 60 s, where no voxel's curve is strange: the scan is, beside one with a known injection."""
-    bank = read_bank(write_bank(tmp_path, BankConfig(split="test", supply=True), 6))
+    """An infusion of 15 to 60 s, where no voxel's curve is an outlier: the scan is, beside a known injection's."""
+    bank = read_bank(write_bank(tmp_path, BankConfig(split="test", local_aif=True), 6))
     shape = (16, 16, 16)
     where = np.unravel_index(np.arange(16**3), shape)
 
-    def strangeness(phantom, key, family):
+    def ood_score(phantom, key, family):
         exam = examine(jax.random.key(key), bank, phantom, Condition(family=family))
-        return answer(trained, exam.curves, exam.start, exam.spacing, where=where, shape=shape).strangeness
+        return answer(trained, exam.curves, exam.start, exam.spacing, where=where, shape=shape).ood_score
 
     # eight known and two unknown injections into each of the phantoms
-    seen = np.array([[strangeness(i, 8 * i + k, "seen") for k in range(8)] for i in range(6)])
-    unseen = np.array([[strangeness(i, 8 * i + k, "unseen") for k in range(2)] for i in range(6)])
-    assert np.sum(seen > 1) <= binom.ppf(0.975, seen.size, ODD_SCANS)  # usual scans lie no further out than training's
+    seen = np.array([[ood_score(i, 8 * i + k, "seen") for k in range(8)] for i in range(6)])
+    unseen = np.array([[ood_score(i, 8 * i + k, "unseen") for k in range(2)] for i in range(6)])
+    # usual scans lie no further out than training's
+    assert np.sum(seen > 1) <= binom.ppf(0.975, seen.size, SCAN_FALSE_ALARMS)
     assert np.median(seen) < 0.8
     assert np.mean(unseen > 1) > 0.9
     assert np.all(unseen > 1.5 * seen[:, :2])

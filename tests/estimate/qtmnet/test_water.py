@@ -8,10 +8,10 @@ from flax import nnx
 
 from estimate.asl.differences import differences
 from estimate.asl.network import noise_of_a_pair
-from estimate.qtmnet.familiarity import Familiarity, curve_distance
 from estimate.qtmnet.learning.stream import Voxels
 from estimate.qtmnet.learning.water import draw_scan, example, measure, varied
 from estimate.qtmnet.network import Architecture, QTMnet
+from estimate.qtmnet.out_of_distribution import TrainingDistribution, curve_distance
 from estimate.qtmnet.water.domain import READOUTS, T1B, TRAINING
 from estimate.qtmnet.water.features import NODES, Delays, ScanFacts, features, levels, scan_facts, sensitivity
 from estimate.qtmnet.water.inference import answer
@@ -225,10 +225,10 @@ def test_weights_survive_their_file(network, scan, tmp_path):
 
 def test_a_voxel_unlike_any_other_is_told_apart_from_a_noisy_one():
     n = len(NODES)
-    known = Familiarity.empty(n, 16).curves
-    strange = curve_distance(known, jnp.full((1, n), 5.0), jnp.zeros(1), jnp.eye(n))
+    known = TrainingDistribution.empty(n, 16).curves
+    outlier = curve_distance(known, jnp.full((1, n), 5.0), jnp.zeros(1), jnp.eye(n))
     noisy = curve_distance(known, jnp.full((1, n), 5.0), jnp.full(1, 5.0), jnp.eye(n))
-    assert float(strange[0]) > 10 * float(noisy[0])
+    assert float(outlier[0]) > 10 * float(noisy[0])
 
 
 def test_flow_signal_has_the_sensitivity_of_the_consensus_formula():

@@ -31,7 +31,7 @@ from simulate.phantoms.priors import Region
 
 @pytest.fixture(scope="module")
 def bank(tmp_path_factory):
-    config = BankConfig(split="test", mixing=1.0, cell=2.0, grade=4, supply=True, side=12, terminals=200)
+    config = BankConfig(split="test", mixing=1.0, cell=2.0, grade=4, local_aif=True, side=12, terminals=200)
     return read_bank(write_bank(tmp_path_factory.mktemp("bank"), config, 1))
 
 

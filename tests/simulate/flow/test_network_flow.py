@@ -237,7 +237,7 @@ def test_one_tube_of_blood_has_pries_viscosity():
 
 
 def test_red_cells_divide_at_a_bifurcation_by_pries_law_and_mix_at_a_confluence():
-    """A loop: trunk, a wide and a narrow arm, and a vein in which the feed's haematocrit returns."""
+    """A loop: trunk, a wide and a narrow arm, and a vein in which the inlet's haematocrit returns."""
     loop = Network(
         np.array([0, 1, 1, 2]), np.array([1, 2, 2, 3]), 1e-3 * np.array([6.0, 5.0, 3.0, 6.0]), np.full(4, 0.3)
     )

@@ -18,7 +18,7 @@ from simulate.inputs.random import (
 )
 from simulate.inputs.transit import delayed, disperse
 from simulate.phantoms.tumour import tumour_phantom
-from simulate.spectral.engine import cell_concentration, supply, transport
+from simulate.spectral.engine import cell_concentration, local_aif, transport
 from simulate.spectral.readout import readout
 
 TIMES = jnp.arange(0.0, 321.0)
@@ -98,7 +98,7 @@ def perfused():
 
 def test_any_input_and_frames_follow_from_the_response(perfused):
     """Against the transport of that very input, at more frequencies: 2 thousandths of the peak."""
-    found = phantom_responses(perfused, with_supply=True)
+    found = phantom_responses(perfused, with_local_aif=True)
     weights = draw_inlet(jax.random.key(7), TIMES)
     edges = jnp.arange(-9.3, 280, 2.3)
     matrix = np.asarray(frame_matrix(weights, edges))
@@ -108,9 +108,9 @@ def test_any_input_and_frames_follow_from_the_response(perfused):
     curves = (found.shape.astype(float) @ matrix) * found.peak[:, None]
     strong = exact.max(1) > 1e-4
     assert np.max(np.abs(curves - exact)[strong].max(1) / exact[strong].max(1)) < 2.5e-3
-    fed = found.supply.astype(float) @ matrix
-    exact = np.asarray(supply(perfused.bed, out))
-    assert np.max(np.abs(fed - exact)) < 4e-3 * exact.max()
+    local = found.local_aif.astype(float) @ matrix
+    exact = np.asarray(local_aif(perfused.bed, out))
+    assert np.max(np.abs(local - exact)) < 4e-3 * exact.max()
 
 
 def test_the_response_holds_the_right_amounts(perfused):
