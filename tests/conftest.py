@@ -1,7 +1,14 @@
 """Every test in float32, as users compute, but those marked x64: their tolerances need digits that float32 lacks."""
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
+
+# The processes of one run share what they compile. Before JAX is imported, which reads these once.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = os.environ["_TESTS_OWN_CACHE"] = tempfile.mkdtemp(prefix="programs-")
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
 
 import jax
 import pytest
@@ -51,6 +58,11 @@ def _few_programs():
 
     yield
     drop_programs_if_many()
+
+
+def pytest_unconfigure(config):
+    if not hasattr(config, "workerinput"):  # the process that started the others
+        shutil.rmtree(os.environ.get("_TESTS_OWN_CACHE", ""), ignore_errors=True)
 
 
 def _x64(node):
