@@ -145,16 +145,16 @@ def _warnings(evidence: Evidence, quality: Quality, shift: float, spread: float)
         "permeability and volumes"
     )
     if spread > POPULATION_SPREAD:
-        still += " (a population's input, --aif parker, varies less between patients)"
+        still += ' (`aif="parker"`, the input of a population, varies less between patients)'
     of_t1 = quality.slope * (evidence.t1 or 0.0)
     changed = f"{'raised' if shift > 0 else 'lowered'} by {100 * abs(math.expm1(shift)):.0f} %"
     if abs(of_t1) > abs(shift - of_t1):
         return (
             f"T1 before contrast of the voxels of the arterial input is {math.exp(evidence.t1 or 0.0):.2f} times that "
-            f"of blood, so the input was {changed}; {still}. Set their T1 to that of blood (--aif-t1 blood).",
+            f'of blood, so the input was {changed}; {still}. Set their T1 to that of blood (`aif_t1="blood"`).',
         )
     unusual = "No vessel passes the usual limits of an artery's peak and washout. " if evidence.attempt else ""
     return (
         f"{unusual}The vessel of the arterial input looks thin beside its voxels, which it shares with tissue, so the "
-        f"input was {changed}; {still}. Give a region in a wider vessel (--aif roi.nii.gz) or a curve if there is one.",
+        f"input was {changed}; {still}. Give a region in a wider vessel (`aif=roi`) or a curve if there is one.",
     )

@@ -93,7 +93,7 @@ def vessel_scale(aif: ArterialInput) -> InputScale:
     end = min(arrival + AREA_WINDOW, times[-1])
     if end - arrival < AREA_WINDOW / 2:
         problem = f"the arterial curve ends {end - arrival:.0f} s after its arrival"
-        raise InputError("--scale", "vessels", problem, "use --scale population")
+        raise InputError("scale", "vessels", problem, 'use `scale="population"`')
     knots = np.unique(np.concatenate([[arrival, end], times[(times > arrival) & (times < end)]]))
     area = float(np.trapezoid(np.interp(knots, times, curve), knots)) * AREA_WINDOW / (end - arrival)
     known = np.isfinite(aif.spread)
@@ -116,7 +116,7 @@ def asl_scale(
     both = np.isfinite(flow_times_area) & np.isfinite(flow) & (flow > 0)
     if both.sum() < 10:
         problem = f"only {both.sum()} voxels have a CBF and an estimate"
-        raise InputError("--scale", "asl", problem, "give a CBF map that covers the mask")
+        raise InputError("scale", "asl", problem, "give a CBF map that covers the mask")
     Fp = from_clinical("CBF", flow[both]) * BRAIN_DENSITY * (1 - haematocrit)
     each = np.log(flow_times_area[both] / Fp)
     scatter = 1.2533 * np.std(each) / np.sqrt(both.sum())  # of a median

@@ -114,7 +114,7 @@ def _search(
 
 
 def no_artery(problem: str) -> InputError:
-    cure = "give a region drawn in an artery (--aif roi.nii.gz), or --aif parker"
+    cure = 'give a region drawn in an artery (`aif=roi`), or `aif="parker"`'
     return InputError("arterial input", "", problem, cure)
 
 

@@ -118,7 +118,7 @@ def _parse(path: str | os.PathLike) -> tuple[dict[str, str], list[tuple[int, lis
     try:
         lines = read_lines(path)
     except FileNotFoundError:
-        raise InputError(path, "", "no such file", "give --aif auto, parker, georgiou or a file") from None
+        raise InputError(path, "", "no such file", "check the path") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(path, "", f"cannot be read ({error})", "give a text file of two columns") from None
     comments = [line.lstrip("# ").partition(":") for line in lines if line.startswith("#")]
@@ -192,10 +192,10 @@ def _kind(path: str | os.PathLike, said: str | None, given: Kind | None) -> str:
     if said is not None and said not in ("blood", "plasma"):
         raise InputError(path, "kind", f"{said!r}", "write '# kind: blood' or '# kind: plasma'")
     if said and given and said != given:
-        raise InputError(path, "kind", f"the file says {said}, the option {given}", "correct one of them")
+        raise InputError(path, "kind", f"the file says {said}, the argument {given}", "correct one of them")
     kind = said or given
     if kind is None:
-        cure = "say it with --aif-is blood|plasma, or '# kind: plasma' in the file"
+        cure = "say it with `kind=blood|plasma`, or '# kind: plasma' in the file"
         raise InputError(path, "kind", "no word on blood or plasma", cure)
     return kind
 
@@ -209,10 +209,10 @@ def _haematocrit(path: str | os.PathLike, said: str | None, given: float | None)
         except ValueError:
             raise InputError(path, "haematocrit", f"is {said!r}", "give a fraction such as 0.42") from None
         if given is not None and not math.isclose(found, given, rel_tol=1e-6):
-            problem = f"the file says {said}, the option or sidecar {given:g}"
+            problem = f"the file says {said}, the argument or sidecar {given:g}"
             raise InputError(path, "haematocrit", problem, "correct one of them")
     if found is None:
-        cure = "give --haematocrit, or a plasma curve"
+        cure = "give `haematocrit`, or a plasma curve"
         raise InputError(path, "Haematocrit", "a blood curve needs one to become plasma", cure)
     check_haematocrit(found)
     return found

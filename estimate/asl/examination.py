@@ -174,7 +174,7 @@ def examine_asl(
     found = differences(data, sidecar.protocol)
     method = options.method or ("multi_delay" if len(found.repeats) > 1 else "white_paper")
     _check(method, found, sidecar.protocol.labelling, options)
-    for name, share in (("--grey", options.grey), ("--white", options.white)):
+    for name, share in (("grey", options.grey), ("white", options.white)):
         if share is not None:
             _check_share(name, np.asarray(share), shape)
     slices = np.size(sidecar.protocol.slice_times)
@@ -219,10 +219,10 @@ def _check_share(name: str, share: np.ndarray, shape: tuple[int, ...]) -> None:
 
 def _check(method: str, found: Differences, labelling: str, options: ASLOptions) -> None:
     if method not in METHODS:
-        raise InputError("--method", method, "is no method", f"choose one of {', '.join(METHODS)}")
+        raise InputError("method", method, "is no method", f"choose one of {', '.join(METHODS)}")
     if method == "white_paper" and len(found.repeats) > 1:
         raise InputError(
-            "--method", method, f"takes one delay, and the series has {len(found.repeats)}", "use multi_delay"
+            "method", method, f"takes one delay, and the series has {len(found.repeats)}", "use multi_delay"
         )
     if method == "qtmnet":
         from estimate.asl.network import check_request, load  # flax is imported where a network is asked for
@@ -230,19 +230,19 @@ def _check(method: str, found: Differences, labelling: str, options: ASLOptions)
         check_request(found, labelling, arterial=options.arterial)
         load(options.weights)  # a file that is none is refused now
     elif options.weights is not None:
-        raise InputError("--weights", method, "is for --method qtmnet", "leave it out")
+        raise InputError("weights", method, 'is for `method="qtmnet"`', "leave it out")
     if method == "white_paper" and options.model != "recommended":
-        raise InputError("--model", options.model, "is of a fit of several delays", "leave it out")
+        raise InputError("model", options.model, "is of a fit of several delays", "leave it out")
     if method == "white_paper" and options.arterial:
-        raise InputError("--arterial", method, "needs several delays", "leave it out")
+        raise InputError("arterial", method, "needs several delays", "leave it out")
     if (options.grey is None) != (options.white is None):
-        raise InputError("--grey, --white", "", "go together", "give both maps")
-    for name, value in (("--t1-blood", options.t1_blood), ("--t1-tissue", options.t1_tissue)):
+        raise InputError("grey, white", "", "go together", "give both maps")
+    for name, value in (("t1_blood", options.t1_blood), ("t1_tissue", options.t1_tissue)):
         if value is not None and not 0.1 < value < 10:
             raise InputError(name, f"{value:g}", "is no T1 in seconds", "give one such as 1.65")
     lam = options.partition_coefficient
     if lam is not None and not 0.1 < lam < 2:
-        raise InputError("--partition-coefficient", f"{lam:g}", "is none in mL/g", "give one such as 0.9")
+        raise InputError("partition_coefficient", f"{lam:g}", "is none in mL/g", "give one such as 0.9")
 
 
 def _m0(
@@ -256,7 +256,7 @@ def _m0(
     elif calibration is not None and calibration.repetition_time is not None:
         images = _separate(calibration, data.shape[:3])
     elif calibration is None and sidecar.m0_type != "Estimate":
-        raise InputError("M0", "", "is Separate, and no image of it was given", "give --m0 m0scan.nii.gz")
+        raise InputError("M0", "", "is Separate, and no image of it was given", "give `calibration=m0scan`")
     else:
         images = None
     constants = []

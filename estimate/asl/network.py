@@ -38,12 +38,12 @@ class NetworkMaps(NamedTuple):
 def check_request(found: Differences, labelling: str, *, arterial: bool) -> None:
     """Refuse what the network cannot work with."""
     if labelling == "pasl":
-        raise InputError("--method", "qtmnet", "was trained with pcasl, and the series is pasl", "use multi_delay")
+        raise InputError("method", "qtmnet", "was trained with pcasl, and the series is pasl", "use multi_delay")
     if len(found.repeats) < FEWEST_DELAYS:
         problem = f"needs {FEWEST_DELAYS} delays and more, and the series has {len(found.repeats)}"
-        raise InputError("--method", "qtmnet", problem, "use white_paper or multi_delay")
+        raise InputError("method", "qtmnet", problem, "use white_paper or multi_delay")
     if arterial:
-        raise InputError("--arterial", "qtmnet", "is an option of multi_delay", "leave it out")
+        raise InputError("arterial", "qtmnet", "is an option of multi_delay", "leave it out")
 
 
 def network_maps(

@@ -22,7 +22,7 @@ def check_asl_protocol(sidecar: ASLSidecar, calibration: Any, options: Any) -> N
     if calibration is not None and calibration.repetition_time is not None:
         _within("repetition_time of M0", calibration.repetition_time, 0.0, LONGEST_TR, f"{times} {LONGEST_TR:g}")
     if options.model not in MODELS:
-        raise InputError("--model", options.model, "is no model", f"choose one of {', '.join(MODELS)}")
+        raise InputError("model", options.model, "is no model", f"choose one of {', '.join(MODELS)}")
 
 
 def _each(values: Any, labelled: np.ndarray) -> np.ndarray:

@@ -144,7 +144,7 @@ def _constants(sidecar: ASLSidecar, method: str, options: ASLOptions) -> tuple[A
     alpha = inversion * label_left(sidecar.pulses or 0)
     t1b_origin = "option" if options.t1_blood is not None else f"field ({origin['MagneticFieldStrength']})"
     if options.t1_blood is None and sidecar.field_strength is None:
-        raise InputError("MagneticFieldStrength", "", "is not given, and T1 of blood depends on it", "give --t1-blood")
+        raise InputError("MagneticFieldStrength", "", "is not given, and T1 of blood depends on it", "give `t1_blood`")
     t1b = options.t1_blood if options.t1_blood is not None else asl_blood_t1(float(sidecar.field_strength or 0))
 
     def chosen(value: float | None, default: float) -> tuple[float, str]:
@@ -171,8 +171,7 @@ def _efficiency_doubts(sidecar: ASLSidecar) -> list[str]:
         return []
     return [
         f"LabelingEfficiency is {given:g}, what usual labelling leaves after {pulses} pulses of background "
-        "suppression: if their loss is in it already, CBF is too high; then give --set "
-        "BackgroundSuppressionNumberPulses=0."
+        "suppression: if their loss is in it already, CBF is too high; then give `pulses=0`."
     ]
 
 

@@ -210,11 +210,11 @@ def examine(
 
 def _checked_r2star(r2star: float, series: Series) -> float:
     if not 0 <= r2star < LARGEST_R2STAR:
-        raise InputError("--r2star", f"{r2star:g}", "is no relaxivity", "give 1/(s mmol/L), e.g. 5.7, or leave it out")
+        raise InputError("r2star", f"{r2star:g}", "is no relaxivity", "give 1/(s mmol/L), e.g. 5.7, or leave it out")
     if r2star > 0 and series.quantity != "signal":
-        raise InputError("--r2star", "", "is of signals, and the series holds concentrations", "leave it out")
+        raise InputError("r2star", "", "is of signals, and the series holds concentrations", "leave it out")
     if r2star > 0 and not float(series.protocol.echo_time) > 0:
-        raise InputError("--r2star", "EchoTime", "is needed to correct for T2*, and not known", "give EchoTime in s")
+        raise InputError("r2star", "EchoTime", "is needed to correct for T2*, and not known", "give EchoTime in s")
     return float(r2star)
 
 

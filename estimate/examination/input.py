@@ -51,16 +51,16 @@ def checked_aif_t1(aif_t1: Any, aif: Any, quantity: str, *, used: bool) -> float
     in_images = used and (isinstance(aif, np.ndarray) or (isinstance(aif, str) and aif == "auto"))
     if not in_images or quantity != "signal":
         problem = "is of an input that is measured in a series of signals"
-        raise InputError("--aif-t1", str(aif_t1), problem, "leave it out, or use --aif auto or a region")
+        raise InputError("aif_t1", str(aif_t1), problem, 'leave it out, or use `aif="auto"` or a region')
     if aif_t1 == "blood":
         return "blood"
     try:
         seconds = float(aif_t1)
     except ValueError:
         cure = "give measured, blood or seconds, e.g. 1.65"
-        raise InputError("--aif-t1", str(aif_t1), "is no T1", cure) from None
+        raise InputError("aif_t1", str(aif_t1), "is no T1", cure) from None
     if not 0.1 < seconds < 10:
-        raise InputError("--aif-t1", "", f"{seconds:g} s is no T1 of blood", "give seconds, e.g. 1.65")
+        raise InputError("aif_t1", "", f"{seconds:g} s is no T1 of blood", "give seconds, e.g. 1.65")
     return seconds
 
 
@@ -74,5 +74,5 @@ def checked_haematocrit(haematocrit: float | None, where: object) -> float | Non
 def needed(haematocrit: float | None, where: object, purpose: str = "blood into plasma") -> float:
     if haematocrit is None:
         field = "" if where == "haematocrit" else "Haematocrit"
-        raise InputError(where, field, f"is needed to turn {purpose}", "give --haematocrit, e.g. 0.42")
+        raise InputError(where, field, f"is needed to turn {purpose}", "give `haematocrit`, e.g. 0.42")
     return haematocrit

@@ -15,21 +15,21 @@ def check_options(
 ) -> None:
     """Raises InputError for an unknown method, and for options that are of another one."""
     if method not in METHODS:
-        raise InputError("--method", method, "is no method", f"choose one of {', '.join(METHODS)}")
+        raise InputError("method", method, "is no method", f"choose one of {', '.join(METHODS)}")
     if method not in WITHOUT_INPUT and scale != "population":
-        cure = "leave it out, or use --method qtmnet"
-        raise InputError("--scale", method, "belongs to methods without an arterial input", cure)
+        cure = 'leave it out, or use `method="qtmnet"`'
+        raise InputError("scale", method, "belongs to methods without an arterial input", cure)
     if method != "qtmnet" and with_weights:
-        raise InputError("--weights", method, "belongs to qtmnet", "leave it out, or use --method qtmnet")
+        raise InputError("weights", method, "belongs to qtmnet", 'leave it out, or use `method="qtmnet"`')
     if scale != "asl" and with_cbf:
-        raise InputError("--cbf", scale, "is used with --scale asl alone", "add --scale asl")
+        raise InputError("cbf", scale, 'is used with `scale="asl"` alone', 'add `scale="asl"`')
     if method in WITHOUT_INPUT and (fit_delay or arterial_volume):
-        problem = "has no --fit-delay or --arterial-volume"
-        raise InputError("--method", method, problem, "leave them out, or fit a model")
+        problem = "has no `fit_delay` or `arterial_volume`"
+        raise InputError("method", method, problem, "leave them out, or fit a model")
     if arterial_volume and method in ("etm", "patlak"):
         raise InputError(
-            "--arterial-volume", method, "its vp cannot be told apart from an arterial volume",
-            "leave the option out, or use --method 2cxm",
+            "arterial_volume", method, "its vp cannot be told apart from an arterial volume",
+            'leave it out, or use `method="2cxm"`',
         )  # fmt: skip
     resolve_bounds(bounds)
 

@@ -90,7 +90,7 @@ def check_baseline(frames: int, quantity: str, where: object) -> None:
     """Refuse a series of signals with too few frames before contrast."""
     if quantity == "signal" and frames < FEWEST_BEFORE:
         problem = f"shows contrast from its first frames on: {frames} before it, S0 and its error need {FEWEST_BEFORE}"
-        cure = "measure more, or say how many there are if contrast comes later than it seems (--set BaselineVolumes=N)"
+        cure = "measure more, or say how many there are if contrast comes later than it seems (`baseline=N`)"
         raise InputError(where, "BaselineVolumes", problem, cure)
 
 

@@ -16,11 +16,11 @@ def check_request(method: str, scale: str, *, with_cbf: bool, shape: tuple[int, 
     """Refuse what cannot be worked with: a series of this shape, with so many frames before contrast."""
     frames = shape[-1]
     if scale not in SOURCES:
-        raise InputError("--scale", scale, "is no source of the scale", f"choose one of {', '.join(SOURCES)}")
+        raise InputError("scale", scale, "is no source of the scale", f"choose one of {', '.join(SOURCES)}")
     if scale == "asl" and method == "qtm":
-        raise InputError("--scale", "asl", "needs a plasma flow, and qtm finds none", "use --scale vessels")
+        raise InputError("scale", "asl", "needs a plasma flow, and qtm finds none", 'use `scale="vessels"`')
     if scale == "asl" and not with_cbf:
-        raise InputError("--scale", "asl", "needs a map of CBF from arterial spin labelling", "give --cbf cbf.nii.gz")
+        raise InputError("scale", "asl", "needs a map of CBF from arterial spin labelling", "give `cbf=cbf`")
     if len(shape) != 4:
         raise InputError("series", "", "is not a volume over time", "give a four-dimensional series")
     if frames < FEWEST_FRAMES:

@@ -31,6 +31,8 @@ _IN_FILE = {"aif_given": "told", "calibration_factor": "widening", "training_dis
 """What files of this format call by another name: renamed here alone, since the checksums of the files that ship are
 part of the committed results."""
 
+_HERE = {theirs: ours for ours, theirs in _IN_FILE.items()}
+
 _NUMBERS = ("calibration_factor", "common_error", "limits")
 """What of the calibration are numbers by name, kept beside the arrays."""
 
@@ -86,18 +88,15 @@ class Trained:
 def save_trained(path: AnyPath, trained: Trained) -> None:
     """Write a network, whole or not at all."""
     _, weights = nnx.split(trained.network)
-    tree = {
-        "weights": nnx.to_pure_dict(weights),
-        _IN_FILE["training_distribution"]: _plain(trained.training_distribution),
-    }
+    tree = {"weights": nnx.to_pure_dict(weights), "training_distribution": _plain(trained.training_distribution)}
     facts = {
         "format": FORMAT,
-        "architecture": _renamed(asdict(trained.network.shape), _IN_FILE),
+        "architecture": asdict(trained.network.shape),
         "uses_branch": trained.uses_branch,
-        **_renamed({name: getattr(trained.calibration, name) for name in _NUMBERS}, _IN_FILE),
+        **{name: getattr(trained.calibration, name) for name in _NUMBERS},
         **trained.facts,
     }
-    save_tree(path, tree, facts)
+    save_tree(path, _renamed(tree, _IN_FILE), _renamed(facts, _IN_FILE))
 
 
 def load_trained(path: AnyPath = SHIPPED, *, tracer: str = "contrast") -> Trained:
@@ -123,13 +122,14 @@ def load_trained(path: AnyPath = SHIPPED, *, tracer: str = "contrast") -> Traine
     facts = _facts(path, tracer, (FORMAT,))
     shape = _architecture(facts)
     unknown = TrainingDistribution.empty(shape.sees.nodes, shape.context)
-    learnt = load_tree(path, {_IN_FILE["training_distribution"]: _plain(unknown)})[_IN_FILE["training_distribution"]]
+    like = _renamed({"training_distribution": _plain(unknown)}, _IN_FILE)
+    learnt = _renamed(load_tree(path, like), _HERE)["training_distribution"]
     return Trained(
         network=_network(path, shape),
         uses_branch=facts["uses_branch"],
         calibration=Calibration(
             training_distribution=TrainingDistribution(**{name: Gaussian(**arrays) for name, arrays in learnt.items()}),
-            **{name: facts[_IN_FILE.get(name, name)] for name in _NUMBERS},
+            **{name: facts[name] for name in _NUMBERS},
         ),
         facts=facts,
     )
@@ -145,7 +145,7 @@ def load_uncalibrated(path: AnyPath, *, tracer: str = "contrast") -> tuple[QTMne
 
 
 def _facts(path: AnyPath, tracer: str, formats: tuple[str, ...]) -> dict[str, Any]:
-    facts = read_facts(path)
+    facts = _renamed(read_facts(path), _HERE)
     command, kind = ("qtmnet", "ASL") if tracer == "contrast" else ("qtmnet-asl", "DCE")
     if facts.get("format") not in formats:
         cure = f"give weights of the format {FORMAT!r}"
@@ -158,12 +158,15 @@ def _facts(path: AnyPath, tracer: str, formats: tuple[str, ...]) -> dict[str, An
 
 
 def _architecture(facts: dict[str, Any]) -> Architecture:
-    described = _renamed(facts["architecture"], {theirs: ours for ours, theirs in _IN_FILE.items()})
+    described = facts["architecture"]
     return Architecture(**{**described, "branch": tuple(described["branch"])})
 
 
-def _renamed(values: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
-    return {names.get(name, name): value for name, value in values.items()}
+def _renamed(tree: Any, names: dict[str, str]) -> Any:
+    """With these names in the place of others, at every level."""
+    if not isinstance(tree, dict):
+        return tree
+    return {names.get(name, name): _renamed(value, names) for name, value in tree.items()}
 
 
 def _network(path: AnyPath, shape: Architecture) -> QTMnet:

@@ -103,7 +103,7 @@ def _mean_curve(blocks: list[np.ndarray]) -> tuple[np.ndarray, int, float]:
             "series",
             "BaselineVolumes",
             "no voxel shows contrast arriving",
-            "give the number of frames before contrast (--set BaselineVolumes=N)",
+            "give the number of frames before contrast (`baseline=N`)",
         )
     steepest = int(np.argmax(rise))  # may be the first rise of all: then there is one frame before it
     left = next((k for k in range(2, steepest + 1) if _stands_out(curve, k, noise)), steepest + 1)

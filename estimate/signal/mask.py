@@ -37,7 +37,7 @@ def mask_of(
         return np.ones(shape, bool), "none, as asked for: all voxels"
     if isinstance(asked, str):
         if asked != "auto":
-            raise InputError("--mask", asked, "is none of auto, none", "give one of them or an image")
+            raise InputError("mask", asked, "is none of auto, none", "give one of them or an image")
         inside, words = found()
         if not inside.any():
             raise InputError("series", "", "no voxel of it looks like tissue", "give images of tissue, or a mask")

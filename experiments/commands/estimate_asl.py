@@ -10,6 +10,7 @@ from estimate.asl.examination import ASLExamination, ASLOptions, examine_asl
 from estimate.asl.quantify import ASLEstimate, quantify
 from experiments.commands.inputs import as_series, files_of, read_map, read_mask
 from experiments.commands.m0_images import read_m0
+from experiments.commands.options import errors_in_options, in_options
 from experiments.commands.outputs import REPORTS, claim, medians
 from experiments.report.figures.asl import differences_figure
 from experiments.report.page import Report, Section, mask_section, summary_rows, write_report
@@ -71,6 +72,7 @@ class _Read:
     inputs: list[InputFile]
 
 
+@errors_in_options()
 def estimate_asl(asked: ASLFiles, progress: Progress = silent) -> ASLEstimate:
     """Read, check, quantify, and write every map and the report into `asked.out`.
 
@@ -94,6 +96,7 @@ def estimate_asl(asked: ASLFiles, progress: Progress = silent) -> ASLEstimate:
     read = _read(asked)
     results = claim(asked.out, command=COMMAND, names=written_names(read.exam), inputs=read.inputs)
     found = quantify(read.exam, progress)
+    found = replace(found, warnings=[in_options(text) for text in found.warnings])
     progress("writing maps and report", 0, 1)
     results.begin()
     results.write_maps(found.maps, found.status)

@@ -13,6 +13,7 @@ from estimate.maps.pipeline import estimate_examination
 from estimate.qtmnet.contrast.targets import MAPS
 from estimate.signal.voxels import Estimate
 from experiments.commands.dce_series import series_name
+from experiments.commands.options import errors_in_options, in_options
 from experiments.commands.outputs import REPORTS, Results, claim, medians, number
 from experiments.commands.read_dce import DCEFiles, DCEOptions, read_dce
 from experiments.report.figures.motion import frame_correlation
@@ -29,6 +30,7 @@ from simulate.inputs.arterial_input import ArterialInput
 COMMAND = "tracerflow estimate dce"
 
 
+@errors_in_options()
 def estimate_dce(
     options: DCEOptions,
     progress: Progress = silent,
@@ -62,10 +64,18 @@ def estimate_dce(
     read = read_dce(options)
     names = written_names(options.method, options.scale, arterial_volume=options.arterial_volume)
     results = claim(options.out, command=COMMAND, names=names, inputs=read.inputs)
-    estimate = estimate_examination(read.exam, progress)
+    estimate = _in_options(estimate_examination(read.exam, progress))
     progress("writing maps and report", 0, 1)
     _write(results, options, read, estimate, truth, true_aif)
     return estimate
+
+
+def _in_options(estimate: Estimate) -> Estimate:
+    """With warnings in the words of the command line."""
+    aif, warnings = estimate.aif, [in_options(text) for text in estimate.warnings]
+    if aif is not None:
+        aif = replace(aif, warnings=tuple(in_options(text) for text in aif.warnings))
+    return replace(estimate, aif=aif, warnings=warnings)
 
 
 # -- writing --------------------------------------------------------------------------------------------

@@ -107,7 +107,7 @@ class TrainConfig(Config, frozen=True):
 class ContrastNetworkConfig(NetworkConfig, frozen=True):
     """QTMnet, or for comparison a network that is given the AIF."""
 
-    aif_given: Annotated[bool, Meta(description="to the network, for comparison")] = False
+    aif_given: Annotated[bool, Meta(description="give it the arterial input, for comparison")] = False
 
 
 class QTMnetConfig(TrainConfig, frozen=True):

@@ -126,7 +126,7 @@ def test_the_mask_restricts_the_search_and_voxels_the_number():
 
 def test_without_an_artery_the_sentence_says_what_to_do():
     image = scene(3, spacing=2.0, snr=20, radius=2.0)
-    with pytest.raises(InputError, match="--aif parker"):
+    with pytest.raises(InputError, match='`aif="parker"`'):
         find_aif(image.concentration, image.times, haematocrit=HCT, mask=np.zeros(image.artery.shape, bool))
 
 
@@ -214,7 +214,7 @@ def test_a_wrong_t1_moves_the_curve_against_its_error_and_far_ones_are_not_belie
     assert right.warnings == ()
     given_as_number = judge(EVIDENCE._replace(t1=np.log(1.0 / 1.67)))
     assert "0.60 times that of blood" in given_as_number.warnings[0]
-    assert "--aif-t1 blood" in given_as_number.warnings[0]
+    assert '`aif_t1="blood"`' in given_as_number.warnings[0]
     assert given_as_number.spread > short.spread > right.spread
     farther = judge(EVIDENCE._replace(t1=np.log(0.3)))
     assert farther.factor == pytest.approx(given_as_number.factor)
@@ -345,7 +345,7 @@ def test_blood_becomes_plasma_and_is_never_assumed(tmp_path):
     path = write(tmp_path / "a.csv", rows)
     np.testing.assert_allclose(read(path, kind="plasma").curve, TIMES / 10)
     np.testing.assert_allclose(read(path, kind="blood", haematocrit=0.5).curve, TIMES / 5)
-    with pytest.raises(InputError, match=r"--aif-is blood\|plasma"):
+    with pytest.raises(InputError, match=r"`kind=blood\|plasma`"):
         read(path)
     with pytest.raises(InputError, match="Haematocrit"):
         read(path, kind="blood")
@@ -362,7 +362,7 @@ def test_a_table_of_blood_says_its_haematocrit(tmp_path):
     np.testing.assert_allclose(np.genfromtxt(path, delimiter=",")[1:, 1], TIMES / 20, rtol=1e-6)
     for given in (None, 0.5):
         np.testing.assert_allclose(read(path, haematocrit=given).curve, drawn.curve, rtol=1e-6)
-    with pytest.raises(InputError, match=r"the file says 0.5, the option or sidecar 0.42; correct one"):
+    with pytest.raises(InputError, match=r"the file says 0.5, the argument or sidecar 0.42; correct one"):
         read(path, haematocrit=0.42)
     for said in ("50", "half", "nan"):
         path.write_text(path.read_text().replace("haematocrit: 0.5", f"haematocrit: {said}"))

@@ -88,7 +88,7 @@ def test_every_way_to_m0_gives_the_same_flow():
     np.testing.assert_allclose(raw, CBF / (1 - np.exp(-3.0 / 1.3)), rtol=3e-5)
     data, protocol = white_paper(m0_repetition_time=None, repetition_time=4.0)
     np.testing.assert_allclose(ask(data, protocol, m0_type="Absent").maps["CBF"], CBF, rtol=3e-5)
-    with pytest.raises(InputError, match="--m0"):
+    with pytest.raises(InputError, match="`calibration=m0scan`"):
         ask(data, protocol, m0_type="Separate")
     with pytest.raises(InputError, match="nowhere above zero"):
         ask(data, protocol, Calibration(np.zeros(SHAPE), 8.0), m0_type="Separate")
@@ -148,7 +148,7 @@ def test_an_efficiency_that_holds_suppressions_loss_already_is_warned_of():
     usual = ask(data, protocol, pulses=4, suppressed=True)
     assert usual.warnings == []
     less = ask(data, replace(protocol, label_efficiency=0.85 * 0.95**4), pulses=4, suppressed=True)
-    assert "--set BackgroundSuppressionNumberPulses=0" in less.warnings[0]
+    assert "`pulses=0`" in less.warnings[0]
     cured = ask(data, replace(protocol, label_efficiency=0.85 * 0.95**4), pulses=0, suppressed=True)
     assert cured.warnings == []
     np.testing.assert_allclose(cured.maps["CBF"], usual.maps["CBF"], rtol=1e-6)

@@ -62,8 +62,8 @@ def test_a_volume_without_a_signal_is_named(measured, empty):
 
 def test_options_of_another_method(measured):
     data, protocol = measured
-    refused("--model: gkm: is of a fit of several delays", data, protocol, None, "auto", ASLOptions(model="gkm"))
-    refused("--model: foo: is no model", data, protocol, None, "auto", ASLOptions(model="foo"))
+    refused("model: gkm: is of a fit of several delays", data, protocol, None, "auto", ASLOptions(model="gkm"))
+    refused("model: foo: is no model", data, protocol, None, "auto", ASLOptions(model="foo"))
 
 
 @pytest.mark.parametrize("factor", [1 / 50, 1.0, 40.0])

@@ -178,7 +178,7 @@ def test_a_first_frame_before_the_steady_state_is_told_of(phantom, given, factor
         ("b1", np.full(SHAPE, 0.03), "median of 0.03"),
         ("mask", np.linspace(0, 255.5, 192).reshape(SHAPE), "holds parts of up to 255.5, and 1 is a whole voxel"),
         ("r2star", 5.7, "EchoTime: is needed to correct for T2"),
-        ("cbf", np.full(SHAPE, 60.0), "is used with --scale asl alone"),
+        ("cbf", np.full(SHAPE, 60.0), 'is used with `scale="asl"` alone'),
     ],
 )
 def test_numbers_that_cannot_be(given, name, value, words):
