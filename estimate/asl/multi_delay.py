@@ -130,7 +130,8 @@ def fit_asl(
 
     Raises
     ------
-    InputError for an unknown labelling or model, and for fewer differences than parameters. What is wrong with single voxels is in `status`.
+    InputError for an unknown labelling or model, and for fewer differences than parameters. What is wrong with single
+    voxels is in `status`.
     """
     check_labelling(labelling)
     difference = np.asarray(difference, float)

@@ -307,9 +307,9 @@ def test_too_few_delays_are_refused():
 
 
 def test_an_unknown_labelling_is_refused_by_every_formula():
-    with pytest.raises(InputError, match="labelling.*'psacl'.*pcasl"):
+    with pytest.raises(InputError, match=r"labelling.*'psacl'.*pcasl"):
         fit_asl(np.ones((3, 4)), np.array([2.0, 2.5, 3.0, 3.5]), m0=1.0, labelling="psacl")
-    with pytest.raises(InputError, match="labelling.*'psacl'.*pcasl"):
+    with pytest.raises(InputError, match=r"labelling.*'psacl'.*pcasl"):
         white_paper_cbf(
             1.0, 100.0, labelling="psacl", label_duration=1.8, post_label_delay=1.8, label_efficiency=0.85,
             partition_coefficient=0.9, t1_blood=1.65,
