@@ -134,7 +134,7 @@ def frames_jacobian(
     bounds: dict[str, tuple[float, float]] | None = None,
     progress: Progress = silent,
 ) -> tuple[FrameFit, FrameJacobian]:
-    """The fit of `fit_frames`, whose arguments these are, and its derivatives by frames and T10, `BLOCK` voxels at a time.
+    """The fit of `fit_frames` and its derivatives by frames and T10, `BLOCK` voxels at a time.
 
     Derivatives are 0 where there is no estimate and along active bounds.
 
