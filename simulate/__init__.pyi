@@ -20,7 +20,8 @@ from .examinations.reference import (
 )
 from .examinations.truth import truth_maps
 from .finite_volumes.bed import march_bed
-from .flow.network import Network, solve_network
+from .flow.graph import Network
+from .flow.network import solve_network
 from .flow.trees import VesselFlow, solve_flow
 from .inputs.population import gamma_variate_aif, georgiou_aif, mcgrath_aif, parker_aif, weinmann_aif
 from .inputs.transit import blood_to_plasma, delayed, disperse, plasma_to_blood

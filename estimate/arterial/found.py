@@ -22,16 +22,35 @@ def find_aif(
     mask: Bool[ArrayLike, "*s"] | None = None,
     voxels: int = 50,
 ) -> ArterialInput:
-    r"""Arterial plasma concentration from the most artery-like voxels of a series, and how far it may be off.
-
-    concentration : (*space, t) mmol/L on the image grid, NaN where a signal had none.
-    mask : where to look; everywhere by default.      voxels : at most so many are used.
+    """Arterial plasma concentration from the most artery-like voxels of a series, and how far it may be off.
 
     The curve is the median of the chosen voxels in each frame (which commutes with the nonlinear step from signal to
     concentration), divided by (1 - haematocrit), times the factor by which vessels of that look were too low in
     simulated scenes (`estimate.arterial.quality`): a vessel thinner than two voxels shares every voxel with tissue.
-    The result's `spread` is what then was left in them; it has a warning where the area as measured is likely off by a
-    fifth. `InputError` where nothing looks like an artery.
+
+    Parameters
+    ----------
+    concentration : (..., t) array [mmol/L]
+        On the image grid, NaN where a signal had none.
+    times : (t,) array [s]
+        Of the frames.
+    haematocrit : float [fraction]
+        Of the blood in the vessel.
+    mask : (...) bool array
+        Where to look; everywhere by default.
+    voxels : int
+        At most so many are used.
+
+    Returns
+    -------
+    ArterialInput
+        Its `spread` is what was left in simulated scenes; it has a warning where the area as measured is likely off by
+        a fifth.
+
+    Raises
+    ------
+    InputError
+        Where nothing looks like an artery, or for a haematocrit outside 0 to 0.7.
     """
     check_haematocrit(haematocrit)
     image = np.asarray(concentration)

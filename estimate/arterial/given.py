@@ -25,6 +25,28 @@ def aif_from_roi(
     """Mean of the voxels of a region drawn in an artery; measured in blood, returned in plasma.
 
     Voxels with a frame that has no concentration (NaN) are left out, and counted in `details`.
+
+    Parameters
+    ----------
+    concentration : (..., t) array [mmol/L]
+        On the image grid.
+    times : (t,) array [s]
+        Of the frames.
+    mask : (...) bool array
+        The region.
+    haematocrit : float [fraction]
+        Of the blood in it.
+
+    Returns
+    -------
+    ArterialInput
+        With a warning where voxels were left out.
+
+    Raises
+    ------
+    InputError
+        For a region on another grid or without a voxel that has a concentration in every frame, or a haematocrit
+        outside 0 to 0.7.
     """
     check_haematocrit(haematocrit)
     curves, mask = np.asarray(concentration), np.asarray(mask, bool)
@@ -57,9 +79,30 @@ def population_aif(
     haematocrit: float,
     onset: float,
 ) -> ArterialInput:
-    """A population's input with its onset [s] (`estimate_onset`), on fine knots over the range of `times`.
+    """A population's input, on fine knots over the range of `times`.
 
     A series sampled every few seconds would cut the bolus of a curve that is known in between.
+
+    Parameters
+    ----------
+    name : str
+        "parker" or "georgiou".
+    times : (t,) array [s]
+        Of the series.
+    haematocrit : float [fraction]
+        Of the blood.
+    onset : float [s]
+        When the bolus arrives (`estimate_onset`).
+
+    Returns
+    -------
+    ArterialInput
+        In plasma.
+
+    Raises
+    ------
+    InputError
+        For a haematocrit outside 0 to 0.7.
     """
     check_haematocrit(haematocrit)
     first, last = float(np.min(times)), float(np.max(times))

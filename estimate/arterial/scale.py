@@ -35,13 +35,32 @@ class InputScale:
 
 
 class CBFMap(NamedTuple):
-    """CBF (*space) [mL/100 g/min] from spin labelling, NaN where it is not to be used, and its standard error."""
+    """CBF from spin labelling.
+
+    Attributes
+    ----------
+    cbf : (...) array [mL/100 g/min]
+        NaN where it is not to be used.
+    stderr : (...) array [mL/100 g/min]
+        Its standard error, or None.
+    """
 
     cbf: Any
     stderr: Any = None
 
     def at(self, where: Any) -> "CBFMap":
-        """That of some voxels."""
+        """That of some voxels.
+
+        Parameters
+        ----------
+        where : (...) bool array or index
+            Which.
+
+        Returns
+        -------
+        CBFMap
+            Of v voxels.
+        """
         return CBFMap(np.asarray(self.cbf)[where], None if self.stderr is None else np.asarray(self.stderr)[where])
 
 

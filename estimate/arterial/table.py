@@ -42,10 +42,23 @@ _OTHER_AMOUNTS = {"micromoles": {"um", "umol", "µm", "µmol", "μm", "μmol", "
 
 
 def write_aif_csv(path: str | os.PathLike, aif: ArterialInput, *, haematocrit: float | None = None) -> None:
-    """Write an input so that `read_aif_csv` needs no word on it, in the precision in which that reads it, complete or
-    not at all.
+    """Write an input so that `read_aif_csv` needs no word on it, complete or not at all.
 
-    haematocrit : None writes the plasma concentration, a fraction that of blood, (1 - haematocrit) of it.
+    In the precision in which that reads it.
+
+    Parameters
+    ----------
+    path : path
+        Of the table.
+    aif : ArterialInput
+        What to write.
+    haematocrit : float [fraction]
+        None writes the plasma concentration, a fraction that of blood, (1 - haematocrit) of it.
+
+    Raises
+    ------
+    InputError
+        For a haematocrit outside 0 to 0.7, or a file that cannot be written.
     """
     lines, times, curve = ["# kind: plasma"], jnp.asarray(aif.times), jnp.asarray(aif.curve)
     if haematocrit is not None:
@@ -66,9 +79,29 @@ def read_aif_csv(
     haematocrit: float | None,
     series_times: Float[ArrayLike, " t"],
 ) -> ArterialInput:
-    """Read an input that covers the times of a series [s]; it keeps its own knots.
+    """Read an input that covers the times of a series; it keeps its own knots.
 
-    kind, haematocrit : what the numbers are, and of which blood; None where the file says it.
+    Parameters
+    ----------
+    path : path
+        A table of two columns: time in s, concentration in mmol/L.
+    kind : str
+        What the numbers are, "blood" or "plasma"; None where the file says it.
+    haematocrit : float [fraction]
+        Of which blood; None where the file says it, or holds plasma.
+    series_times : (t,) array [s]
+        What it has to cover.
+
+    Returns
+    -------
+    ArterialInput
+        In plasma.
+
+    Raises
+    ------
+    InputError
+        For a file that is no such table, other units, times out of order, no word on blood or plasma, or an input that
+        does not serve the series.
     """
     said, rows = _parse(path)
     times, values = _columns(path, rows)

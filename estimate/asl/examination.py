@@ -51,10 +51,28 @@ class Calibration:
 class ASLOptions:
     """How to quantify. None takes the sidecar's or the default constant.
 
-    method : of `METHODS`, or None: by whether there are several delays.      model, arterial : see `fit_asl`.
-    correct_m0 : divide an M0 of short TR by its recovery.
-    grey, white : (*space) shares of tissue, for partial volume correction.
-    weights : file of a QTMnet for labelled water, None for the one that ships.
+    Attributes
+    ----------
+    method : str
+        white_paper, multi_delay or qtmnet; None: by whether there are several delays.
+    model : str
+        See `fit_asl`.
+    arterial : bool
+        See `fit_asl`.
+    correct_m0 : bool
+        Divide an M0 of short TR by its recovery.
+    t1_blood : float [s]
+        T1 of arterial blood.
+    t1_tissue : float [s]
+        T1 of tissue.
+    partition_coefficient : float [mL/g]
+        lambda.
+    grey : (x, y, z) array [fraction]
+        Share of grey matter, for partial volume correction.
+    white : (x, y, z) array [fraction]
+        Share of white matter.
+    weights : path
+        Of a QTMnet for labelled water, None for the one that ships.
     """
 
     method: str | None = None
@@ -73,11 +91,32 @@ class ASLOptions:
 class ASLExamination:
     """Everything that a quantification needs, found sound; made by `examine_asl`, read-only from there on.
 
-    affine : (4, 4).      sidecar : its protocol is that of the series.      method : of `METHODS`.
-    differences : control minus label.      m0 : (*space) of tissue.      constants : that went into it.
-    mask : (*space) voxels to quantify.      mask_source : where it comes from, in words.
-    saturated : (*space) voxels in which the series or M0 was cut off at the largest number it could hold.
-    anatomy : (*space) mean of the series.      doubts : what contradicts itself without hindering the work.
+    Attributes
+    ----------
+    affine : (4, 4) array [mm]
+        Voxel index to position in the world.
+    sidecar : ASLSidecar
+        Its protocol is that of the series.
+    method : str
+        See `ASLOptions`.
+    options : ASLOptions
+        As they were asked for.
+    differences : Differences
+        Control minus label.
+    m0 : (x, y, z) array
+        Of tissue.
+    constants : list of Constant
+        That went into it.
+    mask : (x, y, z) bool array
+        Voxels to quantify.
+    mask_source : str
+        Where it comes from, in words.
+    saturated : (x, y, z) bool array
+        Voxels in which the series or M0 was cut off at the largest number it could hold.
+    anatomy : (x, y, z) array
+        Mean of the series.
+    doubts : tuple of str
+        What contradicts itself without hindering the work.
     """
 
     affine: np.ndarray
@@ -100,12 +139,30 @@ def examine_asl(
 ) -> ASLExamination:  # fmt: skip
     """Check all that was given, before any long work.
 
-    data : (x, y, z, n).      calibration : M0 where it is not in the series (M0Type Separate or Estimate).
-    mask : (*space); "auto": M0 above `MASK_SHARE` of its 99th percentile; "none" or None: all voxels.
+    Parameters
+    ----------
+    data : (x, y, z, n) array
+        The series, as many volumes as the sidecar has.
+    affine : (4, 4) array [mm]
+        Voxel index to position in the world.
+    sidecar : ASLSidecar
+        What is known of the series.
+    calibration : Calibration
+        M0 where it is not in the series (M0Type Separate or Estimate).
+    mask : (x, y, z) array or str
+        Voxels to quantify; "auto": M0 above `MASK_SHARE` of its 99th percentile; "none" or None: all.
+    options : ASLOptions
+        How to quantify.
+
+    Returns
+    -------
+    ASLExamination
+        What `quantify` takes.
 
     Raises
     ------
-    InputError where shapes or options do not go together, or M0 is nowhere positive.
+    InputError
+        Where shapes or options do not go together, or M0 is nowhere positive.
     """
     data = np.asarray(data)
     if data.ndim != 4 or data.dtype.kind not in "iuf" or data.shape[3] != len(sidecar.protocol.volume_types):

@@ -50,15 +50,19 @@ curvature."""
 
 
 class ASLFit(NamedTuple):
-    """Every field (*s).
+    """Result of `fit_asl`. What a user reads is in clinical units: cbf, att, abv, abat, and stderr by name.
 
-    values : by name, in internal units: CBF [mL/g/s], ATT [s], and aBV (fraction) and aBAT [s] where fitted; else 0
-        and NaN.
-    errors : standard errors of CBF, ATT (and aBV), likewise, see `estimate.asl.spread`; M0's own noise, a share of
+    Attributes
+    ----------
+    values : dict of (...) arrays
+        By name, in internal units: CBF [mL/g/s], ATT [s], and aBV (fraction) and aBAT [s] where fitted; else 0 and NaN.
+    errors : dict of (...) arrays
+        Standard errors of CBF, ATT (and aBV), likewise, see `estimate.asl.spread`; M0's own noise, a share of
         (difference/M0)^2 of the variance, is not in them.
-    rss : of weighted residuals, in the unit of the differences squared.      status : bits of `Status`.
-
-    What a user reads is in clinical units: cbf [mL/100 g/min], att, abv, abat, and stderr by name.
+    rss : (...) array
+        Of weighted residuals, in the unit of the differences squared.
+    status : (...) int array
+        Bits of `Status`.
     """
 
     values: dict[str, Array]
@@ -68,22 +72,27 @@ class ASLFit(NamedTuple):
 
     @property
     def cbf(self) -> Array:
+        """(...) array: cerebral blood flow [mL/100 g/min]."""
         return to_clinical("CBF", self.values["CBF"])
 
     @property
     def att(self) -> Array:
+        """(...) array: arterial transit time [s]."""
         return self.values["ATT"]
 
     @property
     def abv(self) -> Array:
+        """(...) array: arterial blood volume [fraction]."""
         return self.values["aBV"]
 
     @property
     def abat(self) -> Array:
+        """(...) array: arterial arrival [s]."""
         return self.values["aBAT"]
 
     @property
     def stderr(self) -> dict[str, Array]:
+        """Standard errors by name, in clinical units."""
         return {name: to_clinical(name, error) for name, error in self.errors.items()}
 
 
@@ -115,23 +124,50 @@ def fit_asl(
     sigma: ArrayLike | None = None,
     sigma_freedom: int | None = None,
 ) -> ASLFit:
-    """Fit CBF and ATT, and with `arterial` aBV and aBAT, to control minus label.
+    """Fit CBF and ATT, and with `arterial` aBV and aBAT, to control minus label, voxel by voxel.
 
     Parameters
     ----------
-    difference : (*s, g) in the unit of m0.      times : (g,) [s] since the START of labelling.
-    m0 : (*s) or one number.      label_duration : (g,) or one number [s].
-    labelling, label_efficiency, partition_coefficient, t1_blood, t1_tissue, model : see `asl_difference`.
-    repeats : (g,) how many pairs are behind each difference, its weight.
-    sigma : (*s) standard deviation of a difference of ONE pair, from its repeats; from the residuals by default, where
-        there are more differences than parameters.
-    sigma_freedom : degrees of freedom of `sigma`; None where it is known exactly. Standard errors from few are widened
-        (`for_few`), so that 90 % intervals cover 90 %.
+    difference : (..., g) array
+        Control minus label, in the unit of m0.
+    times : (g,) array [s]
+        Since the START of labelling.
+    m0 : float or (...) array
+        Equilibrium magnetisation of tissue.
+    labelling : str
+        See `asl_difference`.
+    label_duration : float or (g,) array [s]
+        See `asl_difference`.
+    label_efficiency : float
+        See `asl_difference`.
+    partition_coefficient : float [mL/g]
+        See `asl_difference`.
+    t1_blood : float [s]
+        See `asl_difference`.
+    t1_tissue : float [s]
+        See `asl_difference`.
+    model : str
+        See `asl_difference`.
+    arterial : bool
+        Fit label in arteries too.
+    repeats : int or (g,) array
+        How many pairs are behind each difference, its weight.
+    sigma : float or (...) array
+        Standard deviation of a difference of ONE pair, from its repeats; from the residuals by default, where there are
+        more differences than parameters.
+    sigma_freedom : int
+        Degrees of freedom of `sigma`; None where it is known exactly. Standard errors from few are widened
+        (`estimate.least_squares.standard_errors.for_few`), so that 90 % intervals cover 90 %.
+
+    Returns
+    -------
+    ASLFit
+        What is wrong with single voxels is in `status`.
 
     Raises
     ------
-    InputError for an unknown labelling or model, and for fewer differences than parameters. What is wrong with single
-    voxels is in `status`.
+    InputError
+        For an unknown labelling or model, and for fewer differences than parameters.
     """
     check_labelling(labelling)
     difference = np.asarray(difference, float)

@@ -10,7 +10,7 @@ from scipy.special import chdtri, ndtri
 
 from estimate.asl.differences import Differences
 from estimate.kinetics.fit import IDENTIFIABLE
-from estimate.qtmnet.familiarity import ODD_SHARE, scan_warning
+from estimate.qtmnet.familiarity import OUTLIER_SHARE, scan_warning
 from estimate.qtmnet.water.domain import T1B, TRAINING
 from estimate.qtmnet.water.features import Delays
 from estimate.qtmnet.water.inference import Answer, answer
@@ -134,10 +134,10 @@ def _warnings(found: Differences, t1_blood: float, got: Answer, alarms: float) -
         for words, value, (low, high), unit in known
         if not low <= value <= high
     ]
-    odd = float(np.mean(got.odd))
-    if odd > ODD_SHARE:
+    outlier = float(np.mean(got.outlier))
+    if outlier > OUTLIER_SHARE:
         sentences.append(
-            f"{100 * odd:.0f} % of the voxels have a course over delays unlike any that QTMnet was trained with "
+            f"{100 * outlier:.0f} % of the voxels have a course over delays unlike any that QTMnet was trained with "
             "(status: unfamiliar): its intervals do not hold there."
         )
-    return sentences + scan_warning(got.strangeness, alarms, "the labelling or the tissue is of another kind")
+    return sentences + scan_warning(got.ood_score, alarms, "the labelling or the tissue is of another kind")

@@ -36,9 +36,28 @@ SWAPPED = 0.5
 
 @dataclass(frozen=True)
 class ASLEstimate:
-    """maps : clinical units, NaN outside the mask.      status : (*space) bits.      protocol : with what was resolved.
-    equation, constants : by which CBF was computed.      negative : share of the mask's voxels with negative CBF.
-    differences : what was fitted.      warnings : sentences that the reader must not miss.
+    """Maps of an ASL examination with all that made them.
+
+    Attributes
+    ----------
+    maps : Maps
+        In clinical units, NaN outside the mask.
+    status : (x, y, z) int array
+        Bits of `Status`.
+    protocol : ASLProtocol
+        With what was resolved.
+    method : str
+        See `ASLOptions`.
+    equation : str
+        By which CBF was computed.
+    constants : list of Constant
+        In the equation, with their origin.
+    negative : float
+        Share of the mask's voxels with negative CBF.
+    differences : Differences
+        What was fitted.
+    warnings : list of str
+        Sentences that the reader must not miss.
     """
 
     maps: Maps
@@ -53,7 +72,25 @@ class ASLEstimate:
 
 
 def quantify(exam: ASLExamination, progress: Progress = silent) -> ASLEstimate:
-    """Maps of an ASL examination that was found sound (`examine_asl`)."""
+    """Maps of an ASL examination that was found sound.
+
+    Parameters
+    ----------
+    exam : ASLExamination
+        From `examine_asl`.
+    progress : function
+        Told of every slice or block of voxels (`simulate.base.progress.Progress`).
+
+    Returns
+    -------
+    ASLEstimate
+        Maps and status on the grid of the series, and what made them.
+
+    Raises
+    ------
+    InputError
+        Where T1 of blood is neither given nor known for the field.
+    """
     found, sidecar, method, options = exam.differences, exam.sidecar, exam.method, exam.options
     protocol, more = _constants(sidecar, method, options)
     constants = _delays(found, sidecar) + more + exam.constants

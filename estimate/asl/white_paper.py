@@ -1,11 +1,4 @@
-r"""Cerebral blood flow from one delay, by the consensus formulas (Alsop et al., MRM 2015 73:102).
-
-    (p)casl   CBF = 6000 \lambda \Delta M e^{PLD/T_{1b}} / (2 \alpha T_{1b} M_0 (1 - e^{-\tau/T_{1b}}))
-    pasl      CBF = 6000 \lambda \Delta M e^{TI/T_{1b}}  / (2 \alpha TI_1 M_0)
-
-in mL/100 g/min. All label is taken to have arrived and never to leave the blood; where it enters tissue, whose T1 is
-shorter, the result is 11-25 % low.
-"""
+"""Cerebral blood flow from one delay, by the consensus formulas."""
 
 from typing import Any
 
@@ -27,10 +20,42 @@ def white_paper_cbf(
     difference: ArrayLike, m0: ArrayLike, *, labelling: str, label_duration: ArrayLike, post_label_delay: ArrayLike,
     label_efficiency: ArrayLike, partition_coefficient: ArrayLike, t1_blood: ArrayLike,
 ) -> Any:  # fmt: skip
-    """CBF [mL/100 g/min] of differences; all arguments broadcast.
+    r"""Cerebral blood flow from one delay, by the consensus formulas (Alsop et al., MRM 2015 73:102).
 
-    difference, m0 : in one unit.      label_duration : tau, for pasl the bolus duration TI1 [s].
-    post_label_delay : for pasl the inversion time TI [s]; later slices have a later one.
+    All label is taken to have arrived and never to leave the blood; where it enters tissue, whose T1 is shorter, the
+    result is 11-25 % low::
+
+        (p)casl   CBF = 6000 \lambda \Delta M e^{PLD/T_{1b}} / (2 \alpha T_{1b} M_0 (1 - e^{-\tau/T_{1b}}))
+        pasl      CBF = 6000 \lambda \Delta M e^{TI/T_{1b}}  / (2 \alpha TI_1 M_0)
+
+    Parameters
+    ----------
+    difference : float or (...) array
+        \Delta M, control minus label; all arguments broadcast.
+    m0 : float or (...) array
+        Equilibrium magnetisation of tissue, in the same unit.
+    labelling : str
+        "pcasl", "casl" or "pasl".
+    label_duration : float or (...) array [s]
+        \tau, for pasl the bolus duration TI1.
+    post_label_delay : float or (...) array [s]
+        PLD, for pasl the inversion time TI; later slices have a later one.
+    label_efficiency : float
+        \alpha, that of suppression pulses included.
+    partition_coefficient : float [mL/g]
+        \lambda.
+    t1_blood : float [s]
+        T1 of arterial blood.
+
+    Returns
+    -------
+    (...) array [mL/100 g/min]
+        CBF.
+
+    Raises
+    ------
+    InputError
+        For an unknown labelling.
     """
     flow = white_paper_flow(
         difference, m0, labelling=labelling, label_duration=label_duration, post_label_delay=post_label_delay,

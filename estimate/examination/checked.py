@@ -34,12 +34,46 @@ LIKELY_CBF = 2.0, 300.0
 class DCEExamination:
     """Everything that an estimate needs, found sound; made by `examine`, read-only from there on.
 
-    series : (*space, t) with its baseline known.      method : of `METHODS`.
-    aif, aif_t1, haematocrit, t10, b1, fit_delay, arterial_volume, bounds, scale, cbf, weights : see `estimate_maps`.
-    r2star : transverse relaxivity [1/(s mmol/L)], 0 where T2* is not corrected for.
-    mask : (*space) voxels to estimate.      mask_source : where it comes from, in words.
-    ceiling : signal at which the images were cut off, infinite where they were not.
-    doubts : sentences on what contradicts itself without hindering the work.
+    Attributes
+    ----------
+    series : Series
+        Its baseline known.
+    method : str
+        See `estimate_maps`.
+    aif : ArterialInput, (...) bool array or str
+        See `estimate_maps`.
+    aif_t1 : str or float [s]
+        See `estimate_maps`.
+    haematocrit : float [fraction]
+        See `estimate_maps`.
+    t10 : float, (...) array [s] or VFA
+        See `estimate_maps`.
+    b1 : float or (...) array
+        See `estimate_maps`.
+    r2star : float [1/(s mmol/L)]
+        Transverse relaxivity, 0 where T2* is not corrected for.
+    mask : (...) bool array
+        Voxels to estimate.
+    mask_source : str
+        Where it comes from, in words.
+    ceiling : float
+        Signal at which the images were cut off, infinite where they were not.
+    fit_delay : bool
+        See `fit_kinetics`.
+    arterial_volume : bool
+        See `fit_kinetics`.
+    bounds : dict of (low, high)
+        See `fit_kinetics`.
+    scale : str
+        See `estimate_maps`.
+    cbf : CBFMap
+        See `estimate_maps`.
+    weights : path
+        See `estimate_maps`.
+    doubts : tuple of str
+        Sentences on what contradicts itself without hindering the work.
+    names : dict of str
+        What the user called an argument.
     """
 
     series: Series
@@ -89,9 +123,50 @@ def examine(
 ) -> DCEExamination:
     """Check all that was given, before any long work; the arguments are those of `estimate_maps`.
 
-    names : what the user called an argument, to name it in errors: {"t10": "t10.nii.gz"}.
+    Parameters
+    ----------
+    series : Series
+        Signal or concentration (..., t) with its protocol.
+    method : str
+        See `estimate_maps`.
+    aif : ArterialInput, (...) bool array or str
+        See `estimate_maps`.
+    aif_t1 : str or float [s]
+        See `estimate_maps`.
+    haematocrit : float [fraction]
+        See `estimate_maps`.
+    t10 : float, (...) array [s] or VFA
+        See `estimate_maps`.
+    b1 : float or (...) array
+        See `estimate_maps`.
+    r2star : float [1/(s mmol/L)]
+        See `estimate_maps`.
+    mask : (...) array or str
+        See `estimate_maps`.
+    fit_delay : bool
+        See `fit_kinetics`.
+    arterial_volume : bool
+        See `fit_kinetics`.
+    bounds : dict of (low, high)
+        See `fit_kinetics`.
+    scale : str
+        See `estimate_maps`.
+    cbf : CBFMap or (...) array [mL/100 g/min]
+        See `estimate_maps`.
+    weights : path
+        See `estimate_maps`.
+    names : dict of str
+        What the user called an argument, to name it in errors: {"t10": "t10.nii.gz"}.
 
-    Raises InputError for the first thing that cannot be used: what, which part of it, and the cure.
+    Returns
+    -------
+    DCEExamination
+        What `estimate_examination` takes.
+
+    Raises
+    ------
+    InputError
+        For the first thing that cannot be used: what, which part of it, and the cure.
     """
     names = names or {}
     check_options(

@@ -19,6 +19,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "va": (0.0, 1.0),
     "delay": (-10.0, 10.0),  # s
 }
+"""Range (low, high) of every parameter that `fit_kinetics` stays in unless told, in internal units."""
 
 
 def resolve_bounds(given: dict[str, tuple[float, float]] | None) -> dict[str, tuple[float, float]]:

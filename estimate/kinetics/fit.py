@@ -30,6 +30,8 @@ from simulate.base.types import Tissue
 from simulate.kinetics.compartments import COMPARTMENT_MODELS
 
 FIT_MODELS = (*COMPARTMENT_MODELS, "auto", *CAPILLARY_MODELS)
+"""Names that `fit_kinetics` knows."""
+
 MODEL_CODES = {name: code for code, name in enumerate(("2cxm", "2cum", "etm", "tofts", "patlak", "dp", "aath"), 1)}
 """What the `model` map holds."""
 
@@ -41,19 +43,31 @@ three standard errors from zero."""
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class KineticFit:
-    """Result of `fit_kinetics`, every array of the image's shape (*s).
-
-    tissue : the parameters [1/s, fractions, s]; NaN where `status` says that there is no estimate, and the
-        limiting value (`simulate.base.exchange.LIMITS`) where the model lacks the parameter.
-    Ktrans : transfer constant [1/s]: Fp PS/(Fp+PS), or Fp (1-exp(-PS/Fp)) for dp and aath.
-    stderr : standard errors by name, those of `tissue` and Ktrans; NaN where the model lacks the parameter. The
-        voxel's own: what all voxels of a scan share (the input, its scale) is not in them.
-    rss : residual sum of squares [(mmol/L)^2].     aicc : corrected Akaike criterion (smaller is better).
-    correlation : of the noise of neighbouring frames, as the residuals show it; `stderr` allows for it.
-    status : bits of `simulate.base.status.Status`.     model : code of the model, see MODEL_CODES.
+    """Result of `fit_kinetics`, every array of the image's shape.
 
     `tissue`, Ktrans, rss and aicc carry derivatives, of any order, in the concentration and the AIF; `stderr` and
     `correlation` are constants to differentiation.
+
+    Attributes
+    ----------
+    tissue : Tissue
+        The parameters [1/s, fractions, s]; NaN where `status` says that there is no estimate, and the limiting value
+        (`simulate.base.exchange.LIMITS`) where the model lacks the parameter.
+    Ktrans : (...) array [1/s]
+        Transfer constant: Fp PS/(Fp+PS), or Fp (1-exp(-PS/Fp)) for dp and aath.
+    stderr : dict of (...) arrays
+        Standard errors by name, those of `tissue` and Ktrans; NaN where the model lacks the parameter. The voxel's own:
+        what all voxels of a scan share (the input, its scale) is not in them.
+    rss : (...) array [(mmol/L)^2]
+        Residual sum of squares.
+    aicc : (...) array
+        Corrected Akaike criterion (smaller is better).
+    correlation : (...) array
+        Of the noise of neighbouring frames, as the residuals show it; `stderr` allows for it.
+    status : (...) int array
+        Bits of `Status`.
+    model : (...) int array
+        Code of the model, see `MODEL_CODES`.
     """
 
     tissue: Tissue
@@ -69,6 +83,20 @@ class KineticFit:
         """Confidence interval of a parameter: value exp(+-z stderr/value), which stays positive.
 
         The delay, which may be negative, has value +- z stderr.
+
+        Parameters
+        ----------
+        name : str
+            Of a parameter, or "Ktrans".
+        level : float
+            Share of intervals that cover the truth.
+
+        Returns
+        -------
+        low : (...) array
+            Lower end, in the parameter's unit.
+        high : (...) array
+            Upper end.
         """
         value = self.Ktrans if name == "Ktrans" else getattr(self.tissue, name)
         reach = NormalDist().inv_cdf((1 + level) / 2) * self.stderr[name]
@@ -102,34 +130,49 @@ def fit_kinetics(
 
     Parameters
     ----------
-    concentration : (*s, t) tissue concentration [mmol/L].
-    times : (t,) centres of the frames [s], any spacing, any first value.
-    aif : (k,) arterial PLASMA concentration [mmol/L], blood/(1-haematocrit).
-    model : 2cxm, 2cum, etm, tofts, patlak; auto (of these the one to believe, voxel by voxel, see
+    concentration : (..., t) array [mmol/L]
+        Of tissue.
+    times : (t,) array [s]
+        Centres of the frames, any spacing, any first value.
+    aif : (k,) array [mmol/L]
+        Arterial PLASMA concentration, blood/(1-haematocrit).
+    model : str
+        2cxm, 2cum, etm, tofts, patlak; auto (of these the one to believe, voxel by voxel, see
         `estimate.kinetics.model_choice`); dp, aath (slower, on the whole curves).
-    aif_times : (k,) sample times of the AIF [s]; `times` by default.
-    frame_duration : how long each frame is measured [s], one number or one per frame: the model is averaged over
-        [times - frame_duration/2, times + frame_duration/2], exactly. 0 samples it at `times`.
-    errors : of concentrations that come from a signal (`estimate.signal.errors`): what the error of S0, common to the
-        whole curve, and that of T10 do to the parameters goes into their standard errors. Without it the noise is
-        taken to be that of the concentrations themselves, alike in every frame.
-    fit_delay : also fit the delay from AIF to tissue.
-    arterial_volume : also fit the arterial plasma volume va of the voxel (2cxm, 2cum, tofts, dp, aath).
-    bounds : {name: (low, high)} in internal units over those of `estimate.kinetics.bounds.BOUNDS`.
-    solver : "compressed", or "lbfgsb" for jaxopt's bounded L-BFGS on the whole curves (a slow reference).
-    identifiable : a parameter whose standard error exceeds this share of its value is flagged, by default one
-        that lies within three standard errors of zero (the delay: whose standard error exceeds a frame).
-    progress : told of every block of voxels.
+    aif_times : (k,) array [s]
+        Sample times of the AIF; `times` by default.
+    frame_duration : float or (t,) array [s]
+        How long each frame is measured: the model is averaged over [times - frame_duration/2, times +
+        frame_duration/2], exactly. 0 samples it at `times`.
+    errors : SignalErrors
+        Of concentrations that come from a signal (`signal_errors`): what the error of S0, common to the whole curve,
+        and that of T10 do to the parameters goes into their standard errors. Without it the noise is taken to be that
+        of the concentrations themselves, alike in every frame.
+    fit_delay : bool
+        Also fit the delay from AIF to tissue.
+    arterial_volume : bool
+        Also fit the arterial plasma volume va of the voxel (2cxm, 2cum, tofts, dp, aath).
+    bounds : dict of (low, high)
+        By name, in internal units, over those of `BOUNDS`.
+    solver : str
+        "compressed", or "lbfgsb" for jaxopt's bounded L-BFGS on the whole curves (a slow reference).
+    identifiable : float
+        A parameter whose standard error exceeds this share of its value is flagged, by default one that lies within
+        three standard errors of zero (the delay: whose standard error exceeds a frame).
+    progress : function
+        Told of every block of voxels (`simulate.base.progress.Progress`).
 
     Returns
     -------
-    KineticFit, differentiable in `concentration` and `aif`, forward and reverse, by the implicit function theorem (zero
-    along an active bound); jaxopt's solver: `tissue` and rss, in reverse.
+    KineticFit
+        Differentiable in `concentration` and `aif`, forward and reverse, by the implicit function theorem (zero along
+        an active bound); jaxopt's solver: `tissue` and rss, in reverse.
 
     Raises
     ------
-    InputError for an unknown model or solver, a combination that cannot be told apart, fewer frames
-    than parameters, or arrays that do not match.
+    InputError
+        For an unknown model or solver, a combination that cannot be told apart, fewer frames than parameters, or arrays
+        that do not match.
     """
     concentration, given = checked(concentration, times, aif, aif_times, frame_duration)
     check_errors(errors, concentration.shape)

@@ -63,30 +63,54 @@ def estimate_maps(
 
     Parameters
     ----------
-    series : (*space, t) signal or concentration with its protocol.
-    method : a model of `fit_kinetics`; "qtmnet" or "qtm", which need no arterial input but a volume.
-    aif : an `ArterialInput`; a boolean array (*space), the region of an artery; "auto", found in the images;
-        "parker" or "georgiou", the population's, arriving when contrast first appears.
-    aif_t1 : T1 before contrast of the voxels that the input is measured in: as `t10` has it, that of blood
-        (`simulate.base.constants.blood_t1`), or a number [s].
-    haematocrit : of the vessels in which the input is measured, turns blood into plasma; None where nothing needs
-        it (an `ArterialInput` holds plasma).
-    t10 : T1 before contrast [s] (a number or a map), or the images to find it from; a series of
-        concentrations needs none.
-    b1 : transmit field relative to nominal (a number or a map).
-    r2star : transverse relaxivity r2* [1/(s mmol/L)] of the agent, to correct for T2* at the protocol's echo time
+    series : Series
+        Signal or concentration (..., t) with its protocol.
+    method : str
+        A model of `fit_kinetics`; "qtmnet" or "qtm", which need no arterial input but a volume.
+    aif : ArterialInput, (...) bool array or str
+        The array is the region of an artery; "auto", found in the images; "parker" or "georgiou", the population's,
+        arriving when contrast first appears.
+    aif_t1 : str or float [s]
+        T1 before contrast of the voxels that the input is measured in: "measured", as `t10` has it; "blood", that of
+        `simulate.blood_t1`; or a number.
+    haematocrit : float [fraction]
+        Of the vessels in which the input is measured, turns blood into plasma; None where nothing needs it (an
+        `ArterialInput` holds plasma).
+    t10 : float, (...) array [s] or VFA
+        T1 before contrast, or the images to find it from; a series of concentrations needs none.
+    b1 : float or (...) array
+        Transmit field relative to nominal.
+    r2star : float [1/(s mmol/L)]
+        Transverse relaxivity r2* of the agent, to correct for T2* at the protocol's echo time
         (`simulate.spgr_concentration`); 0 leaves T2* out.
-    mask : (*space) voxels to estimate; "auto", tissue as `estimate.tissue_mask` finds it; "none" or None, all. The
-        input is looked for in the whole image.
-    fit_delay, arterial_volume, bounds : see `fit_kinetics`.
-    scale : of methods without input, where absolute values come from (`estimate.arterial.scale`): "population";
-        "vessels", the area of `aif`; "asl", a map `cbf` (*space) [mL/100 g/min] from spin labelling, with
-        its standard error in a `CBFMap`.
-    weights : of qtmnet; those that ship by default.
+    mask : (...) array or str
+        Voxels to estimate; "auto", tissue as `tissue_mask` finds it; "none" or None, all. The input is looked for in
+        the whole image.
+    fit_delay : bool
+        See `fit_kinetics`.
+    arterial_volume : bool
+        See `fit_kinetics`.
+    bounds : dict of (low, high)
+        See `fit_kinetics`.
+    scale : str
+        Of methods without input, where absolute values come from (`estimate.arterial.scale`): "population"; "vessels",
+        the area of `aif`; "asl", a map `cbf` from spin labelling.
+    cbf : CBFMap or (...) array [mL/100 g/min]
+        For "asl"; with its standard error in a `CBFMap`.
+    weights : path
+        Of qtmnet; those that ship by default.
+    progress : function
+        Told of every block of voxels (`simulate.base.progress.Progress`).
+
+    Returns
+    -------
+    Estimate
+        Maps and status on the grid of the series, and what made them.
 
     Raises
     ------
-    InputError where something the user gave cannot be used; nearly all before any long work (`examine`).
+    InputError
+        Where something the user gave cannot be used; nearly all before any long work (`examine`).
     """
     exam = examine(
         series, method=method, aif=aif, aif_t1=aif_t1, haematocrit=haematocrit, t10=t10, b1=b1, r2star=r2star,
@@ -97,7 +121,25 @@ def estimate_maps(
 
 
 def estimate_examination(exam: DCEExamination, progress: Progress = silent) -> Estimate:
-    """Perfusion maps of an examination that was found sound."""
+    """Perfusion maps of an examination that was found sound.
+
+    Parameters
+    ----------
+    exam : DCEExamination
+        From `examine`.
+    progress : function
+        Told of every block of voxels (`simulate.base.progress.Progress`).
+
+    Returns
+    -------
+    Estimate
+        Maps and status on the grid of the series, and what made them.
+
+    Raises
+    ------
+    InputError
+        For what only the images can tell: no artery, no contrast, nothing to scale by.
+    """
     voxels = voxels_of(exam)
     if exam.method not in WITHOUT_INPUT:
         return _warned(exam, voxels, _fit(exam, voxels, _arterial_input(exam, voxels, progress), progress))

@@ -15,10 +15,24 @@ NEVER = NO_ESTIMATE | Status.NOT_CONVERGED | Status.UNFAMILIAR | Status.T10_AT_B
 
 
 def sound(maps: Maps, status: np.ndarray, name: str) -> np.ndarray:
-    """Voxels (*space) in which the map `name` is sound.
+    """Voxels in which a map is sound.
 
     It has a finite value and none of the bits `NEVER`, it is not on its own bound, and the data determine it: where
     there is a standard error, that is finite and at most `IDENTIFIABLE` of the value (the delay's says so by its bit).
+
+    Parameters
+    ----------
+    maps : Maps
+        With the standard errors, NAME_stderr.
+    status : (...) int array
+        Bits of `Status`.
+    name : str
+        Of the map.
+
+    Returns
+    -------
+    (...) bool array
+        True where it is sound.
     """
     values, status = np.asarray(maps[name], float), np.asarray(status)
     refusing = NEVER

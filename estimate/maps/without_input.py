@@ -34,8 +34,8 @@ def estimate_by_qtmnet(
     """The whole image through the network, by default the shipped one; voxels that have no curve are left out of it."""
     weights = weights or SHIPPED
     trained, protocol = load_trained(weights), voxels.protocol
-    if trained.network.shape.told:
-        raise InputError(weights, "told", "was trained with the input given, for comparison", "give other weights")
+    if trained.network.shape.aif_given:
+        raise InputError(weights, "aif_given", "was trained with the input given, for comparison", "give other weights")
     times = np.asarray(protocol.frame_centres, dtype=float)
     arrays: dict[str, np.ndarray] = {}
     where, curves = _read(voxels, times, arrays)
@@ -56,13 +56,13 @@ def estimate_by_qtmnet(
         chosen = asl_scale(flow, cbf.at(where), haematocrit=haematocrit, own_error=common)
     else:
         chosen = population_scale()
-    values = parameters(found, chosen, trained.widening)
+    values = parameters(found, chosen, trained.spread_factor)
     scatter(arrays, voxels.mask.shape, where, values, status_of(found, values, arrays["status"][where]))
     status = arrays.pop("status").astype(np.int32)
     facts = {
         "scale": describe(chosen, SCALED),
         "weights": _weights_facts(weights, trained),
-        "strangeness of the scan": found.strangeness,
+        "out-of-distribution score of the scan": found.ood_score,
     }
     warnings = warnings_of(found, values, times, alarms=trained.calibration.limits["scans"]["alarms"])
     return Estimate(Maps(arrays, voxels.series.affine), status, aif, protocol, "qtmnet", facts, warnings)

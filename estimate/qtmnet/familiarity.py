@@ -24,7 +24,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float
 
-ODD_SHARE = 0.05
+OUTLIER_SHARE = 0.05
 """Share of a scan's voxels from which on the reader is warned of unfamiliar ones."""
 
 DIRECTIONS = 64
@@ -100,19 +100,19 @@ def unfamiliar(known: Familiarity, seen: Any, gram: Float[Array, "n n"]) -> Bool
     return curve_distance(known.curves, shapes, seen.noise / seen.level, gram) > known.curves.limit
 
 
-def scan_strangeness(known: Familiarity, context: Float[Array, " n"]) -> float:
+def scan_ood_score(known: Familiarity, context: Float[Array, " n"]) -> float:
     """d^2 of a scan over its limit: above 1 the scan as a whole lies outside."""
     return float(distance(known.scans, context) / known.scans.limit)
 
 
-def scan_warning(strangeness: float, alarms: float, why: str) -> list[str]:
+def scan_warning(ood_score: float, alarms: float, why: str) -> list[str]:
     """What to say of such a scan.
 
     alarms : share of familiar scans beyond the limit.      why : it may be, the end of a sentence.
     """
-    if strangeness <= 1:
+    if ood_score <= 1:
         return []
     return [
-        f"The scan as a whole is unlike those that QTMnet was trained with ({strangeness:.2g} times the limit that "
+        f"The scan as a whole is unlike those that QTMnet was trained with ({ood_score:.2g} times the limit that "
         f"{100 * alarms:.2g} % of these pass; status: unfamiliar everywhere), and its intervals do not hold: {why}."
     ]

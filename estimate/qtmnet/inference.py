@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from estimate.qtmnet.familiarity import scan_strangeness
+from estimate.qtmnet.familiarity import scan_ood_score
 from estimate.qtmnet.network import QTMnet
 from estimate.qtmnet.prediction import Prediction
 from estimate.qtmnet.tiles import CORE, cut, tiles
@@ -35,14 +35,14 @@ def through(
     core: tuple[int, ...] = CORE,
     progress: Progress = silent,
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """Values and their standard deviations (v, q) by the tracer's `scored`; the scan's `scan_strangeness`.
+    """Values and their standard deviations (v, q) by the tracer's `scored`; the scan's `scan_ood_score`.
 
     where : the voxels' indices in a volume of this shape.      core : of a tile; it changes nothing but memory.
     """
     graph, weights = nnx.split(trained.network)
     weights = jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), weights)
     contexts = _contexts(graph, weights, seen, trained.network.shape.rounds)
-    strangeness = scan_strangeness(trained.familiarity, contexts[0]) if contexts else 0.0
+    ood_score = scan_ood_score(trained.familiarity, contexts[0]) if contexts else 0.0
     count = len(seen.voxel)
     parts: Any = [(np.arange(count), None)]
     if trained.uses_branch:
@@ -58,7 +58,7 @@ def through(
             values[rows], spreads[rows] = (np.asarray(a)[: len(rows)] for a in found)
             done += len(rows)
             progress("qtmnet", done, count)
-    return values, spreads, strangeness
+    return values, spreads, ood_score
 
 
 # -- context --------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ class Architecture:
     """Widths. encoder, blocks : channels and residual blocks before and after the first context.
     heads, context : of the attention, and channels of what it gives.      decoder : channels.
     branch : channels of the U-Net at its `LEVELS`; empty without it.      rounds : contexts, one after the other.
-    told : whether it is given the arterial input, which QTMnet is not: for comparison (`told_input`).
+    aif_given : whether it is given the arterial input, which QTMnet is not: for comparison (`aif_channels`).
     tracer : what it looks at, a name of `TRACERS`."""
 
     encoder: int = 96
@@ -40,7 +40,7 @@ class Architecture:
     decoder: int = 128
     branch: tuple[int, ...] = (24, 48, 64)
     rounds: int = 2
-    told: bool = False
+    aif_given: bool = False
     tracer: str = "contrast"
 
     @property
@@ -50,7 +50,7 @@ class Architecture:
     @property
     def scan_channels(self) -> int:
         """What is said of the scan as a whole."""
-        return self.sees.scan_channels + (self.sees.nodes if self.told else 0)
+        return self.sees.scan_channels + (self.sees.nodes if self.aif_given else 0)
 
     @staticmethod
     def of(described: dict[str, Any]) -> "Architecture":

@@ -27,20 +27,24 @@ FORMAT = "qtmnet 3"
 WITH_WEIGHTS = ("qtmnet 2", FORMAT)
 """Formats whose weights are the same; the older lacks what calibration says now."""
 
-_NUMBERS = ("widening", "common_error", "limits")
+_NUMBERS = ("spread_factor", "common_error", "limits")
 """What of the calibration are numbers by name, kept beside the arrays."""
+
+_FIRST_NAMES = {"widening": "spread_factor", "told": "aif_given"}
+"""Names that the shipped files were written with, and what stands for them now: the files' checksums are on record."""
 
 
 class Calibration(NamedTuple):
     """What a network is told about itself, to be kept in the file of its weights.
 
-    widening : by quantity, the factor on its standard deviation that makes 90 % intervals true (already times 1.645).
+    spread_factor : by quantity, the factor on its standard deviation that makes 90 % intervals true (already times
+    1.645).
     common_error : by quantity, root mean square over scans of what all of a scan's voxels are off by together.
     familiarity : what is known, and the limits.      limits : what each limit does to calibration's own scans, see
     `estimate.qtmnet.learning.limits`.
     """
 
-    widening: dict[str, float]
+    spread_factor: dict[str, float]
     common_error: dict[str, float]
     familiarity: Familiarity
     limits: dict[str, dict[str, float]]
@@ -50,8 +54,16 @@ class Calibration(NamedTuple):
 class Trained:
     """A network ready to use.
 
-    uses_branch : whether the neighbourhood's branch was trained.      calibration : how far to trust it.
-    facts : configuration, seed, versions, training.
+    Attributes
+    ----------
+    network : QTMnet
+        With its weights.
+    uses_branch : bool
+        Whether the neighbourhood's branch was trained.
+    calibration : Calibration
+        How far to trust it.
+    facts : dict
+        Configuration, seed, versions, training.
     """
 
     network: QTMnet
@@ -60,9 +72,9 @@ class Trained:
     facts: dict[str, Any]
 
     @property
-    def widening(self) -> dict[str, float]:
+    def spread_factor(self) -> dict[str, float]:
         """See `Calibration`."""
-        return self.calibration.widening
+        return self.calibration.spread_factor
 
     @property
     def familiarity(self) -> Familiarity:
@@ -85,9 +97,24 @@ def save_trained(path: AnyPath, trained: Trained) -> None:
 
 
 def load_trained(path: AnyPath = SHIPPED, *, tracer: str = "contrast") -> Trained:
-    """Read a network that `save_trained` wrote, for this tracer.
+    """Read a trained network, for this tracer.
 
-    Raises InputError for any other file.
+    Parameters
+    ----------
+    path : path
+        What `estimate.qtmnet.weights.save_trained` wrote, such as `SHIPPED` or `SHIPPED_ASL`.
+    tracer : str
+        "contrast" or "water".
+
+    Returns
+    -------
+    Trained
+        The network with its calibration.
+
+    Raises
+    ------
+    InputError
+        For any other file.
     """
     facts = _facts(path, tracer, (FORMAT,))
     shape = Architecture.of(facts["architecture"])
@@ -114,7 +141,7 @@ def load_uncalibrated(path: AnyPath, *, tracer: str = "contrast") -> tuple[QTMne
 
 
 def _facts(path: AnyPath, tracer: str, formats: tuple[str, ...]) -> dict[str, Any]:
-    facts = read_facts(path)
+    facts = _todays_names(read_facts(path))
     command, kind = ("qtmnet", "ASL") if tracer == "contrast" else ("qtmnet-asl", "DCE")
     if facts.get("format") not in formats:
         cure = f"give weights of the format {FORMAT!r}"
@@ -124,6 +151,14 @@ def _facts(path: AnyPath, tracer: str, formats: tuple[str, ...]) -> dict[str, An
     if Architecture.of(facts["architecture"]).tracer != tracer:
         raise InputError(path, "tracer", f"is not {tracer}: these weights are for {kind}", f"give those of {command}")
     return facts
+
+
+def _todays_names(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts of a file, whose names may be those that its format had at first."""
+    return {
+        _FIRST_NAMES.get(name, name): _todays_names(value) if isinstance(value, dict) else value
+        for name, value in facts.items()
+    }
 
 
 def _network(path: AnyPath, shape: Architecture) -> QTMnet:

@@ -19,14 +19,46 @@ def detect_baseline(signal: Num[np.ndarray, "*s t"]) -> int:
     The voxels that jump most between two frames, counted in their own noise, are where the bolus passes.
     Of these the earliest are averaged, and the frames before their jump are kept as far as they do not yet
     stand out from those before them. Where noise hides every voxel's jump the mean of all voxels is looked at
-    instead: it has little noise, and where tissue enhances it rises with the first contrast. At least one frame;
-    `InputError` where nothing in the images jumps.
+    instead: it has little noise, and where tissue enhances it rises with the first contrast.
+
+    Parameters
+    ----------
+    signal : (..., t) array
+        Signals or concentrations.
+
+    Returns
+    -------
+    int
+        At least one.
+
+    Raises
+    ------
+    InputError
+        Where nothing in the images jumps.
     """
     return _at_rest(*_rising_curve(signal))
 
 
 def estimate_onset(signal: Num[np.ndarray, "*s t"], times: Num[np.ndarray, " t"]) -> float:
-    """Time [s] at which contrast first appears: where the steepest rise, drawn back, leaves the baseline."""
+    """Time at which contrast first appears: where the steepest rise, drawn back, leaves the baseline.
+
+    Parameters
+    ----------
+    signal : (..., t) array
+        Signals or concentrations.
+    times : (t,) array [s]
+        Of the frames.
+
+    Returns
+    -------
+    float [s]
+        On the clock of `times`.
+
+    Raises
+    ------
+    InputError
+        Where nothing in the images jumps.
+    """
     curve, jump, noise = _rising_curve(signal)
     count = _at_rest(curve, jump, noise)
     rest = np.mean(curve[:count])

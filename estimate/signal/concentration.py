@@ -27,11 +27,37 @@ def concentration_from_signal(
     b1: Float[ArrayLike, "..."] = 1.0,
     r2star: float = 0.0,
 ) -> tuple[Series, Int[Array, "..."]]:
-    """Concentration [mmol/L] of every frame, with `Status` bits per voxel.
+    """Concentration of every frame, with a status per voxel.
 
-    `s0` comes from the frames before contrast unless it is given. Their number is `protocol.baseline`; where
-    that is 0 it is found in the images (`detect_baseline`) and written into the returned protocol. When a
-    scan is streamed, find it once from the whole series first. See `block_concentration` for the voxels.
+    A frame whose signal no concentration could have made is NaN and marks its voxel SATURATED; see
+    `estimate.signal.concentration.block_concentration`. When a scan is streamed, find its baseline once from the whole
+    series first.
+
+    Parameters
+    ----------
+    series : Series
+        Of signals. The number of frames before contrast is `protocol.baseline`; where that is 0 it is found in the
+        images (`detect_baseline`) and written into the returned protocol.
+    t10 : float or (...) array [s]
+        T1 before contrast.
+    s0 : float or (...) array
+        Equilibrium signal; from the frames before contrast unless it is given.
+    b1 : float or (...) array
+        True over nominal flip angle.
+    r2star : float [1/(s mmol/L)]
+        Transverse relaxivity of the agent; 0 leaves T2* out.
+
+    Returns
+    -------
+    series : Series
+        Of concentrations [mmol/L].
+    status : (...) int array
+        Bits of `Status`.
+
+    Raises
+    ------
+    InputError
+        Where the series does not hold signals, or nothing in the images jumps.
     """
     if series.quantity != "signal":
         problem = f"holds {series.quantity}, not signal"

@@ -29,11 +29,18 @@ from simulate.scanner.spgr import baseline_scale, check_known_baseline, spgr_con
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class SignalErrors:
-    """Sensitivities of concentrations (*s, t) to what they were made of.
+    """Sensitivities of concentrations c_t to what they were made of.
 
-    noise : dc_t/dS_t [mmol/L per unit of signal].      baseline : dc_t/dS_0, likewise.
-    t10 : change of c_t [mmol/L] by one standard error of T10; zero where T10 is taken as known.
-    frames : number of frames whose mean is S_0.
+    Attributes
+    ----------
+    noise : (..., t) array [mmol/L per unit of signal]
+        dc_t/dS_t.
+    baseline : (..., t) array [mmol/L per unit of signal]
+        dc_t/dS_0.
+    t10 : (..., t) array [mmol/L]
+        Change of c_t by one standard error of T10; zero where T10 is taken as known.
+    frames : int
+        Number of frames whose mean is S_0.
     """
 
     noise: Any
@@ -51,12 +58,34 @@ def signal_errors(
     b1: Real[ArrayLike, "*#s"] = 1.0,
     r2star: float = 0.0,
 ) -> SignalErrors:
-    """Of the concentrations that `concentration_from_signal` makes of a spoiled gradient echo.
+    """Sensitivities of the concentrations that `concentration_from_signal` makes of a spoiled gradient echo.
 
-    t10, t10_stderr : T1 before contrast and its standard error [s]; 0 leaves it out.      b1 : relative flip angle.
-    r2star : transverse relaxivity [1/(s mmol/L)].      Zero where there is no concentration.
+    The equations are those of `estimate.signal.errors`.
 
-    Raises InputError where the number of frames before contrast is not known.
+    Parameters
+    ----------
+    signal : (..., t) array
+        Of the spoiled gradient echo.
+    protocol : DCEProtocol
+        Its frames before contrast known.
+    t10 : float or (...) array [s]
+        T1 before contrast.
+    t10_stderr : float or (...) array [s]
+        Its standard error; 0 leaves it out.
+    b1 : float or (...) array
+        True over nominal flip angle.
+    r2star : float [1/(s mmol/L)]
+        Transverse relaxivity of the agent.
+
+    Returns
+    -------
+    SignalErrors
+        Zero where there is no concentration.
+
+    Raises
+    ------
+    InputError
+        Where the number of frames before contrast is not known.
     """
     check_known_baseline(protocol)
     known, scan = look_at(signal, protocol, t10, b1), scan_of(protocol)

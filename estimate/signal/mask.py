@@ -48,13 +48,25 @@ def mask_of(
 
 
 def tissue_mask(data: Num[np.ndarray, "*s t"], quantity: str) -> Bool[np.ndarray, "*s"]:
-    """Voxels (*space) of a series that are tissue.
+    """Voxels of a series that are tissue.
 
     A voxel is air where its mean signal is below `DIM` of the 99th percentile and below `STEADY` times its noise, which
     is taken from successive frames and averaged over neighbours. Then every voxel goes with the majority of its
     neighbourhood, and specks are dropped; an image without air is left as it is. Voxels that are constant, or finite in
     no frame, are never tissue. A series of concentrations, whose noise no level tells from tissue, is taken to have
     been masked: all that varies is tissue.
+
+    Parameters
+    ----------
+    data : (..., t) array
+        Signals or concentrations.
+    quantity : str
+        Which of them: "signal" or "concentration".
+
+    Returns
+    -------
+    (...) bool array
+        True in tissue.
     """
     shape = data.shape[:-1]
     level, noise, alive = _facts(data.reshape(-1, data.shape[-1]))

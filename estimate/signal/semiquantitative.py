@@ -17,7 +17,17 @@ IAUC_DURATION = 60.0
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class SemiQuantitative:
-    """peak [mmol/L], TTP [s after arrival] and IAUC60 [mmol s/L], each (*space)."""
+    """What needs no model.
+
+    Attributes
+    ----------
+    peak : (...) array [mmol/L]
+        Highest concentration.
+    TTP : (...) array [s]
+        Time to peak after arrival.
+    IAUC60 : (...) array [mmol s/L]
+        Area of the first minute after arrival.
+    """
 
     peak: Any
     TTP: Any
@@ -30,13 +40,24 @@ def semiquantitative(
     *,
     arrival: Real[ArrayLike, "*#s"],
 ) -> SemiQuantitative:
-    """Peak, time to peak and initial area of concentration curves [mmol/L] after contrast arrives.
+    """Peak, time to peak and initial area of concentration curves after contrast arrives.
 
-    arrival : time [s] from which to count; for a known baseline it is `times[protocol.baseline - 1]`, the
-        last frame without contrast.
+    The area is that of the piecewise-linear curve over exactly `IAUC_DURATION`, interpolated at both ends
+    (Evelhoch, JMRI 1999 10:254).
 
-    The area is that of the piecewise-linear curve over exactly `IAUC_DURATION`, interpolated at both ends;
-    NaN where the series ends earlier. A voxel with a NaN in any frame has no values.
+    Parameters
+    ----------
+    concentration : (..., t) array [mmol/L]
+        A voxel with a NaN in any frame has no values.
+    times : (t,) array [s]
+        Of the frames.
+    arrival : float or (...) array [s]
+        From which to count; for a known baseline it is `times[protocol.baseline - 1]`, the last frame without contrast.
+
+    Returns
+    -------
+    SemiQuantitative
+        The area is NaN where the series ends earlier.
     """
     xp: Any = jnp if is_traced((concentration, times, arrival)) else np  # by NumPy nothing is compiled
     clock = xp.asarray(times, float)  # in all digits where NumPy has them

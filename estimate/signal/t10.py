@@ -19,7 +19,17 @@ _BRIGHT = 0.2
 
 @dataclass(frozen=True)
 class VFA:
-    """Variable-flip-angle images for T1: signal (*space, n), flip_angles (n,) [degrees], TR [s]."""
+    """Variable-flip-angle images for T1.
+
+    Attributes
+    ----------
+    signal : (..., n) array
+        An image for each angle.
+    flip_angles : (n,) array [degrees]
+        Nominal angles.
+    repetition_time : float [s]
+        TR.
+    """
 
     signal: Any
     flip_angles: Any

@@ -29,11 +29,21 @@ _CONVERGED = 1e-3  # last step in ln T1, i.e. relative
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class VFAResult:
-    """T1 [s], S0 (signal at full recovery and 90°) and `Status` bits, each (*space); NaN without estimate.
+    """What variable flip angles say of every voxel.
 
-    stderr : standard error of T1 [s] for images with noise of standard deviation 1; times that of the images.
-    residual : root mean square of what the fit left, per degree of freedom (n - 2): one voxel's own, rough idea of the
-        noise; NaN for two angles, which leave nothing. `vfa_noise` pools all voxels.
+    Attributes
+    ----------
+    t1 : (...) array [s]
+        NaN without estimate.
+    s0 : (...) array
+        Signal at full recovery and 90°; NaN without estimate.
+    status : (...) int array
+        Bits of `Status`.
+    stderr : (...) array [s]
+        Standard error of T1 for images with noise of standard deviation 1; times that of the images.
+    residual : (...) array
+        Root mean square of what the fit left, per degree of freedom (n - 2): one voxel's own, rough idea of the noise;
+        NaN for two angles, which leave nothing. `estimate.signal.vfa.vfa_noise` pools all voxels.
     """
 
     t1: Any
@@ -51,12 +61,35 @@ def vfa_t1(
     b1: Real[ArrayLike, "*#s"] = 1.0,
     method: Literal["nonlinear", "linear"] = "nonlinear",
 ) -> VFAResult:
-    r"""T1 and S0 from spoiled gradient echoes at several flip angles [degrees], TR in s.
+    """T1 and S0 from spoiled gradient echoes at several flip angles.
 
     "linear" (Gupta, JMR 1977 25:231; DESPOT1) regresses S/sin α on S/tan α, whose slope is E1; noise biases
     it. "nonlinear" minimises the squared difference from the signal equation itself: S0 is eliminated in
     closed form, ln T1 is found by Levenberg-Marquardt from the linear start, never uphill. T1 is kept within
     `T1_BOUNDS` and the status says where it ended on them. Differentiable in signal and b1.
+
+    Parameters
+    ----------
+    signal : (..., n) array
+        An image for each angle.
+    flip_angles : (n,) array [degrees]
+        At least two.
+    repetition_time : float [s]
+        TR.
+    b1 : float or (...) array
+        True over nominal flip angle.
+    method : str
+        "nonlinear" or "linear".
+
+    Returns
+    -------
+    VFAResult
+        T1, S0, their status and error.
+
+    Raises
+    ------
+    InputError
+        Where angles and volumes do not match in number, or for a TR that is not in seconds.
     """
     angles = jnp.asarray(np.atleast_1d(flip_angles), jnp.result_type(float))
     signal = jnp.asarray(signal)

@@ -22,10 +22,24 @@ from simulate.inputs.arterial_input import ArterialInput
 
 @dataclass(frozen=True)
 class Estimate:
-    """Maps (clinical units, NaN outside the mask), status bits, the input used, and the protocol as used.
+    """Maps of an examination with all that made them.
 
-    aif : None where the method needs none.      facts : what else made the maps, by name (the scale, the weights).
-    warnings : sentences that the reader must not miss.
+    Attributes
+    ----------
+    maps : Maps
+        In clinical units, NaN outside the mask.
+    status : (...) int array
+        Bits of `Status`.
+    aif : ArterialInput
+        The input used; None where the method needs none.
+    protocol : DCEProtocol
+        As used.
+    method : str
+        See `estimate_maps`.
+    facts : dict
+        What else made the maps, by name (the scale, the weights).
+    warnings : list of str
+        Sentences that the reader must not miss.
     """
 
     maps: Maps

@@ -33,7 +33,7 @@ def _train(
             trained = calibrate_qtmnet(options, calibrate, out, progress=progress)
         else:
             trained = train_qtmnet(options, out, resume=resume, progress=progress)
-    covering = ", ".join(f"{name} {value:.2f}" for name, value in trained.widening.items())
+    covering = ", ".join(f"{name} {value:.2f}" for name, value in trained.spread_factor.items())
     print(f"weights in {out / weights_file(kind.tracer)}; 90 % intervals are value ± q sigma with q: {covering}")
     return 0
 

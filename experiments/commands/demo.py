@@ -69,7 +69,29 @@ def run_demo(out: Path, *, seed: int = 0, snr: float = SNR, patch: int = 8, prog
     """Write a noisy DCE series of a grid phantom to `out/phantom`, estimate it from there into `out`.
 
     The arterial input is found in the images; T1 before contrast is given as a map.
-    snr : signal before contrast over noise.      patch : voxels across a patch of one tissue.
+
+    Parameters
+    ----------
+    out : path
+        Folder for the results.
+    seed : int
+        Of the noise.
+    snr : float
+        Signal before contrast over noise.
+    patch : int
+        Voxels across a patch of one tissue.
+    progress : function
+        Told of every step (`simulate.base.progress.Progress`).
+
+    Returns
+    -------
+    Demo
+        What was found, what should have been found, and the true arterial input.
+
+    Raises
+    ------
+    InputError
+        For a folder that cannot be written, or holds what no earlier run wrote.
     """
     folder = prepare_output_folder(Path(out) / "phantom")
     progress("simulating", 0, 1)

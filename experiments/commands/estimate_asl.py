@@ -28,7 +28,29 @@ MASK = "mask.nii.gz"
 
 @dataclass(frozen=True)
 class ASLFiles:
-    """What the user gave; see `tracerflow estimate asl --help`."""
+    """What the user gave; `tracerflow estimate asl --help` says more of each.
+
+    Attributes
+    ----------
+    series : path
+        With its sidecar and aslcontext.tsv, beside it or inherited as in BIDS.
+    out : path
+        Folder for the results.
+    how : ASLOptions
+        How to quantify.
+    m0 : path
+        Separate M0 image; by default the m0scan beside the series or intended for it.
+    mask : str or path
+        "auto", "none" or an image.
+    context : path
+        Table of the volumes' types, where it is neither beside the series nor inherited.
+    grey : path
+        Share of grey matter, for partial volume correction.
+    white : path
+        Share of white matter.
+    set : list of str
+        Field=value, over the sidecar's.
+    """
 
     series: Path
     out: Path
@@ -52,7 +74,22 @@ class _Read:
 def estimate_asl(asked: ASLFiles, progress: Progress = silent) -> ASLEstimate:
     """Read, check, quantify, and write every map and the report into `asked.out`.
 
-    Raises InputError before any long work where the input cannot be used; only then is the folder made.
+    Parameters
+    ----------
+    asked : ASLFiles
+        Files, and what is asked for.
+    progress : function
+        Told of every slice or block of voxels (`simulate.base.progress.Progress`).
+
+    Returns
+    -------
+    ASLEstimate
+        What was written.
+
+    Raises
+    ------
+    InputError
+        Where the input cannot be used, before any long work; only then is the folder made.
     """
     read = _read(asked)
     results = claim(asked.out, command=COMMAND, names=written_names(read.exam), inputs=read.inputs)

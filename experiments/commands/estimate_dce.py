@@ -38,9 +38,26 @@ def estimate_dce(
 ) -> Estimate:
     """Read, check, estimate, and write every map, table and the report into `options.out`.
 
-    truth, true_aif : what should have been found, where it is known: the report sets them beside the estimate.
+    Parameters
+    ----------
+    options : DCEOptions
+        Files, and what is asked for.
+    progress : function
+        Told of every block of voxels (`simulate.base.progress.Progress`).
+    truth : Maps
+        What should have been found, where it is known: the report sets it beside the estimate.
+    true_aif : ArterialInput
+        Likewise.
 
-    Raises InputError before any long work where the input cannot be used; only then is the folder made.
+    Returns
+    -------
+    Estimate
+        What was written.
+
+    Raises
+    ------
+    InputError
+        Where the input cannot be used; nearly all before any long work, and only then is the folder made.
     """
     read = read_dce(options)
     names = written_names(options.method, options.scale, arterial_volume=options.arterial_volume)

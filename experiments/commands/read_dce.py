@@ -27,9 +27,50 @@ from simulate.inputs.arterial_input import ArterialInput
 
 @dataclass(frozen=True)
 class DCEOptions:
-    """What the user asked for; see `tracerflow estimate dce --help`.
+    """What the user asked for; `tracerflow estimate dce --help` says more of each.
 
-    series : one file, or one for each frame in the order of time.      vfa : one file, or one for each flip angle.
+    Attributes
+    ----------
+    series : path or list of path
+        One file, or one for each frame in the order of time.
+    out : path
+        Folder for the results.
+    method : str
+        See `estimate_maps`.
+    quantity : str
+        What the series holds: "signal" or "concentration".
+    aif : str
+        "auto", "parker", "georgiou", a curve.csv or a roi.nii.gz.
+    aif_is : str
+        "blood" or "plasma", of a curve.csv that does not say it.
+    aif_t1 : str
+        "measured", "blood" or a number [s].
+    haematocrit : float [fraction]
+        Over the sidecar's.
+    fit_delay : bool
+        See `fit_kinetics`.
+    arterial_volume : bool
+        See `fit_kinetics`.
+    vfa : list of path
+        Variable-flip-angle images for T1: one file, or one for each flip angle.
+    t10 : str
+        T1 before contrast: a number [s] or a map.
+    b1 : path
+        Map of the transmit field relative to nominal.
+    r2star : float [1/(s mmol/L)]
+        Transverse relaxivity; 0 leaves T2* out.
+    mask : str or path
+        "auto", "none" or an image.
+    relaxivity : float [1/(s mmol/L)]
+        Longitudinal relaxivity, over the sidecar's.
+    scale : str
+        See `estimate_maps`.
+    cbf : path
+        Map of CBF [mL/100 g/min] for the scale "asl".
+    weights : path
+        Of qtmnet; those that ship by default.
+    set : list of str
+        Field=value, over the sidecar's.
     """
 
     series: Path | list[Path]

@@ -127,7 +127,12 @@ def phantom_of(key: Key[Array, ""], config: PhantomConfig) -> Phantom:
     mixing = {"2cxm": 1.0, "dp": 0.0}.get(capillaries) if "-" not in capillaries else 1 / int(capillaries[6:])
     assert mixing is not None
     return tumour_phantom(
-        key, shape=config.shape, cell=config.cell, grade=config.grade, mixing=mixing, late_feed=config.late_feed
+        key,
+        shape=config.shape,
+        cell=config.cell,
+        grade=config.grade,
+        mixing=mixing,
+        max_precapillary_delay=config.max_precapillary_delay,
     )
 
 

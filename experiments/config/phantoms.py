@@ -8,7 +8,7 @@ from experiments.config.typed import Config, Seed
 
 Cells = Annotated[int, Meta(ge=8, le=1024, description="cells")]
 Edge = Annotated[float, Meta(ge=0.05, le=20, description="mm")]
-LateFeed = Annotated[float, Meta(ge=0, le=30, description="s")]
+PrecapillaryDelay = Annotated[float, Meta(ge=0, le=30, description="s")]
 Coarsening = Annotated[int, Meta(ge=1, le=64, description="cells")]
 Frequencies = Annotated[int, Meta(ge=64, le=65536)]
 
@@ -22,7 +22,7 @@ class PhantomConfig(Config, frozen=True):
     ] = "2cxm"
     shape: tuple[Cells, Cells, Cells] = (32, 32, 32)
     cell: tuple[Edge, Edge, Edge] = (2.0, 2.0, 2.0)
-    late_feed: LateFeed = 4.0
+    max_precapillary_delay: PrecapillaryDelay = 4.0
 
 
 class VesselsConfig(Config, frozen=True):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from experiments.config.phantoms import Coarsening, Frequencies, LateFeed, PhantomConfig, PhantomsConfig
+from experiments.config.phantoms import Coarsening, Frequencies, PhantomConfig, PhantomsConfig, PrecapillaryDelay
 from experiments.config.typed import Config
 from simulate.base.constants import ASL_BLOOD_T1
 from simulate.base.errors import InputError
@@ -17,7 +17,7 @@ class ASLPhantomConfig(PhantomConfig, frozen=True):
     """The tumour and the exchange of water over its capillaries."""
 
     # with that of contrast much of the label would arrive after the last readout, and no method could see it
-    late_feed: LateFeed = 1.0
+    max_precapillary_delay: PrecapillaryDelay = 1.0
     water_exchange: Annotated[float, Meta(ge=0, le=1e5, description="mL/100 mL/min")] = 150.0
 
 

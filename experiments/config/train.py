@@ -105,9 +105,9 @@ class TrainConfig(Config, frozen=True):
 
 
 class ContrastNetworkConfig(NetworkConfig, frozen=True):
-    """QTMnet, or for comparison a network that is told the arterial input."""
+    """QTMnet, or for comparison a network that is given the arterial input."""
 
-    told: Annotated[bool, Meta(description="give it the arterial input, for comparison")] = False
+    aif_given: Annotated[bool, Meta(description="give it the arterial input, for comparison")] = False
 
 
 class QTMnetConfig(TrainConfig, frozen=True):

@@ -66,17 +66,36 @@ class Section(NamedTuple):
 class Report:
     """All that the page shows; what is None or empty has no section.
 
-    title : heading of the page.
-    summary : rows, such as `summary_rows` makes.
-    maps : maps (*space) in clinical units.
-    status : (*space) bit masks.      shares : share of voxels by primary status.      mask : (*space).
-    aif : the arterial input that was used.      true_aif : that which should have been.
-    voxels : fits of typical voxels.
-    motion : (times [s], correlation of each frame with the previous one).
-    provenance : nested options, versions and inputs with checksums.
-    truth : maps on the same grid to compare with.
-    warnings : sentences that the reader must not miss.
-    more : sections of this kind of analysis alone.
+    Attributes
+    ----------
+    title : str
+        Heading of the page.
+    summary : sequence of SummaryRow
+        Such as `summary_rows` makes.
+    maps : Maps
+        In clinical units.
+    provenance : dict
+        Nested options, versions and inputs with checksums.
+    status : (...) int array
+        Bits of `Status`.
+    shares : dict of float
+        Share of voxels by primary status, see `status_shares`.
+    aif : ArterialInput
+        The arterial input that was used.
+    true_aif : ArterialInput
+        That which should have been.
+    voxels : list of TypicalVoxel
+        Fits of typical voxels.
+    motion : tuple of (t,) arrays
+        Times [s] of the frames, and correlation of each with the previous one.
+    truth : Maps
+        On the same grid, to compare with.
+    warnings : list of str
+        Sentences that the reader must not miss.
+    mask : (...) bool array
+        Voxels to show.
+    more : list of Section
+        Of this kind of analysis alone.
     """
 
     title: str
@@ -107,13 +126,40 @@ def mask_section(image: Any, mask: Any, affine: Any, source: str) -> Section:
 
 
 def summary_rows(maps: Maps, *, names: Sequence[str] | None = None, status: Any = None) -> list[SummaryRow]:
-    """Median [interquartile range] of each map over the voxels in which it is sound (`estimate.maps.soundness`), and
-    their share of all estimated; without `status` over all that have a value."""
+    """Median and interquartile range of each map over the voxels in which it is sound.
+
+    Parameters
+    ----------
+    maps : Maps
+        In clinical units.
+    names : sequence of str
+        Which; those with a fixed range by default.
+    status : (...) int array
+        Bits of `Status`, for `estimate.sound`; without it all voxels count that have a value.
+
+    Returns
+    -------
+    list of SummaryRow
+        Name, median [quartiles] and unit as text, and the share of all estimated voxels that made them.
+    """
     return [_summary_row(maps, name, status) for name in (names or shown_names(maps))]
 
 
 def write_report(folder: Path, report: Report) -> None:
-    """Write `maps.png` and `report.html` into an existing folder; each appears whole or not at all."""
+    """Write `maps.png` and `report.html` into an existing folder; each appears whole or not at all.
+
+    Parameters
+    ----------
+    folder : path
+        Where to.
+    report : Report
+        What they show.
+
+    Raises
+    ------
+    InputError
+        For a folder that does not exist.
+    """
     sections = _sections(report)
     page = _environment().get_template("report.html.j2").render(
         report=report,

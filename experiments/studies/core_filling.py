@@ -68,7 +68,7 @@ def run_core_filling(
     """Grow a lesion of edge^3 cells with its vessels, and march the tracer through it, twice."""
     draw, grow = jax.random.split(jax.random.key(seed))
     phantom = tumour_phantom(
-        draw, shape=(edge, edge, edge), cell=(CELL, CELL, CELL), grade=4, morphology=SHAPE, late_feed=0.0
+        draw, shape=(edge, edge, edge), cell=(CELL, CELL, CELL), grade=4, morphology=SHAPE, max_precapillary_delay=0.0
     )
     core = phantom.region == Region.CORE
     parts = {name: np.where(core, 0.0, getattr(phantom.tissue, name)) for name in ("Fp", "PS", "vp")}

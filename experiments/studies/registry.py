@@ -44,6 +44,7 @@ STUDIES = {
         "experiments.studies.calibration.study",
     ),
 }  # fmt: skip
+"""By name: what each asks, about how long it takes, and where it is."""
 
 
 def load(name: str) -> Study[Any, Any]:

@@ -21,13 +21,30 @@ def run_study(
     name: str, out: Path, *, size: SizeName = "small", given: Mapping[str, Sequence[str]] | None = None,
     progress: Progress = silent,
 ) -> list[str]:  # fmt: skip
-    """Run a study into a folder, or go on with it; return the sentences on what it found.
+    """Run a study into a folder, or go on with it.
 
-    given : options by name, as typed.
+    Parameters
+    ----------
+    name : str
+        Of a study, one of `STUDIES`.
+    out : path
+        Folder for its tables, figures and summary.
+    size : str
+        "small", or "paper" of the studies that come in two sizes.
+    given : dict of sequence of str
+        Options by name, as typed.
+    progress : function
+        Told of every step (`simulate.base.progress.Progress`).
+
+    Returns
+    -------
+    list of str
+        Sentences on what it found.
 
     Raises
     ------
-    InputError for a name of no study, an option that it does not have or cannot read, a folder that cannot be written.
+    InputError
+        For a name of no study, an option that it does not have or cannot read, a folder that cannot be written.
     """
     study, typed = load(name), dict(given or {})
     options = read_options(name, study, typed)

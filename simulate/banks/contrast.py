@@ -76,7 +76,7 @@ def inlet_curve(weights: Float[Array, "*s k"], times: Float[Array, " t"]) -> Flo
 def phantom_responses(
     perfused: PerfusedPhantom, *, with_supply: bool = False, frequencies: int = FREQUENCIES
 ) -> Responses:
-    """Responses and truth of every cell of a phantom; with what feeds it where `with_supply`."""
+    """Responses and truth of every cell of a phantom; with its local arterial input where `with_supply`."""
     fine = np.arange(-2, 2.01, 0.1)
     out = readout(np.asarray(spline(jnp.asarray(fine))), fine, KNOTS, 0.0, frequencies=frequencies)
     contents, _ = transport(perfused.bed, out)

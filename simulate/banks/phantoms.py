@@ -36,7 +36,7 @@ TRACERS = {"contrast": contrast, "water": label}
 """What may flow through a bank's phantoms: modules with the KNOTS and TRUTHS of their responses."""
 
 LATE = {"contrast": (2.0, 6.0), "water": (0.2, 3.0)}
-"""Range of a phantom's `late_feed` [s]: label that is under way for much longer leaves nothing to read."""
+"""Range of a phantom's `max_precapillary_delay` [s]: label that is under way for much longer leaves nothing to read."""
 
 EXCHANGE = (60.0, 400.0)
 """Range of PSw of water [mL/100 mL/min], log-uniform over phantoms (chosen about the brain's 100 to 200)."""
@@ -53,7 +53,7 @@ class BankConfig(NamedTuple):
     side : voxels along an edge of a phantom.      terminals : of each of its two trees.
     rough : largest factor on the texture of tissue; each phantom draws one from 1 to this. Above 1 no two voxels are of
     the same tissue, so that a network cannot learn a bank's few tissues by heart.
-    supply : keep what feeds every voxel as well, for estimators that are told.
+    supply : keep the local arterial input of every voxel as well, for estimators that are given it.
     tracer : of `TRACERS`.
     width, t10 : factors on the priors of all tissue, as of `tumour_phantom`; 1 in training.
     """
@@ -103,8 +103,8 @@ def bank_phantom(config: BankConfig, index: int) -> Responses:
     phantom = tumour_phantom(
         draw, shape=(config.side, config.side, config.side), cell=(edge, edge, edge),
         grade=int(grade if config.grade is None else config.grade),
-        mixing=float(mixing if config.mixing is None else config.mixing), late_feed=float(late), texture=texture,
-        width=config.width, t10=config.t10,
+        mixing=float(mixing if config.mixing is None else config.mixing), max_precapillary_delay=float(late),
+        texture=texture, width=config.width, t10=config.t10,
     )  # fmt: skip
     perfused = _perfused(grow, phantom, config.terminals)
     if config.tracer == "water":

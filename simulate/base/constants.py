@@ -78,11 +78,26 @@ BLOOD_T1_AT_1_5T = 1.441
 
 
 def blood_t1(field_strength: float, haematocrit: float) -> float:
-    """T1 of arterial blood without contrast [s]: 1/(0.52 haematocrit + 0.38) at 3 T (Lu et al., MRM 2004 52:679).
+    """T1 of arterial blood without contrast: 1/(0.52 haematocrit + 0.38) s at 3 T (Lu et al., MRM 2004 52:679).
 
     At 1.5 T it is the one measured value, whatever the haematocrit.
 
-    Raises InputError for another field.
+    Parameters
+    ----------
+    field_strength : float [T]
+        1.5 or 3.
+    haematocrit : float [fraction]
+        Share of red cells in the blood.
+
+    Returns
+    -------
+    float [s]
+        T1.
+
+    Raises
+    ------
+    InputError
+        For another field.
     """
     fields = (1.5, 3.0)
     if nominal_field(field_strength, fields, what="T1 of blood", cure="give T10 of blood in seconds") == 3.0:

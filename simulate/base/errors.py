@@ -9,10 +9,14 @@ class InputError(ValueError):
 
     Parameters
     ----------
-    where : the file, option or argument that is wrong.
-    field : the part of it (a sidecar key, an axis), or "" when the whole is meant.
-    problem : what is wrong, with the offending value.
-    cure : what to do about it, in the imperative.
+    where : object
+        The file, option or argument that is wrong.
+    field : str
+        The part of it (a sidecar key, an axis), or "" when the whole is meant.
+    problem : str
+        What is wrong, with the offending value.
+    cure : str
+        What to do about it, in the imperative.
     """
 
     def __init__(self, where: object, field: str, problem: str, cure: str):

@@ -86,7 +86,18 @@ def status_bit_share(status: np.ndarray, bit: Status) -> float:
 
 
 def status_shares(status: Integer[ArrayLike, "..."]) -> dict[str, float]:
-    """Share of estimated voxels by primary status, {"ok": .9, "at bound": .1, ...}; OUTSIDE is not counted."""
+    """Share of estimated voxels by primary status.
+
+    Parameters
+    ----------
+    status : (...) int array
+        Bits of `Status`; OUTSIDE is not counted.
+
+    Returns
+    -------
+    dict of float
+        {"ok": .9, "at bound": .1, ...}
+    """
     primary = primary_status(np.asarray(status))
     inside = primary[primary != Status.OUTSIDE]
     flags = (Status.OK, *PRIMARY[1:])

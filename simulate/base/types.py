@@ -23,12 +23,20 @@ class Tissue:
 
     Where a model has no such parameter, that of `simulate.base.exchange.LIMITS`.
 
-    Fp : plasma flow [1/s] (mL plasma per mL tissue and second); inf where the model has none (etm, ...).
-    PS : permeability-surface product [1/s]; it is Ktrans where Fp is inf.
-    vp : plasma volume fraction; 0 for tofts.
-    ve : extravascular extracellular volume fraction; inf for 2cum and patlak.
-    va : arterial plasma volume fraction in the voxel (0 unless asked for).
-    delay : arrival of the bolus in the tissue after the arterial input [s].
+    Attributes
+    ----------
+    Fp : float or (...) array [1/s]
+        Plasma flow (mL plasma per mL tissue and second); inf where the model has none (etm, ...).
+    PS : float or (...) array [1/s]
+        Permeability-surface product; it is Ktrans where Fp is inf.
+    vp : float or (...) array [fraction]
+        Plasma volume; 0 for tofts.
+    ve : float or (...) array [fraction]
+        Extravascular extracellular volume; inf for 2cum and patlak.
+    va : float or (...) array [fraction]
+        Arterial plasma volume in the voxel (0 unless asked for).
+    delay : float or (...) array [s]
+        Arrival of the bolus in the tissue after the arterial input.
     """
 
     Fp: Any
@@ -69,11 +77,24 @@ class Tissue:
 class DCEProtocol:
     """How a DCE-MRI series was (or is to be) measured, after BIDS.
 
-    times : (t,) start of each frame [s]; any spacing, any first value, strictly increasing.
-    repetition_time : TR of the excitation [s].       flip_angle : [degrees].       echo_time : TE [s].
-    relaxivity : longitudinal relaxivity r1 [1/(s mmol/L)].      field_strength : [T].
-    baseline : number of frames before contrast arrives; 0 (the default) means unknown, to be detected.
-    frame_duration : time over which a frame is measured [s]; 0 samples the curve at `times`.
+    Attributes
+    ----------
+    times : (t,) array [s]
+        Start of each frame; any spacing, any first value, strictly increasing.
+    repetition_time : float [s]
+        TR of the excitation.
+    flip_angle : float [degrees]
+        Nominal angle of the excitation.
+    echo_time : float [s]
+        TE.
+    relaxivity : float [1/(s mmol/L)]
+        Longitudinal relaxivity r1.
+    field_strength : float [T]
+        Of the scanner.
+    baseline : int
+        Number of frames before contrast arrives; 0 (the default) means unknown, to be detected.
+    frame_duration : float [s]
+        Time over which a frame is measured; 0 samples the curve at `times`.
     """
 
     times: Any
@@ -96,13 +117,24 @@ class DCEProtocol:
 class ASLProtocol:
     """How an arterial spin labelling series was (or is to be) measured, after BIDS.
 
-    volume_types : (n,) what each volume is: control, label, deltam, m0scan or noRF.
-    labelling : "pcasl", "casl" or "pasl".
-    label_duration : (n,) tau [s] of (p)casl, bolus duration TI1 of pasl; of no meaning for m0scan.
-    post_label_delay : (n,) from the END of labelling to the readout [s]; for pasl the inversion time TI.
-    repetition_time : (n,) from one preparation to the next [s].
-    label_efficiency : alpha, that of background suppression's pulses included.
-    t1_blood : [s].      slice_times : (z,) readout of every slice after the first [s]; empty in 3-D.
+    Attributes
+    ----------
+    volume_types : (n,) tuple of str
+        What each volume is: control, label, deltam, m0scan or noRF.
+    labelling : str
+        "pcasl", "casl" or "pasl".
+    label_duration : (n,) array [s]
+        tau of (p)casl, bolus duration TI1 of pasl; of no meaning for m0scan.
+    post_label_delay : (n,) array [s]
+        From the END of labelling to the readout; for pasl the inversion time TI.
+    repetition_time : (n,) array [s]
+        From one preparation to the next.
+    label_efficiency : float
+        alpha, that of background suppression's pulses included.
+    t1_blood : float [s]
+        T1 of arterial blood.
+    slice_times : (z,) array [s]
+        Readout of every slice after the first; empty in 3-D.
     """
 
     volume_types: tuple[str, ...] = field(metadata={"static": True})
@@ -123,9 +155,18 @@ class ASLProtocol:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Series:
-    """A 4-D measurement: data (*space, t), its protocol, its voxel-to-world affine, and what it holds.
+    """A 4-D measurement: images over time, with their protocol and place in space.
 
-    quantity : "signal" (arbitrary units) or "concentration" (mmol/L of tissue).
+    Attributes
+    ----------
+    data : (..., t) array
+        Images over time, up to three axes of space and the frames.
+    protocol : DCEProtocol
+        How they were measured.
+    affine : (4, 4) array [mm]
+        Voxel index to position in the world.
+    quantity : str
+        What the data hold: "signal" (arbitrary units) or "concentration" (mmol/L of tissue).
     """
 
     data: Any
@@ -137,14 +178,35 @@ class Series:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Maps:
-    """Named maps over one grid, in clinical units: values (*space) by name, and the affine of the grid."""
+    """Named maps over one grid, in clinical units.
+
+    Attributes
+    ----------
+    values : dict of (...) arrays
+        The maps by name.
+    affine : (4, 4) array [mm]
+        Voxel index to position in the world, or None.
+    """
 
     values: dict[str, Any]
     affine: Any = None
 
     @classmethod
     def from_internal(cls, values: Mapping[str, Any], affine: Any) -> "Maps":
-        """Maps of values [1/s, fractions, s]: here they leave the internal units, for files, tables and figures."""
+        """Maps of values [1/s, fractions, s]: here they leave the internal units, for files, tables and figures.
+
+        Parameters
+        ----------
+        values : dict of (...) arrays
+            In internal units, by name.
+        affine : (4, 4) array [mm]
+            Voxel index to position in the world, or None.
+
+        Returns
+        -------
+        Maps
+            In clinical units.
+        """
         return cls({name: to_clinical(name, np.asarray(value)) for name, value in values.items()}, affine)
 
     def __getitem__(self, name: str) -> Any:

@@ -71,10 +71,46 @@ def clinical_unit(name: str) -> str:
 
 
 def to_clinical(name: str, value: Any) -> Any:
-    """Convert from internal units (1/s, s, fractions) to the clinical unit of `name`."""
+    """Convert from internal units (1/s, s, fractions) to the clinical unit of `name`.
+
+    Parameters
+    ----------
+    name : str
+        Of a map, or its `_stderr` (`simulate.base.units.CLINICAL_UNITS`).
+    value : float or array
+        In internal units.
+
+    Returns
+    -------
+    float or array
+        In the clinical unit.
+
+    Raises
+    ------
+    KeyError
+        For a name that has no unit.
+    """
     return value * CLINICAL_UNITS[_base_name(name)][1]
 
 
 def from_clinical(name: str, value: Any) -> Any:
-    """Convert from the clinical unit of `name` to internal units."""
+    """Convert from the clinical unit of `name` to internal units.
+
+    Parameters
+    ----------
+    name : str
+        Of a map, or its `_stderr` (`simulate.base.units.CLINICAL_UNITS`).
+    value : float or array
+        In the clinical unit.
+
+    Returns
+    -------
+    float or array
+        In internal units (1/s, s, fractions).
+
+    Raises
+    ------
+    KeyError
+        For a name that has no unit.
+    """
     return value / CLINICAL_UNITS[_base_name(name)][1]

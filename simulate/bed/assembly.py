@@ -9,7 +9,7 @@ from jaxtyping import ArrayLike, Float
 
 from simulate.base.errors import InputError
 from simulate.base.types import Tissue
-from simulate.bed.sections import Pieces, lay_out_vessels
+from simulate.bed.sections import Sections, lay_out_vessels
 from simulate.flow.trees import VesselFlow
 from simulate.vessels.network import Vessels
 
@@ -22,12 +22,30 @@ LOCAL_SPEED = 5.0
 class Bed:
     """Everything that carries tracer in a block of tissue; c cells (the grid, flattened), T terminals.
 
-    tissue : parameters (c,) of the capillary-tissue unit that fills each cell; Fp is 0 where there is none.
-    mixing : (c,) 1 for one stirred capillary (2CXM) .. 1/N for N tanks .. 0 for plug flow.
-    owner : (c,) terminal that feeds the cell.      local_delay : (c,) from there to the cell [s].
-    feed_delay, feed_dispersion : (T,) supply outside the block: delay, and the mean time [s] of an exponential
-        distribution of delays.
-    arterial_pieces, venous_pieces : where the resolved vessels lie.      cell_volume : [mm^3].
+    Attributes
+    ----------
+    vessels : Vessels
+        Arteries and veins.
+    flow : VesselFlow
+        Flow in them.
+    tissue : Tissue
+        Parameters (c,) of the capillary-tissue unit that fills each cell; Fp is 0 where there is none.
+    mixing : (c,) array
+        1 for one stirred capillary (2CXM) .. 1/N for N tanks .. 0 for plug flow.
+    owner : (c,) int array
+        Terminal that feeds the cell.
+    local_delay : (c,) array [s]
+        From there to the cell.
+    precapillary_delay : (T,) array [s]
+        Of the supply outside the block.
+    precapillary_dispersion : (T,) array [s]
+        Mean time of an exponential distribution of delays there.
+    arterial_sections : Sections
+        Where the resolved arteries lie.
+    venous_sections : Sections
+        Where the resolved veins lie.
+    cell_volume : float [mm^3]
+        Of one cell.
     """
 
     vessels: Vessels
@@ -36,10 +54,10 @@ class Bed:
     mixing: Any
     owner: Any
     local_delay: Any
-    feed_delay: Any
-    feed_dispersion: Any
-    arterial_pieces: Pieces
-    venous_pieces: Pieces
+    precapillary_delay: Any
+    precapillary_dispersion: Any
+    arterial_sections: Sections
+    venous_sections: Sections
     cell_volume: float = field(metadata={"static": True})
 
 
@@ -48,19 +66,39 @@ def make_bed(
     flow: VesselFlow,
     tissue: Tissue,
     *,
-    pieces: tuple[Pieces, Pieces] | None = None,
+    pieces: tuple[Sections, Sections] | None = None,
     mixing: Float[ArrayLike, "*#space"] = 1.0,
-    feed_delay: Float[ArrayLike, "*#t"] = 0.0,
-    feed_dispersion: Float[ArrayLike, "*#t"] = 0.0,
+    precapillary_delay: Float[ArrayLike, "*#t"] = 0.0,
+    precapillary_dispersion: Float[ArrayLike, "*#t"] = 0.0,
 ) -> Bed:
     """Put a capillary-tissue unit into every cell of the grid over which the vessels were grown.
 
-    tissue : parameters (*space) in internal units; its Fp must be the demand that the vessels carry.
-    pieces : where arteries and veins lie, from `lay_out_vessels`, which is called where they are not given.
-    mixing : 1 stirred capillary (2CXM) to 0 plug flow, per cell.
-    feed_delay, feed_dispersion : per terminal [s], see `Bed`.
+    Parameters
+    ----------
+    vessels : Vessels
+        Arteries and veins over T terminals.
+    flow : VesselFlow
+        Flow in them.
+    tissue : Tissue
+        Parameters (x, y, z) in internal units; its Fp must be the demand that the vessels carry.
+    pieces : tuple of Sections
+        Where arteries and veins lie, from `lay_out_vessels`, which is called where they are not given.
+    mixing : float or (x, y, z) array
+        1 stirred capillary (2CXM) to 0 plug flow, per cell.
+    precapillary_delay : float or (T,) array [s]
+        Per terminal, see `Bed`.
+    precapillary_dispersion : float or (T,) array [s]
+        Likewise.
 
-    Raises InputError where the demand of the cells is not the flow of the vessels.
+    Returns
+    -------
+    Bed
+        What `transport` and `march_bed` take.
+
+    Raises
+    ------
+    InputError
+        Where the demand of the cells is not the flow of the vessels.
     """
     shape, cell = vessels.territory.shape, np.asarray(vessels.cell)
 
@@ -86,9 +124,9 @@ def make_bed(
         mixing=flat(mixing),
         owner=owner,
         local_delay=distance / LOCAL_SPEED,
-        feed_delay=np.broadcast_to(np.asarray(feed_delay, float), (vessels.terminals,)),
-        feed_dispersion=np.broadcast_to(np.asarray(feed_dispersion, float), (vessels.terminals,)),
-        arterial_pieces=pieces[0],
-        venous_pieces=pieces[1],
+        precapillary_delay=np.broadcast_to(np.asarray(precapillary_delay, float), (vessels.terminals,)),
+        precapillary_dispersion=np.broadcast_to(np.asarray(precapillary_dispersion, float), (vessels.terminals,)),
+        arterial_sections=pieces[0],
+        venous_sections=pieces[1],
         cell_volume=float(np.prod(cell)),
     )

@@ -38,8 +38,8 @@ def plasma_motion(bed: Bed, coarsen: int = 1) -> Motion:
     crossing = np.zeros(shape)
     totals = np.zeros((5, vessels.territory.size))  # plasma, path, momentum in x, y, z
     for tree, flow, pieces, away in (
-        (vessels.arteries, bed.flow.arteries, bed.arterial_pieces, 1.0),
-        (vessels.veins, bed.flow.veins, bed.venous_pieces, -1.0),
+        (vessels.arteries, bed.flow.arteries, bed.arterial_sections, 1.0),
+        (vessels.veins, bed.flow.veins, bed.venous_sections, -1.0),
     ):
         plasma_flow = np.asarray(flow.plasma)
         crossing += _crossings(tree, plasma_flow, shape, voxel)
@@ -53,7 +53,7 @@ def plasma_motion(bed: Bed, coarsen: int = 1) -> Motion:
     Fp, vp = voxel_average(Fp, coarsen), voxel_average(vp, coarsen)
     everything = np.maximum(plasma + vp, 1e-12)
     along = np.asarray(_along(vessels.arteries, bed.flow.arteries))
-    arrival = along[vessels.arteries.terminals] + bed.feed_delay + bed.feed_dispersion
+    arrival = along[vessels.arteries.terminals] + bed.precapillary_delay + bed.precapillary_dispersion
     return Motion(
         plasma=plasma,
         through_flow=crossing / 2 / float(np.prod(voxel)),
@@ -78,7 +78,7 @@ def arrival_times(bed: Bed) -> tuple[Any, Any]:
     Fp, held = np.asarray(bed.tissue.Fp), np.asarray(bed.tissue.vp) + np.asarray(bed.tissue.ve)
     ends = arterial[vessels.arteries.terminals]
     wanted = vessels.terminal_flow
-    own = ends + bed.feed_delay + bed.feed_dispersion
+    own = ends + bed.precapillary_delay + bed.precapillary_dispersion
     # EES counts only where tracer can reach it
     held = np.where(np.asarray(bed.tissue.PS) > 0, held, np.asarray(bed.tissue.vp)) + Fp * bed.local_delay
     in_units = np.bincount(bed.owner, np.where(Fp > 0, held, 0.0) * bed.cell_volume, vessels.terminals)

@@ -16,8 +16,8 @@ from simulate.vessels.tree import Tree
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Pieces:
-    """Pieces of the vessels of one tree, padded with empty ones to a round number p.
+class Sections:
+    """Sections of the vessels of one tree, padded with empty ones to a round number p.
 
     vessel : (p,) the node below the vessel.
     cell : (p,) flat index of the grid cell in which the piece lies.
@@ -41,7 +41,7 @@ _RINGS = np.concatenate(
 )
 
 
-def cut_into_pieces(tree: Tree, shape: tuple[int, int, int], cell: tuple[float, float, float]) -> Pieces:
+def cut_into_sections(tree: Tree, shape: tuple[int, int, int], cell: tuple[float, float, float]) -> Sections:
     """Cut every vessel at the faces of the cells: its volume is shared out by the length that lies in each.
 
     Within a vessel tracer counts as evenly spread: from branching to branching it passes in far less than a frame.
@@ -58,7 +58,7 @@ def cut_into_pieces(tree: Tree, shape: tuple[int, int, int], cell: tuple[float, 
         cuts = cut_at_planes(first, last, shape, cell)
         parts.append((vessel[cuts.segment // len(disc)], cuts.cell, cuts.share / len(disc)))
     vessel, place, share = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return _padded(Pieces(vessel.astype(np.int32), place.astype(np.int32), share))
+    return _padded(Sections(vessel.astype(np.int32), place.astype(np.int32), share))
 
 
 def _cross_section(span: Any, radius: Any, disc: Any) -> Any:
@@ -70,7 +70,7 @@ def _cross_section(span: Any, radius: Any, disc: Any) -> Any:
     return radius[:, None, None] * (disc[None, :, :1] * u[:, None] + disc[None, :, 1:] * v[:, None])
 
 
-def _padded(pieces: Pieces) -> Pieces:
+def _padded(pieces: Sections) -> Sections:
     """Filled up to the next of few sizes, so that what is compiled for one bed serves the next."""
     size = pieces.vessel.size
     step = max(2 ** (size.bit_length() - 3), 1)
@@ -84,12 +84,12 @@ MOST_BLOOD = 0.95
 
 def lay_out_vessels(
     trees: tuple[Tree, Tree], shape: tuple[int, int, int], cell: tuple[float, float, float]
-) -> tuple[tuple[Pieces, Pieces], Float[np.ndarray, "*space"]]:
-    """Pieces of both trees, and the share of each cell that their blood takes, at most `MOST_BLOOD`.
+) -> tuple[tuple[Sections, Sections], Float[np.ndarray, "*space"]]:
+    """Sections of both trees, and the share of each cell that their blood takes, at most `MOST_BLOOD`.
 
     Since collisions are not tested, trunks may cross; what finds no room moves to a neighbouring cell.
     """
-    pieces = [cut_into_pieces(tree, shape, cell) for tree in trees]
+    pieces = [cut_into_sections(tree, shape, cell) for tree in trees]
     volume = np.concatenate([t.volume[p.vessel] * p.share for t, p in zip(trees, pieces, strict=True)])
     place = np.concatenate([p.cell for p in pieces])
     place = _make_room(place, volume / np.prod(cell), shape)

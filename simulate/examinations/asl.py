@@ -34,8 +34,21 @@ INLET_DELAY = 0.7
 class ASLSimulation:
     """A simulated examination.
 
-    data : (*voxels, n) noisy volumes.      difference : (*voxels, n) control minus label behind them, noise-free.
-    truth : maps on voxels in clinical units, see `true_asl_values`; made by the physical model `model`.
+    Attributes
+    ----------
+    data : (x, y, z, n) array
+        Noisy volumes.
+    difference : (x, y, z, n) array
+        Control minus label behind them, noise-free.
+    protocol : ASLProtocol
+        How it was measured.
+    affine : (4, 4) array [mm]
+        Voxel index to position in the world.
+    truth : Maps
+        On voxels in clinical units: CBF, ATT, aBV, M0, T1 and T1_tissue, of the physical model `model`
+        (`simulate.examinations.asl.true_asl_values`).
+    perfused : PerfusedPhantom
+        What was measured.
     """
 
     data: Any
@@ -47,6 +60,7 @@ class ASLSimulation:
 
     @property
     def model(self) -> str:
+        """Name of the physical model that made the truth."""
         return f"labelled water on a vascular bed; {self.perfused.phantom.model}"
 
 
@@ -66,14 +80,34 @@ def simulate_asl(
 
     Parameters
     ----------
-    key : of the noise.      perfused : from `simulate.vascularise`.      protocol : see `asl_protocol`.
-    inlet_delay : from the labelling plane to the block [s].      exchange : PSw [1/s], one number or (*cells).
-    residual : see `asl_series`.      sigma : noise of a volume over M0.
-    coarsen : cells along the edge of a voxel.      frequencies : see `label_readout`.
+    key : jax.random key
+        Of the noise.
+    perfused : PerfusedPhantom
+        From `vascularise`.
+    protocol : ASLProtocol
+        See `asl_protocol`.
+    inlet_delay : float [s]
+        From the labelling plane to the block.
+    exchange : float or (x, y, z) array [1/s]
+        PSw, one number or one for every cell.
+    residual : float
+        See `asl_series`.
+    sigma : float
+        Noise of a volume over M0.
+    coarsen : int
+        Cells along the edge of a voxel.
+    frequencies : int
+        See `simulate.water.transport.label_readout`.
+
+    Returns
+    -------
+    ASLSimulation
+        The volumes with all that is behind them.
 
     Raises
     ------
-    InputError where the grid is no multiple of `coarsen`, or slice times are not one for each slice.
+    InputError
+        Where the grid is no multiple of `coarsen`, or slice times are not one for each slice.
     """
     shape = perfused.blood.shape
     if any(n % coarsen for n in shape):
@@ -135,13 +169,13 @@ def true_asl_values(
     flow, _ = blood_supply(bed)
     tree = bed.vessels.arteries
     along = sum_along_paths(tree, jnp.asarray(bed.flow.arteries.blood_transit_time(tree)))
-    supply = np.asarray(bed.feed_delay) + np.asarray(bed.feed_dispersion)
+    supply = np.asarray(bed.precapillary_delay) + np.asarray(bed.precapillary_dispersion)
     arrival = inlet_delay + (np.asarray(along)[tree.terminals] + supply)[bed.owner] + np.asarray(bed.local_delay)
     F = voxel_average(np.asarray(flow, float).reshape(shape), coarsen)
     with np.errstate(invalid="ignore", divide="ignore"):
         att = np.where(F > 0, voxel_average((np.asarray(flow) * arrival).reshape(shape), coarsen) / F, np.nan)
     volume = tree.volume
-    pieces = bed.arterial_pieces
+    pieces = bed.arterial_sections
     held = np.bincount(pieces.cell, np.asarray(volume)[pieces.vessel] * pieces.share, int(np.prod(shape)))
     abv = voxel_average(held.reshape(shape), coarsen) / bed.cell_volume
     return {

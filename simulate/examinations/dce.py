@@ -30,10 +30,20 @@ from simulate.spectral.readout import FREQUENCIES, readout
 class Simulation:
     """A simulated examination.
 
-    series : the noisy signal on voxels.      concentration : (*voxels, t) behind it, noise-free [mmol/L].
-    truth : maps on voxels in clinical units (see `truth_maps`), of the physical model `model`.
-    ledger : where the tracer is in every frame.
-    aif : the arterial input at the block's inlet.
+    Attributes
+    ----------
+    series : Series
+        The noisy signal on voxels.
+    concentration : (x, y, z, t) array [mmol/L]
+        Behind it on voxels, noise-free.
+    truth : Maps
+        On voxels in clinical units (see `truth_maps`), of the physical model `model`.
+    ledger : Ledger
+        Where the tracer is in every frame.
+    perfused : PerfusedPhantom
+        What was measured.
+    aif : ArterialInput
+        The arterial input at the block's inlet.
     """
 
     series: Series
@@ -45,6 +55,7 @@ class Simulation:
 
     @property
     def model(self) -> str:
+        """Name of the physical model that made the truth."""
         return self.perfused.phantom.model
 
 
@@ -65,17 +76,36 @@ def simulate_dce(
 
     Parameters
     ----------
-    key : random key of vessels and noise.
-    phantom : from `tumour_phantom`, or from `vascularise` where its vessels shall be used again.
-    aif : (k,) PLASMA concentration [mmol/L] at the block's inlet; aif_times : (k,) [s], the frames by default.
-    snr : baseline signal over the noise of one complex channel.
-    terminals, haematocrit : see `vascularise`.
-    coarsen : cells along the edge of a voxel; signals are averaged over its cells.
-    frequencies : see `readout`.
+    key : jax.random key
+        Of vessels and noise.
+    phantom : Phantom or PerfusedPhantom
+        From `tumour_phantom`, or from `vascularise` where its vessels shall be used again.
+    protocol : DCEProtocol
+        How it is measured.
+    aif : (k,) array [mmol/L]
+        PLASMA concentration at the block's inlet.
+    aif_times : (k,) array [s]
+        Its knots; the frames by default.
+    snr : float
+        Baseline signal over the noise of one complex channel.
+    terminals : int
+        See `vascularise`.
+    haematocrit : float [fraction]
+        Likewise.
+    coarsen : int
+        Cells along the edge of a voxel; signals are averaged over its cells.
+    frequencies : int
+        See `readout`.
+
+    Returns
+    -------
+    Simulation
+        The series with all that is behind it.
 
     Raises
     ------
-    InputError where the grid is no multiple of `coarsen`, and as `vascularise` does.
+    InputError
+        Where the grid is no multiple of `coarsen`, and as `vascularise` does.
     """
     grow, noise = jax.random.split(key)
     perfused = phantom
@@ -100,5 +130,16 @@ def simulate_dce(
 
 
 def with_concentration(simulation: Simulation) -> Series:
-    """The noise-free concentration as a series."""
+    """The noise-free concentration of a simulation as a series.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        From `simulate_dce`.
+
+    Returns
+    -------
+    Series
+        Of concentrations [mmol/L].
+    """
     return replace(simulation.series, data=simulation.concentration, quantity="concentration")

@@ -21,9 +21,22 @@ from simulate.vessels.network import Vessels, grow_vessels, make_irregular, with
 class PerfusedPhantom:
     """A phantom with vessels: what transport needs, and what it displaced.
 
-    bed : vessels, flow, capillary-tissue units.      tissue : parameters (*space) beside the vessels.
-    blood : (*space) share of each cell that resolved vessels take.      t10 : (*space) of both together [s].
-    haematocrit, t1_blood : of the blood that enters, its T1 before contrast [s].
+    Attributes
+    ----------
+    phantom : Phantom
+        Before vessels were grown into it.
+    bed : Bed
+        Vessels, flow, capillary-tissue units.
+    tissue : Tissue
+        Parameters (x, y, z) beside the vessels, over the whole cell.
+    blood : (x, y, z) array [fraction]
+        Share of each cell that resolved vessels take.
+    t10 : (x, y, z) array [s]
+        T1 before contrast of both together.
+    haematocrit : float [fraction]
+        Of the blood that enters.
+    t1_blood : float [s]
+        Its T1 before contrast.
     """
 
     phantom: Phantom
@@ -45,8 +58,28 @@ def vascularise(
 ) -> PerfusedPhantom:
     """Grow vessels that supply the phantom and solve their flow.
 
-    haematocrit : of the blood that enters.      field_strength : [T], for the T1 of blood.
-    Raises InputError as `grow_vessels` does.
+    Parameters
+    ----------
+    key : jax.random key
+        Of vessels and their irregularity.
+    phantom : Phantom
+        From `tumour_phantom`.
+    terminals : int
+        How many arteries end in it.
+    haematocrit : float [fraction]
+        Of the blood that enters.
+    field_strength : float [T]
+        For the T1 of blood.
+
+    Returns
+    -------
+    PerfusedPhantom
+        What `simulate_dce` and `simulate_asl` take.
+
+    Raises
+    ------
+    InputError
+        As `grow_vessels`, `solve_flow` and `blood_t1` do.
     """
     grow, bend = jax.random.split(key)
     domain = Domain(np.asarray(phantom.tissue.Fp, float), phantom.cell)
@@ -60,7 +93,8 @@ def vascularise(
     ends = _cells_of(vessels, shape)
     bed = make_bed(
         vessels, flow, tissue, pieces=pieces, mixing=phantom.mixing,
-        feed_delay=np.asarray(phantom.feed_delay)[ends], feed_dispersion=np.asarray(phantom.feed_dispersion)[ends],
+        precapillary_delay=np.asarray(phantom.precapillary_delay)[ends],
+        precapillary_dispersion=np.asarray(phantom.precapillary_dispersion)[ends],
     )  # fmt: skip
     t1_blood = blood_t1(field_strength, haematocrit)
     rate = (1 - blood) / np.maximum(phantom.t10, 1e-3) + blood / t1_blood

@@ -41,12 +41,22 @@ FINE_STEP = 0.2
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class ReferencePhantom:
-    """A known object. All arrays are (*space) and finite everywhere; where they count, the masks say.
+    """A known object. All arrays are (x, y, z) and finite everywhere; where they count, the masks say.
 
-    tissue : parameters [1/s, fractions, s].      t10 : T1 before contrast [s].
-    mask : voxels of tissue.      artery : voxels of pure blood; the rest is air.
-    affine : (4, 4) voxel index to scanner position [mm].
-    model : the kinetic model that makes its curves, a name of `tissue_concentration`.
+    Attributes
+    ----------
+    tissue : Tissue
+        Parameters [1/s, fractions, s].
+    t10 : (x, y, z) array [s]
+        T1 before contrast.
+    mask : (x, y, z) bool array
+        Voxels of tissue.
+    artery : (x, y, z) bool array
+        Voxels of pure blood; the rest is air.
+    affine : (4, 4) array [mm]
+        Voxel index to scanner position.
+    model : str
+        The kinetic model that makes its curves, a name of `tissue_concentration`.
     """
 
     tissue: Tissue
@@ -71,10 +81,31 @@ def grid_phantom(
 ) -> ReferencePhantom:
     """Every combination of the levels, each a patch of voxels; a strip above holds the artery and air.
 
-    Fp, PS : levels [1/s]: squares from left to right and from back to front.
-    vp : levels: stripes within each square.      ve : levels: one slice each.
-    t10 : of tissue [s], a number or one for each slice.      t10_blood : [s].
-    patch : voxels across a stripe.      voxel_size : [mm].
+    Parameters
+    ----------
+    Fp : tuple of float [1/s]
+        Levels: squares from left to right.
+    PS : tuple of float [1/s]
+        Levels: squares from back to front.
+    vp : tuple of float [fraction]
+        Levels: stripes within each square.
+    ve : tuple of float [fraction]
+        Levels: one slice each.
+    t10 : float or tuple of float [s]
+        Of tissue, a number or one for each slice.
+    t10_blood : float [s]
+        Of blood.
+    model : str
+        Of `tissue_concentration`.
+    patch : int
+        Voxels across a stripe.
+    voxel_size : (3,) tuple of float [mm]
+        Edges of a voxel.
+
+    Returns
+    -------
+    ReferencePhantom
+        With its origin in the middle of the grid.
     """
     square = patch * len(vp)
     shape = (len(Fp) * square, len(PS) * square, len(ve))
@@ -99,7 +130,13 @@ def grid_phantom(
 
 
 def phantom_protocol() -> DCEProtocol:
-    """A usual protocol at 3 T: TR 4 ms, 20°, gadobutrol, 150 frames of 2 s, ten of them before contrast."""
+    """A usual protocol at 3 T: TR 4 ms, 20°, gadobutrol, 150 frames of 2 s, ten of them before contrast.
+
+    Returns
+    -------
+    DCEProtocol
+        With TE 1.5 ms.
+    """
     return DCEProtocol(
         times=2.0 * np.arange(150),
         repetition_time=0.004,
@@ -120,9 +157,30 @@ def reference_concentration(
     haematocrit: float,
     aif_times: Float[ArrayLike, " k"] | None = None,
 ) -> Float[Array, "*s t"]:
-    """Noise-free concentration [mmol/L] averaged over each frame: tissue, blood in the artery, 0 in air.
+    """Noise-free concentration averaged over each frame: tissue, blood in the artery, 0 in air.
 
-    aif : (k,) plasma concentration [mmol/L], linear between `aif_times` [s] (the protocol's by default).
+    Parameters
+    ----------
+    phantom : ReferencePhantom
+        From `grid_phantom`.
+    protocol : DCEProtocol
+        Its frames.
+    aif : (k,) array [mmol/L]
+        Plasma concentration, linear between its knots.
+    haematocrit : float [fraction]
+        Of the blood in the artery.
+    aif_times : (k,) array [s]
+        Knots of the aif; the protocol's times by default.
+
+    Returns
+    -------
+    (x, y, z, t) array [mmol/L]
+        Of every voxel.
+
+    Raises
+    ------
+    InputError
+        For a phantom of an unknown model.
     """
     times = np.asarray(protocol.times)
     knots = times if aif_times is None else aif_times
@@ -144,9 +202,34 @@ def simulate_reference(
     snr: Real[ArrayLike, ""],
     aif_times: Float[ArrayLike, " k"] | None = None,
 ) -> Series:
-    """Spoiled-gradient-echo series of a phantom with Rician noise; arguments as in `reference_concentration`.
+    """Spoiled-gradient-echo series of a phantom with Rician noise.
 
-    snr : mean signal before contrast over the standard deviation of one complex channel; inf for no noise.
+    Parameters
+    ----------
+    key : jax.random key
+        Of the noise.
+    phantom : ReferencePhantom
+        From `grid_phantom`.
+    protocol : DCEProtocol
+        How it is measured.
+    aif : (k,) array [mmol/L]
+        Plasma concentration, linear between its knots.
+    haematocrit : float [fraction]
+        Of the blood in the artery.
+    snr : float
+        Mean signal before contrast over the standard deviation of one complex channel; inf for no noise.
+    aif_times : (k,) array [s]
+        Knots of the aif; the protocol's times by default.
+
+    Returns
+    -------
+    Series
+        Of signals.
+
+    Raises
+    ------
+    InputError
+        For a phantom of an unknown model.
     """
     concentration = reference_concentration(phantom, protocol, aif, haematocrit=haematocrit, aif_times=aif_times)
     s0 = PROTON_DENSITY * (phantom.mask | phantom.artery)
@@ -155,7 +238,23 @@ def simulate_reference(
 
 
 def true_maps(phantom: ReferencePhantom) -> Maps:
-    """What an estimator should find, in clinical units, NaN outside the tissue."""
+    """What an estimator should find, in clinical units, NaN outside the tissue.
+
+    Parameters
+    ----------
+    phantom : ReferencePhantom
+        From `grid_phantom`.
+
+    Returns
+    -------
+    Maps
+        Fp, PS, vp, ve and Ktrans.
+
+    Raises
+    ------
+    InputError
+        For a phantom of an unknown model.
+    """
     tissue = phantom.tissue
     Ktrans = transfer_constant(tissue.Fp, tissue.PS, mixing_of(phantom.model))
     values = {"Fp": tissue.Fp, "PS": tissue.PS, "vp": tissue.vp, "ve": tissue.ve, "Ktrans": Ktrans}
@@ -174,7 +273,24 @@ def write_reference(
 
     dce.nii.gz with its sidecar dce.json, t10.nii.gz [s], mask.nii.gz (tissue), artery.nii.gz (blood) and
     truth_NAME.nii.gz in clinical units.
-    details : more to keep in the sidecar, ready for JSON (seed, SNR).
+
+    Parameters
+    ----------
+    folder : path
+        Where to; it is made.
+    series : Series
+        From `simulate_reference`.
+    phantom : ReferencePhantom
+        What it shows.
+    haematocrit : float [fraction]
+        For the sidecar.
+    details : dict
+        More to keep in the sidecar, ready for JSON (seed, SNR).
+
+    Raises
+    ------
+    InputError
+        For a folder that cannot be written.
     """
     folder, affine = prepare_output_folder(folder), phantom.affine
     write_image(folder / "dce.nii.gz", series.data, affine, unit_description="signal")

@@ -12,7 +12,20 @@ from simulate.scanner.voxels import voxel_average
 
 
 def truth_maps(perfused: PerfusedPhantom, *, coarsen: int = 1) -> Maps:
-    """Ground truth on voxels, in clinical units, see `true_values`."""
+    """Ground truth on voxels, in clinical units.
+
+    Parameters
+    ----------
+    perfused : PerfusedPhantom
+        From `vascularise`.
+    coarsen : int
+        Cells along the edge of a voxel.
+
+    Returns
+    -------
+    Maps
+        By the names of `simulate.examinations.truth.true_values`, which says what each is.
+    """
     affine = np.diag([*(coarsen * np.asarray(perfused.phantom.cell)), 1.0])
     return Maps.from_internal(true_values(perfused, coarsen=coarsen), affine)
 
@@ -33,7 +46,7 @@ def true_values(perfused: PerfusedPhantom, *, coarsen: int = 1) -> dict[str, Any
     motion = plasma_motion(bed, coarsen)
     Ktrans = np.asarray(transfer_constant(tissue.Fp, tissue.PS, phantom.mixing), float)
     arrival = np.asarray(motion.arrival)[bed.owner] + np.asarray(bed.local_delay)
-    spread = np.asarray(bed.feed_dispersion)[bed.owner]
+    spread = np.asarray(bed.precapillary_dispersion)[bed.owner]
     flow = voxel_average(tissue.Fp, coarsen)
 
     def by_flow(values: Any) -> Any:

@@ -4,7 +4,7 @@ The second opinion on the spectral engine (`simulate.spectral`), which shares no
 one with what is not local: diffusion of tracer in the interstitium from cell to cell.
 
     arteries, veins   plug flow, `volumes` finite volumes along each vessel, upwind; spread (V/Q)^2/volumes
-    feed              delay as such a chain, dispersion as one stirred volume, per terminal
+    precapillary      delay as such a chain, dispersion as one stirred volume, per terminal
     local delay       such a chain per cell
     cell              N stirred tanks, N = 1/mixing (`plug_tanks` for plug flow), each beside its EES
     diffusion         between the EES of neighbours
@@ -42,13 +42,13 @@ class MassLedger(NamedTuple):
     outflow: Any
     arteries: Any
     veins: Any
-    feed: Any
+    precapillary: Any
     units: Any
 
     @property
     def content(self) -> Any:
         """(k,) all tracer in the bed."""
-        return self.arteries + self.feed + self.units + self.veins
+        return self.arteries + self.precapillary + self.units + self.veins
 
     @property
     def imbalance(self) -> Any:
@@ -86,15 +86,35 @@ def march_bed(
 
     Parameters
     ----------
-    aif, aif_times : (k,) plasma concentration [mmol/L] at the inlet, at its knots [s].
-    times : (t,) ascending [s], sampled.      step, theta : see `march`.
-    volumes : along every vessel and every delay.      plug_tanks : that stand for a plug-flow capillary (mixing 0).
-    diffusivity : of tracer in the EES [mm^2/s]; small gadolinium chelates 1.5e-4 to 2.6e-4.
+    bed : Bed
+        Of c cells and n nodes in each tree.
+    aif : (k,) array [mmol/L]
+        Plasma concentration at the inlet, linear between its knots, zero before the first, constant after the last.
+    aif_times : (k,) array [s]
+        Its knots.
+    times : (t,) array [s]
+        Ascending; sampled.
+    step : float [s]
+        Of time.
+    theta : float
+        1/2 (second order) to 1 (positive).
+    volumes : int
+        Along every vessel and every delay.
+    plug_tanks : int
+        Tanks that stand for a plug-flow capillary (mixing 0).
+    diffusivity : float [mm^2/s]
+        Of tracer in the EES; small gadolinium chelates 1.5e-4 to 2.6e-4.
+
+    Returns
+    -------
+    BedMarch
+        Concentrations [mmol/L]: units and ees (c, t), arteries and veins (n, t) in plasma; and the ledger of masses.
 
     Raises
     ------
-    InputError for a mixing that is not 1/N, a demand that the vessels do not carry, a size beyond the limits,
-    and as `march` does.
+    InputError
+        For a mixing that is not 1/N, a demand that the vessels do not carry, a size beyond the limits, a theta outside
+        1/2 to 1, times or knots that do not ascend, or an aif that does not match its knots.
     """
     tanks = _tanks(bed.mixing, plug_tanks)
     _check_bed(bed, tanks, volumes, diffusivity)
@@ -177,10 +197,11 @@ def _add_tree(plumbing: Plumbing, tree: Tree, flow: Any, volumes: int, *, toward
 
 
 def _add_supply(plumbing: Plumbing, bed: Bed, terminal: Any, volumes: int) -> Any:
-    """(c,) what feeds each cell: its terminal's last volume, behind feed delay, dispersion and local delay."""
+    """(c,) what supplies each cell: its terminal's last volume, behind the precapillary and the local
+    delay and dispersion."""
     flow = np.asarray(bed.vessels.terminal_flow, float)
-    behind = _delayed(plumbing, terminal, bed.feed_delay, flow, volumes)
-    behind = _delayed(plumbing, behind, bed.feed_dispersion, flow, 1)
+    behind = _delayed(plumbing, terminal, bed.precapillary_delay, flow, volumes)
+    behind = _delayed(plumbing, behind, bed.precapillary_dispersion, flow, 1)
     demand = np.asarray(bed.tissue.Fp, float) * bed.cell_volume
     return _delayed(plumbing, behind[bed.owner], bed.local_delay, demand, volumes)
 

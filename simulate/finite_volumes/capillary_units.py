@@ -55,7 +55,7 @@ class Units(NamedTuple):
 
 
 def add_units(plumbing: Plumbing, tissue: Tissue, tanks: Any, cell_volume: float) -> Units:
-    """Add the units of c cells; what feeds their first plasma tank and drains their last is left to the caller.
+    """Add the units of c cells; what enters their first plasma tank and drains their last is left to the caller.
 
     tissue : parameters (c,) [1/s, fractions].      tanks : (c,) N.      cell_volume : [mm^3].
     A cell without vp has no plasma tanks, one without ve no EES.

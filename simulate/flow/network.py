@@ -13,7 +13,6 @@ With Pries' laws viscosity depends on the haematocrit, and this on the flow: a f
 67:826, 1990). Blood runs from high to low pressure, so that red cells are carried without a cycle.
 """
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -28,7 +27,7 @@ from scipy.sparse.linalg import spsolve_triangular
 from simulate.base.constants import HAEMATOCRIT, PLASMA_VISCOSITY
 from simulate.base.errors import InputError
 from simulate.flow.blood import MICROMETRES, NARROWEST, red_cell_share, relative_viscosity
-from simulate.vessels.tree import Tree
+from simulate.flow.graph import Network, NetworkFlow, conductance
 
 PACKED = 0.95
 """Largest haematocrit of a daughter (chosen); what would exceed it enters her sibling."""
@@ -38,58 +37,6 @@ RELAXATION = 0.7
 
 STEPS = 20_000
 """Limit on the steps of conjugate gradients."""
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Network:
-    """Vessels k = 0..m-1, each from node tail[k] to node head[k]; nodes are numbered 0..n-1 without a gap.
-
-    tail, head : (m,) nodes.     radius, length : (m,) [mm].
-    """
-
-    tail: Any
-    head: Any
-    radius: Any
-    length: Any
-
-    @property
-    def nodes(self) -> int:
-        """Number of nodes n."""
-        return int(max(np.max(self.tail), np.max(self.head))) + 1
-
-
-class NetworkFlow(NamedTuple):
-    """Flow of a network.
-
-    pressure : (n,) at the nodes [Pa].      flow : (m,) of blood from tail to head, negative if it runs back [mm^3/s].
-    haematocrit : (m,) discharge haematocrit.       viscosity : (m,) with which the flow was computed [Pa s].
-    residual : largest net flow at a node of free pressure, over the mean flow of the vessels.
-    iterations : steps of conjugate gradients, all sweeps together.
-    sweeps : of the fixed point between haematocrit and viscosity; 0 where the viscosity is given.
-    change : largest change of a red-cell flow in the last sweep, over the mean flow.
-    converged : whether pressures and, with Pries' laws, red cells met their tolerances.
-    """
-
-    pressure: Any
-    flow: Any
-    haematocrit: Any
-    viscosity: Any
-    residual: Any
-    iterations: Any
-    sweeps: Any
-    change: Any
-    converged: Any
-
-    @property
-    def red_cells(self) -> Any:
-        """(m,) flow of red cells from tail to head [mm^3/s]."""
-        return self.haematocrit * self.flow
-
-    @property
-    def plasma(self) -> Any:
-        """(m,) flow of plasma from tail to head [mm^3/s]."""
-        return (1 - self.haematocrit) * self.flow
 
 
 class _Table(NamedTuple):
@@ -106,16 +53,6 @@ class _Table(NamedTuple):
     held: Any
 
 
-def network_of(tree: Tree) -> Network:
-    """The tree as a network with the same nodes; its vessel k is the tree's vessel above node k+1."""
-    return Network(tree.parent[1:], np.arange(1, tree.nodes), tree.radius[1:], tree.length[1:])
-
-
-def conductance(network: Network, viscosity: Any) -> Array:
-    r"""Poiseuille's \pi r^4/(8 \mu L) of every vessel, (m,) [mm^3/s/Pa]. viscosity : one, or (m,) [Pa s]."""
-    return jnp.pi * jnp.asarray(network.radius) ** 4 / (8 * viscosity * jnp.asarray(network.length))
-
-
 def solve_network(
     network: Network,
     *,
@@ -130,26 +67,45 @@ def solve_network(
 ) -> NetworkFlow:
     """Pressures and flows of a network of which some nodes are held at a pressure.
 
-    Parameters
-    ----------
-    fixed, pressure : (k,) nodes, and the pressure at which each is held [Pa].
-    source : (n,) blood that enters at each node, negative where it leaves [mm^3/s]; none by default. What enters at
-        a node of fixed pressure does not matter.
-    viscosity : one, or (m,) [Pa s], red cells then following the blood; by default Pries' laws of viscosity and, at
-        bifurcations of degree three, of phase separation. Elsewhere red cells divide as the blood does.
-    haematocrit : discharge haematocrit of all blood that enters.
-    tolerance : of the pressures, as relative residual in Jacobi's norm; by default 4 times the rounding error.
-    change, sweeps : of the fixed point under Pries' laws: its tolerance (1e-6, in float32 1e-4), and the most sweeps.
-        Large meshes of bifurcations converge slowly, by about a twentieth a sweep.
+    By Poiseuille's conductances and Kirchhoff's law at every other node, see `simulate.flow.network`.
 
     With a given viscosity the result is differentiable, forward and in reverse, in radius, length, viscosity, pressure
     and source: `jax.grad(lambda r: solve_network(replace(network, radius=r), ...).flow[0])`. The wiring is never
     traced.
 
+    Parameters
+    ----------
+    network : Network
+        Of m vessels and n nodes.
+    fixed : (k,) int array
+        Nodes that are held at a pressure.
+    pressure : (k,) array [Pa]
+        At which each of them is held.
+    source : (n,) array [mm^3/s]
+        Blood that enters at each node, negative where it leaves; none by default. What enters at a node of fixed
+        pressure does not matter.
+    viscosity : float or (m,) array [Pa s]
+        Red cells then follow the blood; by default Pries' laws of viscosity and, at bifurcations of degree three, of
+        phase separation. Elsewhere red cells divide as the blood does.
+    haematocrit : float [fraction]
+        Discharge haematocrit of all blood that enters.
+    tolerance : float
+        Of the pressures, as relative residual in Jacobi's norm; by default 4 times the rounding error.
+    change : float
+        Tolerance of the fixed point under Pries' laws; 1e-6 by default, in float32 1e-4.
+    sweeps : int
+        The most sweeps of that. Large meshes of bifurcations converge slowly, by about a twentieth a sweep.
+
+    Returns
+    -------
+    NetworkFlow
+        Pressures [Pa], flows [mm^3/s] and haematocrits, and whether they converged.
+
     Raises
     ------
-    InputError for radii or lengths that are not positive, no or unknown fixed nodes, nodes that are connected to no
-    fixed node, a haematocrit outside 0 to 0.7, and under Pries' laws radii that are traced or that no red cell passes.
+    InputError
+        For radii or lengths that are not positive, no or unknown fixed nodes, nodes that are connected to no fixed
+        node, a haematocrit outside 0 to 0.7, and under Pries' laws radii that are traced or that no red cell passes.
     """
     fixed = np.atleast_1d(np.asarray(fixed, int))
     _check_network(network, fixed)

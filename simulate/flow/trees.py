@@ -69,7 +69,17 @@ class TreeFlow(NamedTuple):
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class VesselFlow:
-    """Flow of the whole bed. change : of a red-cell flow in the last sweep over the blood flow there, the largest."""
+    """Flow of the whole bed.
+
+    Attributes
+    ----------
+    arteries : TreeFlow
+        Flow in every artery.
+    veins : TreeFlow
+        Flow in every vein.
+    change : float
+        Of a red-cell flow in the last sweep over the blood flow there, the largest.
+    """
 
     arteries: TreeFlow
     veins: TreeFlow
@@ -85,17 +95,27 @@ class VesselFlow:
 def solve_flow(vessels: Vessels, *, haematocrit: float = HAEMATOCRIT, viscosity: float | None = None) -> VesselFlow:
     """Flow that delivers to every territory the plasma it wants.
 
+    Differentiable in radii, lengths and terminal flows.
+
     Parameters
     ----------
-    haematocrit : of the blood that enters.
-    viscosity : one for all vessels [Pa s], red cells then following the blood (the design's assumptions);
-        by default Pries' laws of viscosity, phase separation and Fåhraeus.
+    vessels : Vessels
+        Arteries and veins over the same terminals.
+    haematocrit : float [fraction]
+        Of the blood that enters.
+    viscosity : float [Pa s]
+        One for all vessels, red cells then following the blood (the design's assumptions); by default Pries' laws of
+        viscosity, phase separation and Fåhraeus.
 
-    Differentiable in radii, lengths and terminal flows.
+    Returns
+    -------
+    VesselFlow
+        Plasma, red cells and pressures of every vessel.
 
     Raises
     ------
-    InputError where the haematocrit is outside 0 to 0.7 or a vessel is narrower than a red cell can pass.
+    InputError
+        Where the haematocrit is outside 0 to 0.7 or a vessel is narrower than a red cell can pass.
     """
     if not 0 <= haematocrit < 0.7:
         raise InputError("solve_flow", "haematocrit", f"is {haematocrit}", "give a fraction from 0 to below 0.7")

@@ -21,15 +21,28 @@ class ArterialInput:
     What carries an input from one place to another; equations take its `curve` and `times` as plain arrays. In whole
     blood it is `plasma_to_blood(curve, haematocrit)`.
 
-    times : (k,) knots [s].      curve : (k,) plasma concentration [mmol/L].
-    source : where it comes from, for people ("found in the images, 23 voxels").
-    mask : (*space) voxels that it was measured in, or None.
-    details : numbers worth keeping with a result, by name.
-    spread : standard deviation of the logarithm of the curve's area, that is of the factor by which the whole curve may
-    be off; NaN where it is not known.
-    warnings : sentences on what is likely wrong with it.
+    Attributes
+    ----------
+    times : (k,) array [s]
+        Knots.
+    curve : (k,) array [mmol/L]
+        Plasma concentration.
+    source : str
+        Where it comes from, for people ("found in the images, 23 voxels").
+    mask : (...) bool array
+        Voxels that it was measured in, or None.
+    details : dict
+        Numbers worth keeping with a result, by name.
+    spread : float
+        Standard deviation of the logarithm of the curve's area, that is of the factor by which the whole curve may be
+        off; NaN where it is not known.
+    warnings : tuple of str
+        Sentences on what is likely wrong with it.
 
-    Raises InputError for a spread that is infinite or negative.
+    Raises
+    ------
+    InputError
+        For a spread that is infinite or negative.
     """
 
     times: Float[Array | np.ndarray, " k"]

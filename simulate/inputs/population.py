@@ -48,11 +48,27 @@ def parker_aif(
     haematocrit: Real[ArrayLike, ""],
     onset: Real[ArrayLike, ""] = 0.0,
 ) -> Float[Array, " t"]:
-    r"""Population input of 113 injections of 0.1 mmol/kg at 3 mL/s (Parker 2006), plasma [mmol/L].
+    r"""Population input of 113 injections of 0.1 mmol/kg at 3 mL/s (Parker 2006), plasma.
+
+    In whole blood::
 
         cb(t) = \sum_n A_n N(t; T_n, σ_n) + α e^{-βt} / (1 + e^{-s(t-τ)}),   t in min after the onset
 
     The published curve starts with a step of 0.080 mmol/L (blood), not from 0.
+
+    Parameters
+    ----------
+    times : (t,) array [s]
+        Any spacing, any first value.
+    haematocrit : float [fraction]
+        Of the blood; plasma is cb / (1 - haematocrit).
+    onset : float [s]
+        When the bolus arrives; zero before it.
+
+    Returns
+    -------
+    (t,) array [mmol/L]
+        Plasma concentration.
     """
     elapsed, begun = _since_onset(times, onset, 1.0)
     return blood_to_plasma(jnp.where(begun, parker_shape(elapsed), 0.0), haematocrit)
@@ -84,13 +100,29 @@ def georgiou_aif(
     haematocrit: Real[ArrayLike, ""],
     onset: Real[ArrayLike, ""] = 0.0,
 ) -> Float[Array, " t"]:
-    r"""Population input with resolved recirculation (Georgiou 2019), plasma [mmol/L].
+    r"""Population input with resolved recirculation (Georgiou 2019), plasma.
+
+    In whole blood::
 
         cb(t) = [\sum_i A_i e^{-m_i t}] \sum_{k>=0} g(t - kτ; (k+1)(α+1), β),   t in min after the onset
 
     g(x; n, β) is the gamma density x^{n-1} e^{-x/β} / (β^n Γ(n)): the (k+1)-th pass is the first one sent
     k more times round the body. The passes merge into the constant 1/(τ + (α+1)β) (renewal theorem), which
     replaces their sum after `GEORGIOU_MERGED`, so that the curve holds for a scan of any length.
+
+    Parameters
+    ----------
+    times : (t,) array [s]
+        Any spacing, any first value.
+    haematocrit : float [fraction]
+        Of the blood; plasma is cb / (1 - haematocrit).
+    onset : float [s]
+        When the bolus arrives; zero before it.
+
+    Returns
+    -------
+    (t,) array [mmol/L]
+        Plasma concentration.
     """
     elapsed, begun = _since_onset(times, onset, 1.0)
     return blood_to_plasma(jnp.where(begun, georgiou_shape(elapsed), 0.0), haematocrit)
@@ -126,9 +158,25 @@ def weinmann_aif(
     dose: Real[ArrayLike, ""] = 0.1,
     onset: Real[ArrayLike, ""] = 0.0,
 ) -> Float[Array, " t"]:
-    r"""Biexponential washout without a first pass (Weinmann 1984), plasma [mmol/L].
+    r"""Biexponential washout without a first pass (Weinmann 1984), plasma.
 
-    cp(t) = D \sum_i a_i e^{-m_i t}, t in min after the onset, dose D in mmol/kg body weight.
+    In plasma::
+
+        cp(t) = D \sum_i a_i e^{-m_i t},   t in min after the onset
+
+    Parameters
+    ----------
+    times : (t,) array [s]
+        Any spacing, any first value.
+    dose : float [mmol/kg]
+        D, per body weight.
+    onset : float [s]
+        When the bolus arrives; zero before it.
+
+    Returns
+    -------
+    (t,) array [mmol/L]
+        Plasma concentration.
     """
     minutes, begun = _since_onset(times, onset, MINUTE)
     amplitude, rate = (jnp.asarray(v)[:, None] for v in (WEINMANN_AMPLITUDE, WEINMANN_RATE))
@@ -142,7 +190,22 @@ def mcgrath_aif(
     haematocrit: Real[ArrayLike, ""],
     onset: Real[ArrayLike, ""] = 0.0,
 ) -> Float[Array, " t"]:
-    """Input of the rat, model B of McGrath 2009: 7 s of linear rise, then biexponential; plasma [mmol/L]."""
+    """Input of the rat, model B of McGrath 2009: 7 s of linear rise, then biexponential; plasma.
+
+    Parameters
+    ----------
+    times : (t,) array [s]
+        Any spacing, any first value.
+    haematocrit : float [fraction]
+        Of the blood; plasma is cb / (1 - haematocrit).
+    onset : float [s]
+        When the bolus arrives; zero before it.
+
+    Returns
+    -------
+    (t,) array [mmol/L]
+        Plasma concentration.
+    """
     elapsed, begun = _since_onset(times, onset, 1.0)
     amplitude, rate = (jnp.asarray(v)[:, None] for v in (MCGRATH_AMPLITUDE, MCGRATH_RATE))
     washout = jnp.sum(amplitude * jnp.exp(-rate * elapsed[None]), axis=0)
@@ -161,10 +224,29 @@ def gamma_variate_aif(
 ) -> Float[Array, " t"]:
     """First pass alone, in the form whose three numbers are independent (Madsen, PMB 1992 37:1597), plasma.
 
+    In whole blood::
+
         cb(t) = peak [x e^{1-x}]^alpha,   x = (t - onset)/time_to_peak
 
-    peak : highest whole-blood concentration [mmol/L].   time_to_peak : after the onset [s].
-    alpha : steepness; the pass is about time_to_peak x 2.35/sqrt(alpha) wide.
+    Parameters
+    ----------
+    times : (t,) array [s]
+        Any spacing, any first value.
+    peak : float [mmol/L]
+        Highest whole-blood concentration.
+    time_to_peak : float [s]
+        After the onset.
+    alpha : float
+        Steepness; the pass is about time_to_peak x 2.35/sqrt(alpha) wide.
+    haematocrit : float [fraction]
+        Of the blood; plasma is cb / (1 - haematocrit).
+    onset : float [s]
+        When the bolus arrives; zero before it.
+
+    Returns
+    -------
+    (t,) array [mmol/L]
+        Plasma concentration.
     """
     elapsed, begun = _since_onset(times, onset, 1.0)
     x = jnp.where(elapsed > 0, elapsed / time_to_peak, 1.0)  # log 0 has no gradient

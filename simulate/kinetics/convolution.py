@@ -56,17 +56,22 @@ def exponential_convolution(
 
     Parameters
     ----------
-    curve : values at the knots; zero before the first knot, constant after the last.
-    knots : strictly increasing times [s].
-    rate : non-negative rates [1/s]; 0 gives the running integral, infinity gives 0.
-    times : where to evaluate [s]; the knots themselves by default. May differ per rate (a delay d is
-        `times = t - d`), and the result is differentiable in it.
-    duration : length of the windows centred at `times` over which the mean is taken [s], one number or one
-        per time; 0 samples.
+    curve : (k,) array
+        Values at the knots; zero before the first knot, constant after the last.
+    knots : (k,) array [s]
+        Strictly increasing times.
+    rate : (...) array [1/s]
+        Non-negative; 0 gives the running integral, infinity gives 0.
+    times : (..., t) array [s]
+        Where to evaluate; the knots themselves by default. May differ per rate (a delay d is `times = t - d`), and the
+        result is differentiable in it.
+    duration : float or (t,) array [s]
+        Length of the windows centred at `times` over which the mean is taken; 0 samples.
 
     Returns
     -------
-    (*s, t) convolution, in units of curve x s.
+    (..., t) array [unit of curve x s]
+        The convolution.
     """
     step = next_knot(knots) - knots
     sampled = is_zero(duration)

@@ -23,6 +23,7 @@ from simulate.kinetics.windows import from_first_knot
 
 PLUG_FLOW_MODELS = ("dp", "th", "aath")
 MODELS = (*COMPARTMENT_MODELS, "tanks-N", *PLUG_FLOW_MODELS)
+"""Names that `tissue_concentration` knows; N of tanks-N is a number, e.g. tanks-4."""
 
 
 def tissue_concentration(
@@ -34,33 +35,41 @@ def tissue_concentration(
     aif_times: Any = None,
     frame_duration: Any = 0.0,
 ) -> Array:
-    """Concentration of tracer in tissue [mmol/L of tissue].
-
-    Parameters
-    ----------
-    tissue : parameters of leading shape (*s) in 1/s, fractions and s; fields that the model lacks are ignored.
-    aif : (k,) PLASMA concentration of the arterial input [mmol/L], linear between its samples, zero before
-        the first and constant after the last.
-    times : (t,) when to evaluate [s], on the AIF's clock: any spacing, any first value; the CENTRES of the
-        frames where these have a duration.
-    model : 2cxm, 2cum, etm, tofts, patlak (`simulate.kinetics.compartments`); dp, th, aath and tanks-N with N a
-        number, e.g. tanks-4 (`simulate.kinetics.plug_flow`, `modes`, `capillaries`).
-    aif_times : (k,) times of the AIF's samples [s]; `times` by default.
-    frame_duration : time over which every frame averages [s], one number or (t,): the mean over
-        [times - d/2, times + d/2], exact as the curve itself; 0 samples.
-
-    Returns
-    -------
-    (*s, t) concentration; the arterial plasma `va` adds va ca(t - delay). No tracer before it arrives.
+    """Concentration of tracer in tissue.
 
     Errors, relative to the curve's maximum: compartments are exact but for rounding. The others are computed
     in float64 whatever precision JAX is in: aath is exact; tanks-N 1e-7; dp 1e-6 up to PS/Fp = 150, which
     stands for all beyond; th 1e-6 for transits vp/Fp from .1 s in ten minutes. In float32 its rounding comes on
     top, 1e-7 of the maximum.
 
+    Parameters
+    ----------
+    tissue : Tissue
+        Parameters of leading shape (...) in 1/s, fractions and s; fields that the model lacks are ignored.
+    aif : (k,) array [mmol/L]
+        PLASMA concentration of the arterial input, linear between its samples, zero before the first and constant
+        after the last.
+    times : (t,) array [s]
+        When to evaluate, on the AIF's clock: any spacing, any first value; the CENTRES of the frames where these have
+        a duration.
+    model : str
+        2cxm, 2cum, etm, tofts, patlak (`simulate.kinetics.compartments`); dp, th, aath and tanks-N with N a number,
+        e.g. tanks-4 (`simulate.kinetics.plug_flow`, `modes`, `capillaries`).
+    aif_times : (k,) array [s]
+        Times of the AIF's samples; `times` by default.
+    frame_duration : float or (t,) array [s]
+        Time d over which every frame averages: the mean over [times - d/2, times + d/2], exact as the curve itself;
+        0 samples.
+
+    Returns
+    -------
+    (..., t) array [mmol/L of tissue]
+        The arterial plasma `va` adds va ca(t - delay). No tracer before it arrives.
+
     Raises
     ------
-    InputError for an unknown model or a negative duration.
+    InputError
+        For an unknown model or a negative duration.
     """
     _check_duration(frame_duration)
     knots, times = from_first_knot(times if aif_times is None else aif_times, times)

@@ -1,27 +1,10 @@
-r"""Control minus label of arterial spin labelling, in closed form.
+r"""Control minus label of arterial spin labelling, in closed form: the models of `asl_difference`.
 
-Label is delivered by the flow f, decays, and stays (it has no way out before it has decayed). With c(u) the label that
-arrives and m(s) what is left of it after s in the voxel,
-
-    \Delta M(t) = 2 \alpha M_{0b} f \int_0^t c(u) m(t - u) du,    M_{0b} = M_0/\lambda,   f = CBF/6000
-
-    PCASL, CASL   c = e^{-\delta/T_{1b}}  for \delta <= u < \delta + \tau     (labelled on its way, so all equally old)
-    PASL          c = e^{-u/T_{1b}}       for \delta <= u < \delta + \tau     (labelled at once)
-
-t runs from the START of labelling, \delta is the arterial transit time (ATT), \tau the label's (bolus) duration.
-
-    gkm               m = e^{-s/T_1'}, 1/T_1' = 1/T_{1t} + f/\lambda           Buxton et al., MRM 1998 40:383
-    recommended       m = e^{-s/T_{1b}}                                      Woods et al., MRM 2024 92:469
-    two_compartment   blood loses water to tissue at the rate k_w, nothing returns:
-                      m = e^{-(k_w + R_{1b})s} + k_w (e^{-R_{1t}s} - e^{-(k_w + R_{1b})s}) / (k_w + R_{1b} - R_{1t})
-                                                                   St Lawrence, Frank & McLaughlin, MRM 2000 44:440
-
-Every term is one exponential, for which the integral is
+Every term of c(u) m(t - u) is one exponential, for which the integral is
 
     e^{-k (t-\delta) - \kappa\delta} L \phi_1((\kappa - k) L),   L = min(t - \delta, \tau),   \phi_1(x) = (1 - e^{-x})/x
 
 with \kappa the label's own decay (0 or R_{1b}): smooth where the rates meet, which the published forms are not.
-Models differ by 15-50 % on the same tissue: keep with a truth the name of the model that made it.
 """
 
 from typing import NamedTuple
@@ -66,28 +49,65 @@ def asl_difference(
     abat: ArrayLike = 0.0,
     water_exchange: ArrayLike = WATER_EXCHANGE_RATE,
 ) -> Float[Array, "*s t"]:
-    """The difference of control and label, by the module's equations.
+    r"""Control minus label of arterial spin labelling, in closed form.
+
+    Label is delivered by the flow f, decays, and stays (it has no way out before it has decayed). With c(u) the label
+    that arrives and m(s) what is left of it after s in the voxel::
+
+        \Delta M(t) = 2 \alpha M_{0b} f \int_0^t c(u) m(t - u) du,    M_{0b} = M_0/\lambda,   f = CBF/6000
+
+        PCASL, CASL   c = e^{-\delta/T_{1b}}  for \delta <= u < \delta + \tau  (labelled on its way, so all equally old)
+        PASL          c = e^{-u/T_{1b}}       for \delta <= u < \delta + \tau  (labelled at once)
+
+        gkm               m = e^{-s/T_1'}, 1/T_1' = 1/T_{1t} + f/\lambda           Buxton et al., MRM 1998 40:383
+        recommended       m = e^{-s/T_{1b}}                                      Woods et al., MRM 2024 92:469
+        two_compartment   blood loses water to tissue at the rate k_w, nothing returns:
+                          m = e^{-(k_w + R_{1b})s} + k_w (e^{-R_{1t}s} - e^{-(k_w + R_{1b})s}) / (k_w + R_{1b} - R_{1t})
+                                                              St Lawrence, Frank & McLaughlin, MRM 2000 44:440
+
+    t runs from the START of labelling, \delta is the arterial transit time (ATT), \tau the label's (bolus) duration.
+    Models differ by 15-50 % on the same tissue: keep with a truth the name of the model that made it.
 
     Parameters
     ----------
-    cbf : (*s) cerebral blood flow [mL/100 g/min].      att : (*s) arterial transit time [s].
-    times : (t,) [s] since the START of labelling: label duration + post-label delay, for PASL the inversion time.
-    labelling : "pcasl", "casl" or "pasl".      label_duration : tau [s], one number or one for every time.
-    m0 : (*s) equilibrium magnetisation of the tissue, in the unit of the result.
-    label_efficiency : alpha, that of suppression pulses included; the labelling's own by default.
-    partition_coefficient : lambda [mL/g].      t1_blood, t1_tissue : [s], t1_tissue may be a map (*s).
-    model : one of `MODELS`, which m(s).
-    abv, abat : (*s) arterial blood volume (fraction) and arterial arrival [s] of label that passes the voxel in its
-        arteries (Woods 2024); it adds to any model.
-    water_exchange : k_w [1/s] of `two_compartment`.
+    cbf : float or (...) array [mL/100 g/min]
+        Cerebral blood flow.
+    att : float or (...) array [s]
+        Arterial transit time \delta.
+    times : (t,) array [s]
+        Since the START of labelling: label duration + post-label delay, for PASL the inversion time.
+    labelling : str
+        "pcasl", "casl" or "pasl".
+    label_duration : float or (t,) array [s]
+        \tau, one number or one for every time.
+    m0 : float or (...) array
+        Equilibrium magnetisation of the tissue, in the unit of the result.
+    label_efficiency : float
+        \alpha, that of suppression pulses included; the labelling's own by default.
+    partition_coefficient : float [mL/g]
+        \lambda.
+    t1_blood : float [s]
+        T1 of arterial blood.
+    t1_tissue : float or (...) array [s]
+        T1 of tissue.
+    model : str
+        gkm, recommended or two_compartment: which m(s).
+    abv : float or (...) array [fraction]
+        Arterial blood volume: label that passes the voxel in its arteries (Woods 2024); it adds to any model.
+    abat : float or (...) array [s]
+        Arterial arrival of that label.
+    water_exchange : float [1/s]
+        k_w of two_compartment.
 
     Returns
     -------
-    (*s, t) difference, in the unit of m0.
+    (..., t) array
+        Control minus label, in the unit of m0.
 
     Raises
     ------
-    InputError for an unknown labelling or model.
+    InputError
+        For an unknown labelling or model.
     """
     check_labelling(labelling)
     return label_difference(

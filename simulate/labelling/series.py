@@ -1,10 +1,4 @@
-r"""A labelled series as the scanner gives it: control, label and M0 volumes with noise.
-
-    control   s M_0            m0scan   M_0 (1 - e^{-TR/T_{1t}})
-    label     s M_0 - \Delta M(t_z),     t_z = label duration + delay + the slice's own readout time
-
-s is what a preparation leaves of static tissue: its recovery after TR, or the `residual` of background suppression.
-"""
+"""A labelled series as the scanner gives it: its protocol, and the volumes by the equations of `asl_series`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,10 +20,33 @@ def asl_protocol(
     labelling: str = "pcasl", repetition_time: float = 5.0, label_efficiency: float = 0.85, t1_blood: float = 1.65,
     slice_times: Sequence[float] | np.ndarray = (), m0_repetition_time: float | None = 8.0,
 ) -> ASLProtocol:  # fmt: skip
-    """A protocol of control-label `pairs` at every delay, after one M0 volume.
+    """A protocol of control-label pairs at every delay, after one M0 volume.
 
-    post_label_delays : [s], for pasl inversion times.      label_duration : one number or one for every delay [s].
-    slice_times : (z,) [s]; none for a 3-D readout.      m0_repetition_time : None leaves the M0 volume out.
+    Parameters
+    ----------
+    post_label_delays : (d,) array [s]
+        For pasl inversion times.
+    label_duration : float or (d,) array [s]
+        Of every delay.
+    pairs : int
+        Of control and label at every delay.
+    labelling : str
+        "pcasl", "casl" or "pasl".
+    repetition_time : float [s]
+        Of control and label.
+    label_efficiency : float
+        alpha, that of background suppression's pulses included.
+    t1_blood : float [s]
+        T1 of arterial blood.
+    slice_times : (z,) array [s]
+        Readout of every slice after the first; none for a 3-D readout.
+    m0_repetition_time : float [s]
+        Of the M0 volume; None leaves it out.
+
+    Returns
+    -------
+    ASLProtocol
+        Of 1 + 2 x pairs x d volumes.
     """
     delays = np.asarray(post_label_delays, float)
     durations = np.broadcast_to(np.asarray(label_duration, float), delays.shape)
@@ -63,13 +80,49 @@ def asl_series(
     abv: ArrayLike = 0.0,
     abat: ArrayLike = 0.0,
 ) -> Float[Array, "x y z n"]:
-    """Control, label and M0 volumes of known tissue.
+    r"""A labelled series as the scanner gives it: control, label and M0 volumes of known tissue, with noise.
 
-    cbf [mL/100 g/min], att [s], m0, t1_tissue [s], abv, abat : maps or numbers, see `asl_difference`.
-    residual : share of static signal that background suppression leaves; by default nothing is suppressed.
-    sigma : standard deviation of Gaussian noise in every volume, in the unit of m0; needs a key.
+    s is what a preparation leaves of static tissue: its recovery after TR, or `residual` of background suppression::
 
-    Raises InputError for noise without a key.
+        control   s M_0            m0scan   M_0 (1 - e^{-TR/T_{1t}})
+        label     s M_0 - \Delta M(t_z),     t_z = label duration + delay + the slice's own readout time
+
+    Parameters
+    ----------
+    key : jax.random key
+        Of the noise; None for none.
+    cbf : (x, y, z) array [mL/100 g/min]
+        Cerebral blood flow.
+    att : (x, y, z) array [s]
+        Arterial transit time.
+    protocol : ASLProtocol
+        See `asl_protocol`.
+    m0 : float or (x, y, z) array
+        Equilibrium magnetisation, in the unit of the result.
+    t1_tissue : float or (x, y, z) array [s]
+        T1 of tissue.
+    partition_coefficient : float [mL/g]
+        See `asl_difference`, which makes the difference.
+    model : str
+        Likewise.
+    residual : float
+        Share of static signal that background suppression leaves; by default nothing is suppressed.
+    sigma : float
+        Standard deviation of Gaussian noise in every volume, in the unit of m0; needs a key.
+    abv : float or (x, y, z) array [fraction]
+        Arterial blood volume, see `asl_difference`.
+    abat : float or (x, y, z) array [s]
+        Arterial arrival, see `asl_difference`.
+
+    Returns
+    -------
+    (x, y, z, n) array
+        One volume for each of the protocol, in the unit of m0.
+
+    Raises
+    ------
+    InputError
+        For noise without a key, or an unknown labelling or model.
     """
     cbf, att, m0, t1, abv, abat = jnp.broadcast_arrays(
         *(jnp.asarray(a, float) for a in (cbf, att, m0, t1_tissue, abv, abat))

@@ -36,9 +36,22 @@ class TimeEncoding(NamedTuple):
 def time_encoding(block_durations: Sequence[float] | np.ndarray, post_label_delay: float) -> TimeEncoding:
     """The scheme of b = 3, 7, 15, ... blocks in the order in which they are made.
 
-    block_durations : (b,) [s].      post_label_delay : after the last block [s].
+    Parameters
+    ----------
+    block_durations : (b,) array [s]
+        In that order.
+    post_label_delay : float [s]
+        After the last block.
 
-    Raises InputError where b + 1 is no power of two.
+    Returns
+    -------
+    TimeEncoding
+        Which blocks of which acquisition are label (b + 1, b), with the duration and delay of every block (b,) [s].
+
+    Raises
+    ------
+    InputError
+        Where b + 1 is no power of two.
     """
     duration = np.asarray(block_durations, float)
     order = duration.size + 1

@@ -29,10 +29,24 @@ Range = tuple[float | int, float | int]
 
 @dataclass(frozen=True)
 class Prior:
-    """Ranges of one tissue. Fp and PS in mL/100 mL/min (log-uniform), vp and ve as fractions, T10 in s (uniform).
+    """Ranges of one tissue.
 
-    MTT : range of vp/Fp [s], log-uniform; vp is clipped to its own range.
-    texture : standard deviation of the logarithm of each parameter within the region.
+    Attributes
+    ----------
+    Fp : (2,) tuple of float [mL/100 mL/min]
+        Plasma flow, log-uniform.
+    PS : (2,) tuple of float [mL/100 mL/min]
+        Permeability-surface product, log-uniform.
+    vp : (2,) tuple of float [fraction]
+        Plasma volume, to which vp = Fp MTT is clipped.
+    ve : (2,) tuple of float [fraction]
+        Extravascular extracellular volume, uniform.
+    t10 : (2,) tuple of float [s]
+        T1 before contrast, uniform.
+    MTT : (2,) tuple of float [s]
+        vp/Fp, log-uniform.
+    texture : float
+        Standard deviation of the logarithm of each parameter within the region.
     """
 
     Fp: Range
@@ -44,9 +58,19 @@ class Prior:
     texture: float = 0.2
 
     def shifted(self, width: float, t10: float) -> "Prior":
-        """Ranges of Fp, PS, vp and ve `width` times as long about their centres, all in logarithms; T10 times `t10`.
+        """Other ranges of Fp, PS, vp and ve about the same centres, in logarithms, and another T10.
 
-        Volumes stay below .95.
+        Parameters
+        ----------
+        width : float
+            How many times as long the ranges are; volumes stay below .95.
+        t10 : float
+            Factor on T10.
+
+        Returns
+        -------
+        Prior
+            With these ranges.
         """
 
         def wider(given: Range) -> Range:
@@ -60,7 +84,18 @@ class Prior:
         )  # fmt: skip
 
     def draw(self, rng: np.random.Generator) -> dict[str, float]:
-        """One tissue, in internal units."""
+        """One tissue.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            What draws.
+
+        Returns
+        -------
+        dict of float
+            Fp, PS [1/s], vp, ve [fractions] and t10 [s] by name.
+        """
 
         def log_uniform(low: float | int, high: float | int) -> float:
             return float(np.exp(rng.uniform(np.log(low), np.log(high))))

@@ -21,27 +21,41 @@ from simulate.phantoms.priors import (
     Prior,
     Region,
 )
-from simulate.vessels.domain import connected_pieces
+from simulate.vessels.domain import connected_components
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Phantom:
-    """Tissue on a grid of cells, before vessels are grown into it; arrays (*space).
+    """Tissue on a grid of cells (x, y, z), before vessels are grown into it.
 
-    tissue : Fp, PS [1/s], vp, ve of the capillary-tissue unit of each cell; 0 where there is none.
-    t10 : [s].      region : values of `Region`.
-    feed_delay, feed_dispersion : of the supply on its way to this place [s].
-    irregularity : how tumour-like its vessels are, 0 to 1.
-    mixing : 1/N of the N stirred tanks of every capillary; 1 is 2CXM, 0 plug flow.
-    cell : edges of a cell [mm].      grade : of the tumour, 2 to 4; 0 without one.
+    Attributes
+    ----------
+    tissue : Tissue
+        Fp, PS [1/s], vp, ve of the capillary-tissue unit of each cell; 0 where there is none.
+    t10 : (x, y, z) array [s]
+        T1 before contrast.
+    region : (x, y, z) int array
+        Values of `Region`.
+    precapillary_delay : (x, y, z) array [s]
+        Of the supply on its way to this place.
+    precapillary_dispersion : (x, y, z) array [s]
+        Likewise.
+    irregularity : (x, y, z) array
+        How tumour-like its vessels are, 0 to 1.
+    mixing : float
+        1/N of the N stirred tanks of every capillary; 1 is 2CXM, 0 plug flow.
+    cell : (3,) tuple of float [mm]
+        Edges of a cell.
+    grade : int
+        Of the tumour, 2 to 4; 0 without one.
     """
 
     tissue: Tissue
     t10: Any
     region: Any
-    feed_delay: Any
-    feed_dispersion: Any
+    precapillary_delay: Any
+    precapillary_dispersion: Any
     irregularity: Any
     mixing: Any
     cell: tuple[float, float, float] = field(metadata={"static": True})
@@ -57,10 +71,20 @@ class Phantom:
 
 @dataclass(frozen=True)
 class Morphology:
-    """Shape of a tumour (chosen ranges, uniform): lengths [mm] and shares.
+    """Shape of a tumour: ranges (chosen, uniform).
 
-    radius : over half the shortest edge of the grid.      lobes : relative depth of lobulation.
-    rim : thickness around a necrotic core (grade 4).      oedema : reach of it.      infiltration : reach of it.
+    Attributes
+    ----------
+    radius : (2,) tuple of float
+        Over half the shortest edge of the grid.
+    lobes : (2,) tuple of float
+        Relative depth of lobulation.
+    rim : (2,) tuple of float [mm]
+        Thickness around a necrotic core (grade 4).
+    oedema : (2,) tuple of float [mm]
+        Its reach.
+    infiltration : (2,) tuple of float [mm]
+        Its reach.
     """
 
     radius: tuple[float, float] = (0.4, 0.6)
@@ -78,7 +102,7 @@ def tumour_phantom(
     grade: int = 4,
     mixing: float = 1.0,
     morphology: Morphology = Morphology(),
-    late_feed: float = 4.0,
+    max_precapillary_delay: float = 4.0,
     texture: float = 1.0,
     width: float = 1.0,
     t10: float = 1.0,
@@ -91,17 +115,37 @@ def tumour_phantom(
 
     Parameters
     ----------
-    key : random key.      shape, cell : the grid, and its cells' edges [mm].
-    grade : 2, 3 or 4; 0 draws no tumour.
-    mixing : 1 for 2CXM capillaries, 1/N for N tanks, 0 for plug flow.
-    late_feed : largest additional delay [s] of a territory.
-    texture : factor on how much tissue varies within a region, over the priors' own.
-    width, t10 : factors on the length of the priors' ranges and on T10, see `Prior.shifted`.
+    key : jax.random key
+        Of all that is drawn.
+    shape : (3,) tuple of int
+        Cells of the grid.
+    cell : (3,) tuple of float [mm]
+        Edges of a cell.
+    grade : int
+        2, 3 or 4; 0 draws no tumour.
+    mixing : float
+        1 for 2CXM capillaries, 1/N for N tanks, 0 for plug flow.
+    morphology : Morphology
+        Ranges of its shape.
+    max_precapillary_delay : float [s]
+        Largest additional delay of a territory.
+    texture : float
+        Factor on how much tissue varies within a region, over the priors' own.
+    width : float
+        Factor on the length of the priors' ranges, see `Prior.shifted`.
+    t10 : float
+        Factor on T10, likewise.
+
+    Returns
+    -------
+    Phantom
+        Without vessels, see `vascularise`.
 
     Raises
     ------
-    InputError for an unknown grade, a mixing outside 0 to 1, a grid of fewer than 8 cells along an axis, or a factor
-    that is not above zero.
+    InputError
+        For an unknown grade, a mixing outside 0 to 1, a grid of fewer than 8 cells along an axis, or a factor that is
+        not above zero.
     """
     if grade not in (0, *SOLID_PART):
         raise InputError("tumour_phantom", "grade", f"is {grade}", "give 2, 3 or 4, or 0 for no tumour")
@@ -117,7 +161,7 @@ def tumour_phantom(
     priors = {which: prior.shifted(width, t10) for which, prior in _priors(grade).items()}
     tissue, relaxation = _tissue(rng, region, depth, cell, priors, morphology, texture)
     in_tumour = np.isin(region, (Region.RIM, Region.CORE))
-    delay, dispersion = _feed(rng, in_tumour, cell, late_feed)
+    delay, dispersion = _supply(rng, in_tumour, cell, max_precapillary_delay)
     irregular = np.where(in_tumour, {0: 0.0, 2: 0.3, 3: 0.6, 4: 1.0}[grade], 0.0)
     return Phantom(tissue, relaxation, region, delay, dispersion, irregular, float(mixing), cell, grade)
 
@@ -157,7 +201,7 @@ def _regions(
 
 def _connected(region: Int[np.ndarray, "*space"]) -> Int[np.ndarray, "*space"]:
     """Islands that no vessel can reach turn into CSF."""
-    pieces, count = connected_pieces(region != Region.CSF)
+    pieces, count = connected_components(region != Region.CSF)
     if count > 1:
         largest = np.argmax(np.bincount(pieces.ravel())[1:]) + 1
         region = np.where((pieces > 0) & (pieces != largest), int(Region.CSF), region)
@@ -197,7 +241,7 @@ def _tissue(
     return Tissue(values["Fp"], values["PS"], values["vp"], values["ve"]), values["t10"]
 
 
-def _feed(rng: np.random.Generator, in_tumour: Any, cell: tuple[float, float, float], late: float) -> tuple[Any, Any]:
+def _supply(rng: np.random.Generator, in_tumour: Any, cell: tuple[float, float, float], late: float) -> tuple[Any, Any]:
     """Delay and dispersion [s] of the supply: smooth over space, a territory that is late, the tumour later still."""
     shape = in_tumour.shape
     smooth = smooth_field(rng, shape, cell, 14.0)

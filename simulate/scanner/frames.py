@@ -14,7 +14,19 @@ def frame_average(
 ) -> Float[Array, "*s t"]:
     """Mean of a piecewise-linear curve over each frame [times, times + frame_duration], exactly.
 
-    A duration of 0 samples the curve at `times`. Zero before the first knot, constant after the last.
+    Parameters
+    ----------
+    curve : (..., k) array
+        Zero before the first knot, constant after the last.
+    knots : (k,) array [s]
+        Strictly increasing times.
+    protocol : DCEProtocol
+        Its frames; a duration of 0 samples the curve at `times`.
+
+    Returns
+    -------
+    (..., t) array
+        In the unit of the curve.
     """
     knots, centres = from_first_knot(knots, protocol.frame_centres)
     mean = jnp.vectorize(lambda c: interpolate(c, knots, centres, protocol.frame_duration), signature="(k)->(t)")

@@ -35,16 +35,37 @@ def measure(
     noise: Noise = rician,
     baseline: Real[Array, " t"] | None = None,
 ) -> Float[Array, "*v t"]:
-    """The signal that a scanner records on voxels (*v) of a concentration in cells (*c) [mmol/L].
+    """The signal that a scanner records on voxels of a concentration in cells.
 
     Parameters
     ----------
-    t10, s0, b1 : of the cells: T1 before contrast [s], equilibrium signal, true over nominal flip angle.
-    r2star : transverse relaxivity of the agent [1/(s mmol/L)].
-    coarsen : cells along the edge of a voxel; above 1 *c is a grid of three axes.
-    snr : mean signal before contrast over the standard deviation of one complex channel; inf for no noise.
-    noise : `rician` or `gaussian`.
-    baseline : frames before contrast, see `baseline_signal`; the protocol's by default.
+    key : jax.random key
+        Of the noise.
+    concentration : (..., t) array [mmol/L]
+        In cells, for `coarsen` above 1 on a grid of three axes.
+    protocol : DCEProtocol
+        How it is measured.
+    t10 : float or (...) array [s]
+        T1 of the cells before contrast.
+    s0 : float or (...) array
+        Equilibrium signal of the cells.
+    b1 : float or (...) array
+        True over nominal flip angle in the cells.
+    r2star : float [1/(s mmol/L)]
+        Transverse relaxivity of the agent.
+    coarsen : int
+        Cells along the edge of a voxel.
+    snr : float
+        Mean signal before contrast over the standard deviation of one complex channel; inf for no noise.
+    noise : function
+        `rician` or `gaussian`.
+    baseline : (t,) array
+        1 in the frames before contrast and 0 after; the protocol's by default.
+
+    Returns
+    -------
+    (..., t) array
+        Signal of the voxels, in the unit of s0.
     """
     signal = spgr_signal(concentration, protocol, t10=t10, s0=s0, b1=b1, r2star=r2star)
     voxels = voxel_average(signal, coarsen)

@@ -22,7 +22,22 @@ Noise = Callable[[Key[Array, ""], Float[ArrayLike, "*s"], Real[ArrayLike, ""]], 
 
 
 def rician(key: Key[Array, ""], signal: Float[ArrayLike, "*s"], sigma: Real[ArrayLike, ""]) -> Float[Array, "*s"]:
-    """Magnitude of a signal with Gaussian noise of standard deviation `sigma` in each complex channel."""
+    """Magnitude of a signal with Gaussian noise in each complex channel.
+
+    Parameters
+    ----------
+    key : jax.random key
+        Of the noise.
+    signal : (...) array
+        Noise-free.
+    sigma : float
+        Standard deviation in each channel, in the unit of the signal.
+
+    Returns
+    -------
+    (...) array
+        Noisy magnitude.
+    """
     signal = jnp.asarray(signal)
     noise = sigma * jax.random.normal(key, (2, *signal.shape), signal.dtype)
     return jnp.hypot(signal + noise[0], noise[1])
@@ -58,7 +73,28 @@ def with_noise(
 
 
 def add_noise(key: Key[Array, ""], series: Series, *, snr: Real[ArrayLike, ""]) -> Series:
-    """`with_noise` of a series: Rician, by the protocol's frames before contrast. InputError unless it holds signal."""
+    """A series with Rician noise of one level, by the protocol's frames before contrast.
+
+    Parameters
+    ----------
+    key : jax.random key
+        Of the noise.
+    series : Series
+        Of signals.
+    snr : float
+        Mean signal before contrast, over the voxels that have any, over the standard deviation of one complex channel;
+        inf for no noise.
+
+    Returns
+    -------
+    Series
+        The noisy magnitudes.
+
+    Raises
+    ------
+    InputError
+        Unless the series holds signal.
+    """
     if series.quantity != "signal":
         raise InputError("add_noise", "series", f"holds {series.quantity}, not signal", "apply spgr_signal first")
     return replace(series, data=with_noise(key, series.data, series.protocol, snr=snr))

@@ -1,12 +1,4 @@
-r"""The spoiled gradient echo both ways.
-
-    S = S0 sin α (1 - E1)/(1 - E1 cos α) e^{-TE R2*},   E1 = e^{-TR R1},
-    R1 = 1/T10 + r1 C,   R2* = R20* + r2* C
-
-Fast water exchange is assumed: one R1 per voxel, linear in the voxel's mean concentration C. `b1` is the
-ratio of the true flip angle to the nominal one. Concentrations and signals are (*space, t) in mmol/L and
-arbitrary units; `t10` [s], `s0`, `b1` and `r20star` [1/s] are (*space) or scalar.
-"""
+"""The spoiled gradient echo both ways, by the equation of `spgr_signal`."""
 
 from typing import Any
 
@@ -33,7 +25,35 @@ def spgr_signal(
     r2star: Real[ArrayLike, ""] = 0.0,
     r20star: Real[ArrayLike, "*#s"] = 0.0,
 ) -> Float[Array, "*s t"]:
-    """Spoiled-gradient-echo signal of a concentration; `r2star` is the agent's r2* [1/(s mmol/L)]."""
+    """Spoiled-gradient-echo signal of a concentration.
+
+    Fast water exchange is assumed: one R1 per voxel, linear in the voxel's mean concentration C::
+
+        S = S0 sin α (1 - E1)/(1 - E1 cos α) e^{-TE R2*},   E1 = e^{-TR R1},
+        R1 = 1/T10 + r1 C,   R2* = R20* + r2* C
+
+    Parameters
+    ----------
+    concentration : (..., t) array [mmol/L]
+        C.
+    protocol : DCEProtocol
+        TR, TE, flip angle and relaxivity r1.
+    t10 : float or (...) array [s]
+        T1 before contrast.
+    s0 : float or (...) array
+        Equilibrium signal, in the unit of the result.
+    b1 : float or (...) array
+        True over nominal flip angle.
+    r2star : float [1/(s mmol/L)]
+        The agent's transverse relaxivity r2*.
+    r20star : float or (...) array [1/s]
+        R2* before contrast.
+
+    Returns
+    -------
+    (..., t) array
+        Signal, in the unit of s0.
+    """
     concentration = jnp.asarray(concentration)
     r1 = 1 / _per_voxel(t10) + protocol.relaxivity * concentration
     decay = jnp.exp(-protocol.echo_time * (_per_voxel(r20star) + r2star * concentration))
@@ -62,12 +82,33 @@ def spgr_concentration(
     r2star: Real[ArrayLike, ""] = 0.0,
     r20star: Real[ArrayLike, "*#s"] = 0.0,
 ) -> Float[Array, "*s t"]:
-    """Concentration [mmol/L] that makes a signal; the inverse of `spgr_signal`.
+    """Concentration that makes a signal; the inverse of `spgr_signal`.
 
-    NaN where no concentration could have made the signal: zero or less, at or above its limit. Noise around
-    a zero concentration gives small negative values. With r2* > 0 the signal rises to a maximum and falls
-    again; of the two concentrations the smaller is returned. r2* = 0 has a closed form; otherwise Newton's
-    method climbs to the smaller root.
+    With r2* > 0 the signal rises to a maximum and falls again; of the two concentrations the smaller is returned.
+    r2* = 0 has a closed form; otherwise Newton's method climbs to the smaller root.
+
+    Parameters
+    ----------
+    signal : (..., t) array
+        In the unit of s0.
+    protocol : DCEProtocol
+        TR, TE, flip angle and relaxivity r1.
+    t10 : float or (...) array [s]
+        T1 before contrast.
+    s0 : float or (...) array
+        Equilibrium signal.
+    b1 : float or (...) array
+        True over nominal flip angle.
+    r2star : float [1/(s mmol/L)]
+        The agent's transverse relaxivity r2*.
+    r20star : float or (...) array [1/s]
+        R2* before contrast.
+
+    Returns
+    -------
+    (..., t) array [mmol/L]
+        NaN where no concentration could have made the signal: zero or less, at or above its limit. Noise around a zero
+        concentration gives small negative values.
     """
     angle = _angle(protocol, b1)
     undecayed = jnp.exp(protocol.echo_time * _per_voxel(r20star))

@@ -5,8 +5,8 @@ Steady flow makes every vessel a transfer function (`residence`) and every cell 
 So for every frequency the whole bed is a few array operations:
 
     arteries     c_i = \prod_{path} h                                    at the node below vessel i
-    feed         e^{-s d_k}/(1 + s m_k)                                   late and dispersed supply of territory k
-    cell         c_in = c_k feed_k e^{-s d},  out = Fp V H c_in
+    supply       e^{-s d_k}/(1 + s m_k)                                   late and dispersed supply of territory k
+    cell         c_in = c_k supply_k e^{-s d},  out = Fp V H c_in
     veins        j_i = (1/P_i) \sum_{terminals below} j_k P_k,  P = \prod_{path} h      tracer flow into vessel i
 
 Frequencies are taken in blocks, so that memory is bounded by the curves asked for.
@@ -46,19 +46,19 @@ class Ledger(NamedTuple):
     inflow: Array
     outflow: Array
     arteries: Array
-    feed: Array
+    precapillary: Array
     units: Array
     veins: Array
 
     @property
     def imbalance(self) -> Array:
         """(t,) inflow - outflow - all contents."""
-        return self.inflow - self.outflow - self.arteries - self.feed - self.units - self.veins
+        return self.inflow - self.outflow - self.arteries - self.precapillary - self.units - self.veins
 
 
-class _Feed(NamedTuple):
-    """Plasma over the inlet's: in arteries (n, f), at terminals (T, f) and what feed does to it, where it enters the
-    units (c, f)."""
+class _Upstream(NamedTuple):
+    """Plasma over the inlet's: in arteries (n, f), at terminals (T, f) and what precapillary vessels do to it,
+    where it enters the units (c, f)."""
 
     arteries: Array
     terminals: Array
@@ -67,23 +67,23 @@ class _Feed(NamedTuple):
     units: Array
 
 
-def feed(bed: Bed, s: Array, residence: Residence, transit: Array) -> _Feed:
+def upstream(bed: Bed, s: Array, residence: Residence, transit: Array) -> _Upstream:
     """What arrives where; transit : (n,) of what carries the tracer through the arteries [s]."""
     arteries = bed.vessels.arteries
     h, phi = filters(arteries, transit, s, residence)
     reached = multiply_along_paths(arteries, h)
     at_terminal = reached[arteries.terminals]
-    lag = jnp.exp(-s * bed.feed_delay[:, None])
-    spread = 1 / (1 + s * bed.feed_dispersion[:, None])
+    lag = jnp.exp(-s * bed.precapillary_delay[:, None])
+    spread = 1 / (1 + s * bed.precapillary_dispersion[:, None])
     supplied = (at_terminal * lag * spread)[bed.owner] * jnp.exp(-s * bed.local_delay[:, None])
-    return _Feed(phi * reached[arteries.parent], at_terminal, lag, spread, supplied)
+    return _Upstream(phi * reached[arteries.parent], at_terminal, lag, spread, supplied)
 
 
 @partial(jax.jit, static_argnames=("block", "residence"))
 def supply(bed: Bed, out: Readout, *, block: int = _BLOCK, residence: Residence = vessel) -> Array:
     """(c, t) plasma concentration that enters the capillary-tissue unit of every cell [mmol/L]."""
     transit = bed.flow.arteries.transit_time(bed.vessels.arteries)
-    return summed(lambda s: feed(bed, s, residence, transit).units, out, block)
+    return summed(lambda s: upstream(bed, s, residence, transit).units, out, block)
 
 
 def transfer(bed: Bed, s: Array, *, residence: Residence = vessel) -> tuple[Contents, Ledger]:
@@ -94,7 +94,7 @@ def transfer(bed: Bed, s: Array, *, residence: Residence = vessel) -> tuple[Cont
     """
     vessels, flow, tissue = bed.vessels, bed.flow, bed.tissue
     arteries, veins = vessels.arteries, vessels.veins
-    in_arteries, at_terminal, lag, spread, supplied = feed(bed, s, residence, flow.arteries.transit_time(arteries))
+    in_arteries, at_terminal, lag, spread, supplied = upstream(bed, s, residence, flow.arteries.transit_time(arteries))
 
     Fp, PS, vp, ve = (jnp.asarray(a)[:, None] for a in (tissue.Fp, tissue.PS, tissue.vp, tissue.ve))
     alive = Fp > 0
@@ -115,15 +115,15 @@ def transfer(bed: Bed, s: Array, *, residence: Residence = vessel) -> tuple[Cont
 
     wanted = (jnp.asarray(tissue.Fp) * bed.cell_volume)[:, None]
     fed = at_terminal * lag
-    in_feed = bed.feed_delay[:, None] * mean_of_decay(s * bed.feed_delay[:, None]) * at_terminal
-    in_feed = in_feed + bed.feed_dispersion[:, None] * fed * spread
+    in_precapillary = bed.precapillary_delay[:, None] * mean_of_decay(s * bed.precapillary_delay[:, None]) * at_terminal
+    in_precapillary = in_precapillary + bed.precapillary_dispersion[:, None] * fed * spread
     local = bed.local_delay[:, None]
     on_the_way = local * mean_of_decay(s * local) * (fed * spread)[bed.owner]
     ledger = Ledger(
         inflow=flow.arteries.plasma[0] / s,
         outflow=collected[0] / s,
         arteries=amount(flow.arteries.plasma_volume(arteries), in_arteries),
-        feed=amount(vessels.terminal_flow, in_feed) + jnp.sum(wanted * on_the_way, axis=0),
+        precapillary=amount(vessels.terminal_flow, in_precapillary) + jnp.sum(wanted * on_the_way, axis=0),
         units=bed.cell_volume * jnp.sum(in_units, axis=0),
         veins=amount(flow.veins.plasma_volume(veins), in_veins),
     )
@@ -143,7 +143,26 @@ def filters(tree: Any, transit: Any, s: Array, residence: Residence) -> tuple[Ar
 
 @partial(jax.jit, static_argnames=("block", "residence"))
 def transport(bed: Bed, out: Readout, *, block: int = _BLOCK, residence: Residence = vessel) -> tuple[Contents, Ledger]:
-    """Curves of the whole bed as `out` (see `readout`) reads them: contents (.., t) and the mass ledger (t,)."""
+    """Curves of the whole bed, exact in space and in s (`simulate.spectral.engine`).
+
+    Parameters
+    ----------
+    bed : Bed
+        Of c cells and n nodes in each tree.
+    out : Readout
+        Input and frames (t,), see `readout`.
+    block : int
+        Frequencies at once; bounds the memory.
+    residence : function
+        (h, phi) of a vessel from s, transit time, radius and length (`simulate.spectral.residence`).
+
+    Returns
+    -------
+    contents : Contents
+        Concentrations [mmol/L]: (c, t) in the units over the cell's volume, (n, t) of plasma in arteries and in veins.
+    ledger : Ledger
+        Amounts (t,) [mmol/L mm^3]: what came in and went out until a frame, and what is where.
+    """
     return summed(lambda s: transfer(bed, s, residence=residence), out, block)
 
 
@@ -165,7 +184,20 @@ def summed(transfers: Callable[[Array], Any], out: Readout, block: int) -> Any:
 
 
 def cell_concentration(bed: Bed, contents: Contents) -> Array:
-    """(c, t) concentration of every cell [mmol/L of cell]: its unit and the resolved vessels that cross it."""
+    """Concentration of every cell: its unit and the resolved vessels that cross it.
+
+    Parameters
+    ----------
+    bed : Bed
+        Of c cells.
+    contents : Contents
+        From `transport`.
+
+    Returns
+    -------
+    (c, t) array [mmol/L of cell]
+        In the order of the grid, flattened.
+    """
     vessels, flow = bed.vessels, bed.flow
     return in_cells(
         bed, contents, flow.arteries.plasma_volume(vessels.arteries), flow.veins.plasma_volume(vessels.veins)
@@ -176,8 +208,8 @@ def in_cells(bed: Bed, contents: Contents, arterial_volume: Any, venous_volume: 
     """The same for a tracer that fills these volumes (n,) [mm^3] of the vessels."""
     total = jnp.asarray(contents.units)
     for volume, curves, pieces in (
-        (arterial_volume, contents.arteries, bed.arterial_pieces),
-        (venous_volume, contents.veins, bed.venous_pieces),
+        (arterial_volume, contents.arteries, bed.arterial_sections),
+        (venous_volume, contents.veins, bed.venous_sections),
     ):
         amount = volume[:, None] * jnp.asarray(curves) / bed.cell_volume
         total = total.at[pieces.cell].add(jnp.asarray(pieces.share)[:, None] * amount[pieces.vessel])

@@ -39,10 +39,21 @@ def readout(
 
     Parameters
     ----------
-    aif, aif_times : (k,) plasma concentration [mmol/L] at its knots [s]; zero before the first, constant after
-        the last.
-    times, frame_duration : start of every frame and its length [s]; 0 samples.
-    frequencies : 512 leave an error below 1e-4 of the peak at usual protocols, 4096 one of 2e-6 (float64).
+    aif : (k,) array [mmol/L]
+        Plasma concentration at the inlet; zero before the first knot, constant after the last.
+    aif_times : (k,) array [s]
+        Its knots.
+    times : (t,) array [s]
+        Start of every frame.
+    frame_duration : float [s]
+        Its length; 0 samples.
+    frequencies : int
+        512 leave an error below 1e-4 of the peak at usual protocols, 4096 one of 2e-6 (float64).
+
+    Returns
+    -------
+    Readout
+        What `transport` takes.
     """
     aif, knots, times = (jnp.asarray(a, float) for a in (aif, aif_times, times))
     first = knots[0]

@@ -15,8 +15,12 @@ from simulate.base.errors import InputError
 class Domain:
     """Cells on a grid; cell (i, j, k) reaches from (i, j, k) cell to (i+1, j+1, k+1) cell.
 
-    demand : (*space) delivered plasma flow per volume of tissue, Fp [1/s]; 0 where nothing is supplied.
-    cell : (3,) edges of a cell [mm].
+    Attributes
+    ----------
+    demand : (x, y, z) array [1/s]
+        Delivered plasma flow per volume of tissue, Fp; 0 where nothing is supplied.
+    cell : (3,) tuple of float [mm]
+        Edges of a cell.
     """
 
     demand: Any
@@ -24,21 +28,32 @@ class Domain:
 
     @property
     def mask(self) -> Any:
-        """(*space) the cells that are supplied."""
+        """(x, y, z) bool array: the cells that are supplied."""
         return self.demand > 0
 
     @property
     def cell_volume(self) -> float:
-        """[mm^3]"""
+        """Of one cell [mm^3]."""
         return float(np.prod(self.cell))
 
     @property
     def extent(self) -> Float[np.ndarray, "3"]:
-        """Edges of the whole grid [mm]."""
+        """(3,) array: edges of the whole grid [mm]."""
         return np.asarray(self.demand.shape) * np.asarray(self.cell)
 
     def centres(self, cells: Int[np.ndarray, "c 3"]) -> Float[np.ndarray, "c 3"]:
-        """Centres [mm] of cells given by their indices."""
+        """Where cells are.
+
+        Parameters
+        ----------
+        cells : (c, 3) int array
+            Their indices.
+
+        Returns
+        -------
+        (c, 3) array [mm]
+            Their centres.
+        """
         return (cells + 0.5) * np.asarray(self.cell)
 
 
@@ -52,7 +67,7 @@ def check_domain(domain: Domain, terminals: int) -> None:
     count = int(np.count_nonzero(demand))
     if count == 0:
         raise InputError("domain", "mask", "is empty: no cell wants flow", "give demand > 0 somewhere")
-    pieces = connected_pieces(demand > 0)[1]
+    pieces = connected_components(demand > 0)[1]
     if pieces > 1:
         raise InputError(
             "domain", "mask", f"falls into {pieces} separate pieces", "connect them or grow vessels for each"
@@ -64,7 +79,7 @@ def check_domain(domain: Domain, terminals: int) -> None:
         )  # fmt: skip
 
 
-def connected_pieces(mask: Bool[np.ndarray, "x y z"]) -> tuple[Int[np.ndarray, "x y z"], int]:
+def connected_components(mask: Bool[np.ndarray, "x y z"]) -> tuple[Int[np.ndarray, "x y z"], int]:
     """Number of the piece to which every cell belongs (0 outside), and how many pieces there are.
 
     Cells that share a corner hang together.

@@ -26,12 +26,23 @@ DESIGN_VISCOSITY = 3.0e-3  # Pa s: one viscosity for the design; `simulate.flow`
 class Vessels:
     """A vascular bed; collision of vessels is not tested.
 
-    arteries, veins : trees over the same T terminals; blood leaves the k-th arterial terminal through the
-        capillaries of its territory and through its shunt, and enters the k-th venous terminal.
-    territory : (*space) terminal that supplies each cell, -1 where none does.
-    terminal_flow : (T,) plasma flow that the cells of each territory want [mm^3/s].
-    shunt : (T,) plasma flow past the capillaries, over the terminal's own flow (0 in normal tissue).
-    cell : (3,) edges of a cell [mm].
+    Blood leaves the k-th arterial terminal through the capillaries of its territory and through its shunt, and enters
+    the k-th venous terminal.
+
+    Attributes
+    ----------
+    arteries : Tree
+        Over T terminals.
+    veins : Tree
+        Over the same.
+    territory : (x, y, z) int array
+        Terminal that supplies each cell, -1 where none does.
+    terminal_flow : (T,) array [mm^3/s]
+        Plasma flow that the cells of each territory want.
+    shunt : (T,) array
+        Plasma flow past the capillaries, over the terminal's own flow (0 in normal tissue).
+    cell : (3,) tuple of float [mm]
+        Edges of a cell.
     """
 
     arteries: Tree
@@ -43,11 +54,12 @@ class Vessels:
 
     @property
     def terminals(self) -> int:
+        """How many there are, T."""
         return self.terminal_flow.shape[0]
 
     @property
     def plasma_flow(self) -> Any:
-        """(T,) plasma flow through each terminal, capillaries and shunt [mm^3/s]."""
+        """(T,) array: plasma flow through each terminal, capillaries and shunt [mm^3/s]."""
         return self.terminal_flow * (1 + self.shunt)
 
 
@@ -73,16 +85,39 @@ def grow_vessels(
 
     Parameters
     ----------
-    key : random key of terminals, splits and axes.     terminals : how many to place.
-    inlet, outlet : roots of the two trees, as fractions of the grid's edges.
-    haematocrit : of all blood, for the design: blood flow is plasma flow/(1-haematocrit).
-    split : how unequally a group of terminals is divided.      exponent : Murray's.
-    arterial_drop, venous_drop : pressure from root to terminal in each tree [Pa].      viscosity : [Pa s].
+    key : jax.random key
+        Of terminals, splits and axes.
+    domain : Domain
+        What wants how much.
+    terminals : int
+        How many to place.
+    inlet : (3,) tuple of float
+        Root of the arteries, as fractions of the grid's edges.
+    outlet : (3,) tuple of float
+        Root of the veins, likewise.
+    haematocrit : float [fraction]
+        Of all blood, for the design: blood flow is plasma flow/(1-haematocrit).
+    split : Split
+        How unequally a group of terminals is divided.
+    exponent : float
+        Murray's.
+    arterial_drop : float [Pa]
+        Pressure from root to terminal in the arteries.
+    venous_drop : float [Pa]
+        Pressure from terminal to root in the veins.
+    viscosity : float [Pa s]
+        One for the design.
+
+    Returns
+    -------
+    Vessels
+        With the flow that is wanted, without shunts.
 
     Raises
     ------
-    InputError for an empty or disconnected mask, negative demand, more terminals than cells, or a
-    haematocrit outside 0 to 0.7.
+    InputError
+        For an empty or disconnected mask, negative demand, more terminals than cells, or a haematocrit outside 0 to
+        0.7.
     """
     check_domain(domain, terminals)
     if not 0 <= haematocrit < 0.7:
@@ -129,10 +164,25 @@ def make_irregular(
 
     Parameters
     ----------
-    where : (*space) how irregular the tissue of each cell is, 0 (normal) to 1.
-    radius_spread : standard deviation of the logarithm of the radius.
-    tortuosity : mean excess of the length over the distance (exponential).
-    shunt_share, shunt_flow : share of terminals with a shunt, and its plasma flow over the terminal's own.
+    key : jax.random key
+        Of radii, lengths and shunts.
+    vessels : Vessels
+        Those of `grow_vessels`.
+    where : (x, y, z) array
+        How irregular the tissue of each cell is, 0 (normal) to 1.
+    radius_spread : float
+        Standard deviation of the logarithm of the radius.
+    tortuosity : float
+        Mean excess of the length over the distance (exponential).
+    shunt_share : float
+        Share of terminals with a shunt.
+    shunt_flow : float
+        Its plasma flow over the terminal's own.
+
+    Returns
+    -------
+    Vessels
+        Over the same terminals.
     """
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)))
 

@@ -34,7 +34,7 @@ from simulate.base.constants import (
 from simulate.base.exchange import mean_of_mixed, mixed
 from simulate.bed.assembly import Bed
 from simulate.kinetics.laplace import bromwich_line
-from simulate.spectral.engine import Contents, Residence, feed, filters, in_cells, summed
+from simulate.spectral.engine import Contents, Residence, filters, in_cells, summed, upstream
 from simulate.spectral.readout import Readout
 from simulate.spectral.residence import vessel
 from simulate.vessels.tree import collect_to_root
@@ -78,7 +78,7 @@ def label_transfer(
     arteries, veins = vessels.arteries, vessels.veins
     r1b, r1t = 1 / jnp.asarray(water.t1_blood), 1 / jnp.atleast_1d(jnp.asarray(water.t1_tissue))[:, None]
     in_blood, in_tissue = s + r1b, s + r1t
-    arrived = feed(bed, in_blood, residence, flow.arteries.blood_transit_time(arteries))
+    arrived = upstream(bed, in_blood, residence, flow.arteries.blood_transit_time(arteries))
     F, vb = (a[:, None] for a in blood_supply(bed))
     alive = F > 0
     safe = jnp.where(alive, F, 1.0)

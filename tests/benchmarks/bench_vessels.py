@@ -24,7 +24,8 @@ from incremental_cco import grow_incrementally
 
 from simulate.base.constants import MURRAY_EXPONENT
 from simulate.base.selfcheck import environment
-from simulate.flow.network import Network, solve_network
+from simulate.flow.graph import Network
+from simulate.flow.network import solve_network
 from simulate.vessels.domain import Domain, place_terminals
 from simulate.vessels.growth import grow_tree
 from simulate.vessels.network import ARTERIAL_DROP, DESIGN_VISCOSITY, grow_vessels

@@ -58,8 +58,8 @@ class Features(NamedTuple):
     frames: Frames
 
 
-def told_input(values: Float[Array, " n"], area: Float[Array, ""]) -> Float[Array, " n"]:
-    """Scan channels for a network that is told its input: ca at the nodes after the scan's arrival [mmol/L], over its
+def aif_channels(values: Float[Array, " n"], area: Float[Array, ""]) -> Float[Array, " n"]:
+    """Scan channels for a network that is given its input: ca at the nodes after the scan's arrival [mmol/L], over its
     mean in the window, so that the scale law holds for it too."""
     return jnp.clip(values * AREA_WINDOW / area, 0.0, _LARGEST)
 

@@ -13,6 +13,7 @@ from estimate.qtmnet.contrast.features import (
     Measured,
     Reading,
     ScanFacts,
+    aif_channels,
     arrival_time,
     facts_from,
     features_from,
@@ -20,7 +21,6 @@ from estimate.qtmnet.contrast.features import (
     measured,
     reading,
     scan_channels,
-    told_input,
 )
 from estimate.qtmnet.contrast.time_basis import NODES
 from estimate.qtmnet.familiarity import Familiarity, unfamiliar
@@ -36,22 +36,22 @@ class Answer(NamedTuple):
     """Of the v voxels in the order of their curves.
 
     value, spread : (v, q) of `targets.SCORED`, scale-free.      level : (v,) b [mmol/L].
-    enhanced, odd : (v,) whether contrast is seen, whether the curve is unlike the training's.
-    facts : of the scan.      strangeness : of the scan as a whole, which is unlike the training's above 1.
+    enhanced, outlier : (v,) whether contrast is seen, whether the curve is unlike the training's.
+    facts : of the scan.      ood_score : of the scan as a whole, which is unlike the training's above 1.
     """
 
     value: np.ndarray
     spread: np.ndarray
     level: np.ndarray
     enhanced: Bool[np.ndarray, " v"]
-    odd: Bool[np.ndarray, " v"]
+    outlier: Bool[np.ndarray, " v"]
     facts: ScanFacts
-    strangeness: float
+    ood_score: float
 
     @property
     def unfamiliar(self) -> Bool[np.ndarray, " v"]:
         """Voxels whose answer is not to be believed: the curve's own doing, or that of the scan."""
-        return self.odd | (self.strangeness > 1)
+        return self.outlier | (self.ood_score > 1)
 
 
 def padded_frames(start: Float[np.ndarray, " t"], duration: float) -> Frames:
@@ -86,11 +86,11 @@ def answer(
     aif : (times [s], plasma [mmol/L], area over `AREA_WINDOW`) for a network that was trained with it.
     """
     looked, scan, facts = _seen(trained.familiarity, np.asarray(curves, np.float32), padded_frames(start, duration))
-    if trained.network.shape.told:
-        scan = jnp.concatenate([scan, _told(aif, facts)])
+    if trained.network.shape.aif_given:
+        scan = jnp.concatenate([scan, _aif_channels(aif, facts)])
     seen = Seen(looked.voxel, scan, looked.enhanced)
-    values, spreads, strangeness = through(trained, seen, where, shape, core=core, progress=progress)
-    return Answer(values, spreads, looked.level, looked.enhanced, looked.odd, facts, strangeness)
+    values, spreads, ood_score = through(trained, seen, where, shape, core=core, progress=progress)
+    return Answer(values, spreads, looked.level, looked.enhanced, looked.outlier, facts, ood_score)
 
 
 # -- what is seen of the scan ---------------------------------------------------------------------------
@@ -102,7 +102,7 @@ class _Looked(NamedTuple):
     voxel: Any
     level: Any
     enhanced: Any
-    odd: Any
+    outlier: Any
 
 
 def _seen(known: Familiarity, curves: np.ndarray, frames: Frames) -> tuple[_Looked, Array, ScanFacts]:
@@ -132,8 +132,8 @@ def _look(known: Familiarity, found: Measured, read: Reading, frames: Frames, fa
     return _Looked(seen.voxel, seen.level, seen.enhanced, unfamiliar(known, seen, gram(seen)))
 
 
-def _told(aif: tuple[np.ndarray, np.ndarray, float] | None, facts: ScanFacts) -> Array:
+def _aif_channels(aif: tuple[np.ndarray, np.ndarray, float] | None, facts: ScanFacts) -> Array:
     assert aif is not None
     times, curve, area = aif
     ca = np.interp(NODES + float(facts.arrival), times, curve, left=0.0)
-    return told_input(jnp.asarray(ca, jnp.float32), jnp.asarray(area, jnp.float32))
+    return aif_channels(jnp.asarray(ca, jnp.float32), jnp.asarray(area, jnp.float32))

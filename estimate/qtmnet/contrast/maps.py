@@ -7,7 +7,7 @@ from estimate.kinetics.fit import IDENTIFIABLE
 from estimate.qtmnet.contrast.domain import TRAINING
 from estimate.qtmnet.contrast.inference import Answer
 from estimate.qtmnet.contrast.targets import MAPS, PS_FLOOR, SCALED, SCORED, VESSEL_FLOOR
-from estimate.qtmnet.familiarity import ODD_SHARE, scan_warning
+from estimate.qtmnet.familiarity import OUTLIER_SHARE, scan_warning
 from estimate.qtmnet.prediction import TO_ONE_SIGMA
 from simulate.base.status import Status, at_bound
 from simulate.inputs.random import POPULATION_AREA
@@ -22,7 +22,7 @@ LEAKAGE = ("PS", "Ktrans", "kep", "E")
 """Quantities that are learnt as if PS were never below its floor."""
 
 
-def parameters(answer: Answer, scale: InputScale, widening: dict[str, float]) -> dict[str, np.ndarray]:
+def parameters(answer: Answer, scale: InputScale, spread_factor: dict[str, float]) -> dict[str, np.ndarray]:
     """Maps (v,) by name and NAME_stderr, in internal units.
 
     A standard error is the voxel's own, value x sigma with sigma widened by the calibration, so that
@@ -32,9 +32,9 @@ def parameters(answer: Answer, scale: InputScale, widening: dict[str, float]) ->
     """
     found = {}
     per_area = answer.level / scale.area
-    tight = _tight(answer, widening)
+    tight = _tight(answer, spread_factor)
     for i, (name, map_name) in enumerate(zip(SCORED, MAPS, strict=True)):
-        sigma = answer.spread[:, i] * widening[name] / TO_ONE_SIGMA
+        sigma = answer.spread[:, i] * spread_factor[name] / TO_ONE_SIGMA
         if name == "delay":
             found |= {map_name: answer.value[:, i], f"{map_name}_stderr": sigma}
             continue
@@ -54,10 +54,10 @@ def with_scale_error(found: dict[str, np.ndarray], scale: InputScale) -> dict[st
     return found | wider
 
 
-def _tight(answer: Answer, widening: dict[str, float]) -> np.ndarray:
+def _tight(answer: Answer, spread_factor: dict[str, float]) -> np.ndarray:
     """Voxels whose interval of PS reaches down to the floor, which is one of PS times the input's area."""
     i = SCORED.index("PS")
-    return too_low_to_see(answer.level, answer.value[:, i], widening["PS"] * answer.spread[:, i])
+    return too_low_to_see(answer.level, answer.value[:, i], spread_factor["PS"] * answer.spread[:, i])
 
 
 def too_low_to_see(level: np.ndarray, value: np.ndarray, half: np.ndarray) -> np.ndarray:
@@ -102,20 +102,20 @@ def warnings_of(answer: Answer, found: dict[str, np.ndarray], times: np.ndarray,
         for words, value, (low, high), unit in known
         if not low <= value <= high
     ]
-    odd = float(np.mean(answer.odd[answer.enhanced])) if answer.enhanced.any() else 0.0
-    if odd > ODD_SHARE:
+    outlier = float(np.mean(answer.outlier[answer.enhanced])) if answer.enhanced.any() else 0.0
+    if outlier > OUTLIER_SHARE:
         sentences.append(
-            f"{100 * odd:.0f} % of the enhancing voxels have curves unlike any that QTMnet was trained with "
+            f"{100 * outlier:.0f} % of the enhancing voxels have curves unlike any that QTMnet was trained with "
             "(status: unfamiliar): the input or the tissue is of another kind, and its intervals do not hold there."
         )
     sentences += scan_warning(
-        answer.strangeness,
+        answer.ood_score,
         alarms,
         "the injection was slower, the patient moved, the tissue is of another kind, or the mask holds little besides "
         "a tumour (then give one of all tissue, which the network reads the input from)",
     )
     impossible = float(np.mean(unphysical(found)[answer.enhanced])) if answer.enhanced.any() else 0.0
-    if impossible > ODD_SHARE:
+    if impossible > OUTLIER_SHARE:
         sentences.append(
             f"{100 * impossible:.0f} % of the enhancing voxels would have vp + ve above 1 (status: unfamiliar): the "
             "scale is wrong, or the tissue is of a kind that QTMnet was not trained with."

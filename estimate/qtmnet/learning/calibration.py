@@ -66,12 +66,12 @@ def calibrate(graph: Any, weights: Any, bank: Bank, *, seed: int, cube: int | No
         rim.append(np.asarray(batch.region) == int(Region.RIM))
         drawn.append((batch, gram))
     found = quantiles(*(np.concatenate(parts) for parts in (ratios, counted, rim)))
-    curves, odd_curves = familiar_curves(tracer, drawn)
-    known, odd_scans = familiar_scans(net, bank, seed=seed)
+    curves, outlying_curves = familiar_curves(tracer, drawn)
+    known, outlying_scans = familiar_scans(net, bank, seed=seed)
     together = common_errors(judged(net, bank, seed=seed + 1, branch=cube is not None))
     return Calibration(
         dict(zip(tracer.scored, found.tolist(), strict=True)), dict(zip(tracer.scored, together.tolist(), strict=True)),
-        Familiarity(curves, known), {"curves": odd_curves, "scans": odd_scans},
+        Familiarity(curves, known), {"curves": outlying_curves, "scans": outlying_scans},
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from jax import Array
 from jaxtyping import Float, Key
 
 from estimate.qtmnet.contrast.domain import TRAINING, Acquisition
-from estimate.qtmnet.contrast.features import Frames, features, scan_facts, told_input
+from estimate.qtmnet.contrast.features import Frames, aif_channels, features, scan_facts
 from estimate.qtmnet.contrast.targets import target
 from estimate.qtmnet.contrast.time_basis import NODES
 from estimate.qtmnet.learning.stream import Example, Voxels, region_factors, some_of
@@ -133,9 +133,9 @@ def example(key: Key[Array, ""], voxels: Voxels, scan: Scan) -> Example:
     truth = {name: voxels.truth[:, i] for i, name in enumerate(TRUTHS)}
     wanted, weight = target(truth, seen.level, scan.area, seen.enhanced)
     ca = inlet_curve(scan.inlet, (jnp.asarray(NODES, curves.dtype) + seen.arrival - scan.onset) / scan.dilation)
-    told = told_input(ca, scan.area)
+    aif = aif_channels(ca, scan.area)
     inside = seen.enhanced & some_of(keep, share, curves.shape[0])
-    return Example(seen, wanted, weight * seen.enhanced[:, None], inside, told, voxels.region)
+    return Example(seen, wanted, weight * seen.enhanced[:, None], inside, aif, voxels.region)
 
 
 def varied(key: Key[Array, ""], voxels: Voxels, scan: Scan) -> Voxels:

@@ -1,11 +1,11 @@
 """Where a network's knowledge ends: limits of familiar curves and scans, from calibration phantoms alone.
 
-A curve is odd beyond what a share of `ODD` of the calibration's own curves pass, a scan beyond what `ODD_SCANS` of its
-scans do: shares by convention, the limits from calibration phantoms alone. (The convention for scans was settled on
-after a stricter one was seen to miss infusions in a third of 24 test phantoms; those that report on it are of other
-seeds, but of the same family.) How many scans that are made to be unlike are found is told beside it: the same phantoms
-with an injection two to four times as slow as the slowest of the training, or label that takes as much longer
-(`Lesson.strange`). The cloud of scans is learnt from every other phantom, and its limit from the others.
+A curve is an outlier beyond what a share of `OUTLYING_CURVES` of the calibration's own curves pass, a scan beyond what
+`OUTLYING_SCANS` of its scans do: shares by convention, the limits from calibration phantoms alone. (The convention for
+scans was settled on after a stricter one was seen to miss infusions in a third of 24 test phantoms; those that report
+on it are of other seeds, but of the same family.) How many scans that are made to be unlike are found is told beside
+it: the same phantoms with an injection two to four times as slow as the slowest of the training, or label that takes as
+much longer (`Lesson.strange`). The cloud of scans is learnt from every other phantom, and its limit from the others.
 """
 
 from functools import partial
@@ -26,10 +26,10 @@ from estimate.qtmnet.network import QTMnet
 from estimate.qtmnet.tracers import Tracer
 from simulate.banks.phantoms import Bank
 
-ODD = 0.005
+OUTLYING_CURVES = 0.005
 """Share of familiar curves beyond their limit."""
 
-ODD_SCANS = 0.05
+OUTLYING_SCANS = 0.05
 """Share of familiar scans beyond theirs, the usual level of a test."""
 
 _CLEAR = 20.0
@@ -56,7 +56,9 @@ def familiar_curves(tracer: Tracer, drawn: list[tuple[Example, Any]]) -> tuple[C
         ))[np.asarray(b.features.enhanced)]
         for b, gram in drawn
     ]  # fmt: skip
-    return known._replace(limit=np.float32(np.quantile(np.concatenate(far), 1 - ODD))), {"alarms": ODD}
+    return known._replace(limit=np.float32(np.quantile(np.concatenate(far), 1 - OUTLYING_CURVES))), {
+        "alarms": OUTLYING_CURVES
+    }
 
 
 def familiar_scans(net: QTMnet, bank: Bank, *, seed: int) -> tuple[Cloud, dict[str, float]]:
@@ -72,8 +74,8 @@ def familiar_scans(net: QTMnet, bank: Bank, *, seed: int) -> tuple[Cloud, dict[s
         np.asarray(distance(known, jnp.asarray(contexts(net, other, examination, key))))
         for examination, key in ((lesson.examination, keys[1]), (lesson.strange, keys[2]))
     )
-    limit = float(np.quantile(familiar, 1 - ODD_SCANS))
-    shares = {"alarms": ODD_SCANS, "found": float(np.mean(strange > limit))}
+    limit = float(np.quantile(familiar, 1 - OUTLYING_SCANS))
+    shares = {"alarms": OUTLYING_SCANS, "found": float(np.mean(strange > limit))}
     return known._replace(limit=np.float32(limit)), shares
 
 

@@ -59,8 +59,8 @@ def of_patches(graph: Any, weights: Any, batch: Example, cube: int) -> tuple[Arr
 
 
 def scan_channels(net: QTMnet, batch: Example) -> Float[Array, "b g"]:
-    """What the network is told of every scan."""
-    return jnp.concatenate([batch.features.scan, batch.told], -1) if net.shape.told else batch.features.scan
+    """What the network sees of every scan."""
+    return jnp.concatenate([batch.features.scan, batch.aif], -1) if net.shape.aif_given else batch.features.scan
 
 
 def patch_outputs(net: QTMnet, batch: Example, cube: int) -> Float[Array, "b v o"]:

@@ -31,14 +31,14 @@ class Voxels(NamedTuple):
 
 class Example(NamedTuple):
     """Of one examination: features (voxel, scan, level, noise, enhanced and what else a tracer has), target (v, q),
-    weight (v, q), which voxels the context may use (v,), the input (n,) for a network that is told, and the tissue
+    weight (v, q), which voxels the context may use (v,), the input (n,) for a network that is given it, and the tissue
     that voxels are of (v,), a value of `Region`."""
 
     features: Any
     target: Array
     weight: Array
     inside: Array
-    told: Array
+    aif: Array
     region: Array
 
 

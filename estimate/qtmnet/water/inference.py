@@ -30,21 +30,21 @@ from simulate.base.progress import Progress, silent
 
 class Answer(NamedTuple):
     """Of v voxels. cbf : [mL/g/s]; its standard error is cbf x cbf_spread, so that cbf exp(± 1.645 spread) covers 90 %.
-    att, att_spread : [s].      odd : whether a voxel's course over delays is unlike the training's.
-    strangeness : of the scan as a whole, which is unlike the training's above 1.
+    att, att_spread : [s].      outlier : whether a voxel's course over delays is unlike the training's.
+    ood_score : of the scan as a whole, which is unlike the training's above 1.
     """
 
     cbf: np.ndarray
     cbf_spread: np.ndarray
     att: np.ndarray
     att_spread: np.ndarray
-    odd: np.ndarray
-    strangeness: float
+    outlier: np.ndarray
+    ood_score: float
 
     @property
     def unfamiliar(self) -> np.ndarray:
         """Voxels whose answer is not to be believed: the course's own doing, or that of the scan."""
-        return self.odd | (self.strangeness > 1)
+        return self.outlier | (self.ood_score > 1)
 
 
 def answer(
@@ -81,13 +81,13 @@ def answer(
         for whole, part in zip(seen, in_batches(look, d[rows], sigma[rows]), strict=True):
             whole[rows] = part
         scans.append(np.asarray(_scan_channels(own, facts)))
-    value, spread, strangeness = through(
+    value, spread, ood_score = through(
         trained, Seen(seen.voxel, np.mean(scans, axis=0), np.ones(len(d), bool)), where, shape, core=core,
         progress=progress,
     )  # fmt: skip
-    sigma_of = {n: spread[:, i] * trained.widening[n] / TO_ONE_SIGMA for i, n in enumerate(SCORED)}
+    sigma_of = {n: spread[:, i] * trained.spread_factor[n] / TO_ONE_SIGMA for i, n in enumerate(SCORED)}
     cbf = np.exp(value[:, SCORED.index("CBF")]) * seen.level
-    return Answer(cbf, sigma_of["CBF"], value[:, SCORED.index("ATT")], sigma_of["ATT"], seen.odd, strangeness)
+    return Answer(cbf, sigma_of["CBF"], value[:, SCORED.index("ATT")], sigma_of["ATT"], seen.outlier, ood_score)
 
 
 def _padded(d: np.ndarray, delays: Delays) -> tuple[np.ndarray, Delays]:
@@ -107,7 +107,7 @@ class _Looked(NamedTuple):
 
     voxel: Any
     level: Any
-    odd: Any
+    outlier: Any
 
 
 _levels = jax.jit(levels)

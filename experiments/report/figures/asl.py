@@ -12,7 +12,20 @@ from simulate.scanner.measurement import PROTON_DENSITY
 
 
 def differences_figure(found: ASLEstimate, inside: np.ndarray) -> Figure:
-    """Mean over the mask at every delay with the standard error of its repeats; distribution over voxels."""
+    """Control minus label at every delay with the standard error of its repeats, and its distribution over voxels.
+
+    Parameters
+    ----------
+    found : ASLEstimate
+        From `quantify` or `estimate_asl`.
+    inside : (x, y, z) bool array
+        Voxels to look at.
+
+    Returns
+    -------
+    matplotlib Figure
+        To be shown, or written by its `savefig`.
+    """
     measured = found.differences
     values, variance = measured.value[inside], measured.variance[inside]
     figure = Figure(figsize=(9, 3.2), layout="constrained")

@@ -64,9 +64,21 @@ def significant(value: Any, digits: int = 3) -> str:
 
 
 def aif_figure(aif: ArterialInput, *, series_times: Any = None, truth: ArterialInput | None = None) -> Figure:
-    """Arterial input: plasma concentration [mmol/L] against time [s]; frames of the series as ticks below.
+    """Arterial input: plasma concentration [mmol/L] against time [s].
 
-    truth : the true input, drawn behind.
+    Parameters
+    ----------
+    aif : ArterialInput
+        What was used.
+    series_times : (t,) array [s]
+        Frames of the series, as ticks below.
+    truth : ArterialInput
+        The true input, drawn behind.
+
+    Returns
+    -------
+    matplotlib Figure
+        To be shown, or written by its `savefig`.
     """
     figure = _figure(7.2, 3.0)
     axes = _axes(figure.add_subplot(), "time [s]", "plasma concentration [mmol/L]")
@@ -150,8 +162,22 @@ def motion_figure(times: Any, correlation: Float[np.ndarray, " t"]) -> Figure:
 def scatter_truth_figure(estimate: Maps, truth: Maps, names: Sequence[str]) -> Figure:
     """Estimate against truth per voxel with the line of identity; points beyond the range lie on its edge.
 
-    Voxels whose data do not determine the parameter (`identified`) are set apart by colour. Bars span the
-    5th to the 95th percentile of the others around their median, for each true value (or tenth of the range).
+    Voxels whose data do not determine the parameter are set apart by colour. Bars span the 5th to the 95th percentile
+    of the others around their median, for each true value (or tenth of the range).
+
+    Parameters
+    ----------
+    estimate : Maps
+        In clinical units, with NAME_stderr where it is known.
+    truth : Maps
+        On the same grid.
+    names : sequence of str
+        Which parameters, a panel each.
+
+    Returns
+    -------
+    matplotlib Figure
+        To be shown, or written by its `savefig`.
     """
     columns, rows = _grid(len(names), 4)
     figure = _figure(2.7 * columns, 2.9 * rows)

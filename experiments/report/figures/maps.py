@@ -51,17 +51,28 @@ def maps_figure(
     mask: Any = None,
     truth: Maps | None = None,
 ) -> Figure:
-    """One row per parameter over representative slices; with `truth`, one slice beside the truth.
+    """Parameter maps, one row each over representative slices; with `truth`, one slice beside the truth.
 
-    The comparison also shows the standard error that the fit states, where the maps hold NAME_stderr.
+    Radiological convention, fixed colour ranges. The comparison also shows the standard error that the fit states,
+    where the maps hold NAME_stderr.
 
     Parameters
     ----------
-    maps : maps (*space) in clinical units.
-    names : which to draw; those with a fixed range by default.
-    status : (*space) bit masks; voxels without an estimate turn grey and a row of the status is added.
-    mask : (*space) voxels to show.
-    truth : maps on the same grid to compare with; only parameters that both have are drawn.
+    maps : Maps
+        In clinical units.
+    names : sequence of str
+        Which to draw; those with a fixed range by default.
+    status : (...) int array
+        Bits of `Status`; voxels without an estimate turn grey and a row of the status is added.
+    mask : (...) bool array
+        Voxels to show.
+    truth : Maps
+        On the same grid, to compare with; only parameters that both have are drawn.
+
+    Returns
+    -------
+    matplotlib Figure
+        To be shown, or written by its `savefig`.
     """
     names = list(names) if names is not None else shown_names(maps)
     if truth is not None:

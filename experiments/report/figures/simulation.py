@@ -31,7 +31,18 @@ def simulation_figures(simulation: Simulation) -> dict[str, Figure]:
 
 
 def vessels_figure(simulation: Simulation) -> Figure:
-    """Arteries and veins in three dimensions, coloured by pressure and by the time since the inlet."""
+    """Arteries and veins in three dimensions, coloured by pressure and by the time since the inlet.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        From `simulate_dce`.
+
+    Returns
+    -------
+    matplotlib Figure
+        To be shown, or written by its `savefig`.
+    """
     bed = simulation.perfused.bed
     trees = (("arteries", bed.vessels.arteries, bed.flow.arteries), ("veins", bed.vessels.veins, bed.flow.veins))
     arterial, venous = arrival_times(bed)
@@ -69,7 +80,20 @@ def truth_figure(simulation: Simulation) -> Figure:
 
 
 def frames_figure(simulation: Simulation, *, count: int = 12) -> Figure:
-    """Concentration in the middle slice, in frames spread evenly over the logarithm of the time since arrival."""
+    """Concentration in the middle slice, in frames spread evenly over the logarithm of the time since arrival.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        From `simulate_dce`.
+    count : int
+        Of frames, at most.
+
+    Returns
+    -------
+    matplotlib Figure
+        To be shown, or written by its `savefig`.
+    """
     protocol = simulation.series.protocol
     data = np.asarray(simulation.concentration)
     times = np.asarray(protocol.times) + float(protocol.frame_duration) / 2
@@ -123,7 +147,7 @@ def ledger_figure(simulation: Simulation) -> Figure:
     times = np.asarray(protocol.times) + float(protocol.frame_duration) / 2
     scale = 1e-6  # mmol/L mm^3 is 1e-6 mmol
     parts = {
-        "arteries": ledger.arteries, "feed": ledger.feed, "capillaries and EES": ledger.units,
+        "arteries": ledger.arteries, "precapillary": ledger.precapillary, "capillaries and EES": ledger.units,
         "veins": ledger.veins, "has left": ledger.outflow,
     }  # fmt: skip
     figure = Figure(figsize=(10, 6), layout="constrained")

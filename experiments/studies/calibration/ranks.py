@@ -39,7 +39,7 @@ def examine(trained: Trained, bank: Bank, seed: int) -> dict[str, Any]:
     scans = list(judged(net, bank, seed=seed, branch=trained.uses_branch))
     together = common_errors(iter(scans))
     return {
-        "phantoms": [ranked(scan, scored, trained.widening) for scan in scans],
+        "phantoms": [ranked(scan, scored, trained.spread_factor) for scan in scans],
         "common error": dict(zip(scored, together.tolist(), strict=True)),
         "stated common error": trained.calibration.common_error,
         "limits": {"of calibration": trained.calibration.limits["scans"], "here": _marked(trained, bank, seed)},

@@ -41,7 +41,7 @@ def qtmnet(trained: Trained, exam: Examination, *, scales: Sequence[str] = ("kno
         if chosen is None:
             named[scale] = nothing(exam)
             continue
-        values = with_scale_error(parameters(found, chosen, trained.widening), chosen)
+        values = with_scale_error(parameters(found, chosen, trained.spread_factor), chosen)
         values["unfamiliar"] = found.unfamiliar | unphysical(values)
         named[scale] = {name: value[row[exam.scored]] for name, value in values.items()}
     return named

@@ -39,7 +39,7 @@ def compare_on_phantom(index: int, seed: int, trained: Trained) -> dict[str, Any
     draw, grow, dce, asl, inlet = jax.random.split(jax.random.fold_in(jax.random.key(seed), index), 5)
     mixing = float(np.random.default_rng([seed, index]).choice([0.0, 0.25, 0.5, 1.0]))
     late = float(np.random.default_rng([seed, index, 1]).uniform(*LATE["water"]))
-    phantom = tumour_phantom(draw, shape=(SIDE, SIDE, SIDE), grade=4, mixing=mixing, late_feed=late)
+    phantom = tumour_phantom(draw, shape=(SIDE, SIDE, SIDE), grade=4, mixing=mixing, max_precapillary_delay=late)
     perfused = vascularise(grow, phantom, terminals=TERMINALS, haematocrit=HAEMATOCRIT)
     labelled = simulate_asl(asl, perfused, asl_protocol(DELAYS, t1_blood=asl_blood_t1(3.0)), sigma=SIGMA)
     flows = flows_of(labelled)

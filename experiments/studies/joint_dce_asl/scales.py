@@ -60,7 +60,7 @@ def maps_by_scale(
     }
     out = {}
     for name, scale in scales.items():
-        values = with_scale_error(parameters(found, scale, trained.widening), scale)
+        values = with_scale_error(parameters(found, scale, trained.spread_factor), scale)
         maps, stderr = (
             {p: np.asarray(to_clinical(p, values[f"{p}{end}"])).reshape(shape) for p in PARAMETERS}
             for end in ("", "_stderr")

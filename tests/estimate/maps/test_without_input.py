@@ -157,9 +157,9 @@ def test_what_does_not_go_together_is_refused(phantom, weights, options, words):
 
 
 def test_a_network_for_comparison_is_refused(phantom, tmp_path):
-    shape = Architecture(encoder=8, blocks=1, heads=1, context=8, decoder=8, branch=(), told=True)
+    shape = Architecture(encoder=8, blocks=1, heads=1, context=8, decoder=8, branch=(), aif_given=True)
     net = QTMnet(shape, rngs=nnx.Rngs(0))
-    path = tmp_path / "told.safetensors"
+    path = tmp_path / "given.safetensors"
     save_trained(path, uncalibrated(net, branch=False))
     with pytest.raises(InputError, match="with the input given"):
         ask(phantom, path)

@@ -16,11 +16,11 @@ from estimate.qtmnet.familiarity import (
     distance,
     learn_curves,
     learn_scans,
-    scan_strangeness,
+    scan_ood_score,
 )
 from estimate.qtmnet.learning.calibration import quantiles, weighted_quantile
 from estimate.qtmnet.learning.judgement import Judged, common_errors
-from estimate.qtmnet.learning.limits import ODD
+from estimate.qtmnet.learning.limits import OUTLYING_CURVES
 from estimate.qtmnet.prediction import COVERAGE
 from simulate.base.status import Status
 from simulate.inputs.random import POPULATION_AREA
@@ -64,7 +64,7 @@ def test_distance_is_one_for_the_familiar_and_grows_with_strangeness_not_with_no
         known, jnp.asarray(shapes + 0.5 * rng.standard_normal(shapes.shape)), jnp.full(5000, 0.5), gram
     )
     assert float(jnp.mean(noisy)) == pytest.approx(1.0, abs=0.1)
-    limit = np.quantile(near, 1 - ODD)
+    limit = np.quantile(near, 1 - OUTLYING_CURVES)
     strange = curve_distance(known, jnp.asarray(shapes + 4.0), jnp.zeros(5000), gram)
     assert np.mean(np.asarray(strange) > limit) > 0.99
 
@@ -82,13 +82,13 @@ def test_a_scan_is_as_strange_as_its_context_lies_off_in_units_of_the_trainings_
     assert far.mean() == pytest.approx(1.0, abs=0.05)
     known = Familiarity.empty(35, n)._replace(scans=cloud._replace(limit=np.float32(np.quantile(far, 0.9))))
     along = [
-        scan_strangeness(known, jnp.asarray(5.0 + k * spread[j] * turn[:, j], jnp.float32))
+        scan_ood_score(known, jnp.asarray(5.0 + k * spread[j] * turn[:, j], jnp.float32))
         for j in (0, 30, 60) for k in (0.0, 2.0, 20.0)
     ]  # fmt: skip
     # k spreads off in one of the directions are k^2/DIRECTIONS of d^2, whichever it is
     expected = [k**2 / DIRECTIONS / float(known.scans.limit) for _ in range(3) for k in (0.0, 2.0, 20.0)]
     np.testing.assert_allclose(along, expected, rtol=0.15, atol=0.02)
-    assert scan_strangeness(Familiarity.empty(35, n), jnp.full(n, 1e6)) == 0  # nothing learnt: no limit
+    assert scan_ood_score(Familiarity.empty(35, n), jnp.full(n, 1e6)) == 0  # nothing learnt: no limit
 
 
 def test_what_voxels_are_off_by_together_is_told_from_what_each_is_off_by():
@@ -103,18 +103,18 @@ def test_what_voxels_are_off_by_together_is_told_from_what_each_is_off_by():
     np.testing.assert_allclose(common_errors(iter(scans)), [0.305, 0.16], rtol=0.08)
 
 
-def answer(spread=0.1, enhanced=True, odd=False, level=0.3, arrival=20.0, strangeness=0.5):
+def answer(spread=0.1, enhanced=True, outlier=False, level=0.3, arrival=20.0, ood_score=0.5):
     count = 8
     facts = ScanFacts(jnp.asarray(arrival), jnp.asarray(level), jnp.asarray((level / 30) ** 2))
     return Answer(
         np.zeros((count, len(SCORED)), np.float32), np.full((count, len(SCORED)), spread, np.float32),
-        np.full(count, level), np.full(count, enhanced), np.full(count, odd), facts, strangeness,
+        np.full(count, level), np.full(count, enhanced), np.full(count, outlier), facts, ood_score,
     )  # fmt: skip
 
 
 def test_errors_are_the_voxels_own_and_the_scales_is_added_where_it_is_asked_for():
-    widening = dict.fromkeys(SCORED, 2 * 1.6449)
-    found = parameters(answer(), InputScale(150.0, 0.3, ""), widening)
+    spread_factor = dict.fromkeys(SCORED, 2 * 1.6449)
+    found = parameters(answer(), InputScale(150.0, 0.3, ""), spread_factor)
     assert set(found) == {f"{n}{s}" for n in MAPS for s in ("", "_stderr")}
     assert found["Fp"] == pytest.approx(0.3 / 150)
     np.testing.assert_allclose(found["Fp_stderr"] / found["Fp"], 0.2, rtol=1e-3)
@@ -125,7 +125,7 @@ def test_errors_are_the_voxels_own_and_the_scales_is_added_where_it_is_asked_for
         np.testing.assert_array_equal(both[name], found[name])
     np.testing.assert_allclose(found["MTT_stderr"] / found["MTT"], 0.2, rtol=1e-3)  # free of the scale
     np.testing.assert_allclose(found["delay_stderr"], 0.2, rtol=1e-3)
-    double = parameters(answer(), InputScale(300.0, 0.3, ""), widening)
+    double = parameters(answer(), InputScale(300.0, 0.3, ""), spread_factor)
     for name in ("Fp", "PS", "vp", "ve", "Ktrans", "vp_vessels"):
         np.testing.assert_allclose(double[name], found[name] / 2)
     for name in ("MTT", "kep", "E", "vp_ve_ratio", "speed", "delay"):
@@ -133,31 +133,31 @@ def test_errors_are_the_voxels_own_and_the_scales_is_added_where_it_is_asked_for
 
 
 def test_status_says_what_is_not_to_be_believed():
-    widening = dict.fromkeys(SCORED, 1.6449)
+    spread_factor = dict.fromkeys(SCORED, 1.6449)
 
     def status(scale_error=0.0, **options):
         found, scale = answer(**options), InputScale(150.0, scale_error, "")
-        return status_of(found, parameters(found, scale, widening), np.zeros(8, np.int32))[0]
+        return status_of(found, parameters(found, scale, spread_factor), np.zeros(8, np.int32))[0]
 
     assert status() == Status.OK
     assert status(scale_error=2.0) == Status.OK  # which all voxels share: it hides no difference between them
     assert status(spread=0.5) & Status.NOT_IDENTIFIABLE
     assert status(spread=0.5) & Status.PS_NOT_IDENTIFIABLE
-    assert status(odd=True) & Status.UNFAMILIAR
-    assert status(strangeness=1.01) & Status.UNFAMILIAR
+    assert status(outlier=True) & Status.UNFAMILIAR
+    assert status(ood_score=1.01) & Status.UNFAMILIAR
     assert status(enhanced=False) & Status.NO_SIGNAL
 
 
 def test_a_permeability_too_low_to_be_seen_is_an_upper_limit():
     """PS A at the training's floor, whatever share of it the input's area is said to be."""
-    widening, names = dict.fromkeys(SCORED, 1.6449), ("PS", "Ktrans", "kep", "E")
+    spread_factor, names = dict.fromkeys(SCORED, 1.6449), ("PS", "Ktrans", "kep", "E")
     i = SCORED.index("PS")
     for area in (150.0, 300.0):
         scale = InputScale(area, 0.3, "")
         for times_floor, limit in ((1.1, True), (1.25, False)):  # exp(1.645 x 0.1) = 1.18
             given = answer()
             given.value[:, i] = np.log(times_floor * PS_FLOOR * POPULATION_AREA / 0.3)
-            found = parameters(given, scale, widening)
+            found = parameters(given, scale, spread_factor)
             assert found["PS"] == pytest.approx(times_floor * PS_FLOOR * POPULATION_AREA / area, rel=1e-5)
             for name in names:
                 assert np.all(np.isnan(found[f"{name}_stderr"]) == limit)
@@ -186,6 +186,6 @@ def test_warnings_name_what_lies_outside_the_training():
     assert "frame spacing is 10" in " ".join(warnings(answer(), 10.0 * np.arange(60)))
     assert "25 frames" in " ".join(warnings(answer(), 4.0 * np.arange(25)))
     assert "after contrast arrived" in " ".join(warnings(answer(arrival=200.0), 2.0 * np.arange(120)))
-    assert "100 % of the enhancing voxels" in " ".join(warnings(answer(odd=True), 2.0 * np.arange(120)))
-    assert "that 3 % of these pass" in " ".join(warnings(answer(strangeness=1.5), 2.0 * np.arange(120)))
-    assert "scan as a whole is unlike" in " ".join(warnings(answer(strangeness=1.5), 2.0 * np.arange(120)))
+    assert "100 % of the enhancing voxels" in " ".join(warnings(answer(outlier=True), 2.0 * np.arange(120)))
+    assert "that 3 % of these pass" in " ".join(warnings(answer(ood_score=1.5), 2.0 * np.arange(120)))
+    assert "scan as a whole is unlike" in " ".join(warnings(answer(ood_score=1.5), 2.0 * np.arange(120)))

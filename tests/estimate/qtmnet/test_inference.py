@@ -137,7 +137,7 @@ def test_a_second_scan_compiles_nothing(network, scan):
     assert len(found) == 1
 
 
-def test_a_told_network_hears_at_work_what_it_heard_in_training():
+def test_a_network_that_is_given_the_input_sees_at_work_what_it_saw_in_training():
     """The same input by its splines, dilated, and as a sampled curve on the scan's clock."""
     scan = draw_scan(jax.random.key(3), dilation=(1.2, 1.2))
     fine = np.arange(0.0, 400.0, 0.1)
@@ -147,11 +147,11 @@ def test_a_told_network_hears_at_work_what_it_heard_in_training():
         jax.random.key(0), Voxels(jnp.zeros((1, len(KNOTS))), jnp.ones(1), truth, jnp.zeros(1, int)), scan
     )  # fmt: skip
     arrival = trained.features.arrival
-    heard = of_contrast._told(
+    seen = of_contrast._aif_channels(
         (fine + float(scan.onset), curve, float(scan.area)), ScanFacts(arrival, jnp.ones(()), jnp.ones(()))
     )
-    np.testing.assert_allclose(heard, trained.told, atol=2e-3 * float(heard.max()))
-    assert float(heard.max()) > 3 * float(heard[-1])  # a bolus, not a constant
+    np.testing.assert_allclose(seen, trained.aif, atol=2e-3 * float(seen.max()))
+    assert float(seen.max()) > 3 * float(seen[-1])  # a bolus, not a constant
 
 
 def test_weights_survive_their_file(network, scan, tmp_path):
@@ -172,8 +172,8 @@ def test_a_scan_is_judged_by_its_own_context_streamed_or_whole(network, scan):
     padded = jnp.pad(curves[mask], ((0, 0), (0, len(frames.start) - len(STARTS))))
     seen = features(padded, frames, scan_facts(padded, frames, jnp.ones(len(padded), bool)))
     context = network.network.first_context(seen.voxel[None], seen.scan[None], seen.enhanced[None])[0]
-    assert found.strangeness == pytest.approx(float(jnp.mean(context**2)) / 2.0, rel=1e-3)
-    assert np.array_equal(found.unfamiliar, found.odd | (found.strangeness > 1))
+    assert found.ood_score == pytest.approx(float(jnp.mean(context**2)) / 2.0, rel=1e-3)
+    assert np.array_equal(found.unfamiliar, found.outlier | (found.ood_score > 1))
     near = network.familiarity._replace(scans=network.familiarity.scans._replace(limit=np.float32(1e-6)))
     _, found = ask(replace(network, calibration=network.calibration._replace(familiarity=near)), curves, mask)
     assert found.unfamiliar.all()

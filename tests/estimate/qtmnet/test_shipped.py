@@ -10,7 +10,7 @@ from scipy.stats import binom
 
 from estimate.qtmnet.contrast.inference import answer
 from estimate.qtmnet.contrast.targets import PS_FLOOR, SCORED
-from estimate.qtmnet.learning.limits import ODD_SCANS
+from estimate.qtmnet.learning.limits import OUTLYING_SCANS
 from estimate.qtmnet.weights import SHIPPED, load_trained, weights_digest
 from experiments.studies.comparison.found import derived
 from experiments.studies.comparison.networks import qtmnet
@@ -104,14 +104,16 @@ def test_they_know_an_injection_unlike_the_trainings(trained, tmp_path):
     shape = (16, 16, 16)
     where = np.unravel_index(np.arange(16**3), shape)
 
-    def strangeness(phantom, key, family):
+    def ood_score(phantom, key, family):
         exam = examine(jax.random.key(key), bank, phantom, Condition(family=family))
-        return answer(trained, exam.curves, exam.start, exam.spacing, where=where, shape=shape).strangeness
+        return answer(trained, exam.curves, exam.start, exam.spacing, where=where, shape=shape).ood_score
 
     # eight known and two unknown injections into each of the phantoms
-    seen = np.array([[strangeness(i, 8 * i + k, "seen") for k in range(8)] for i in range(6)])
-    unseen = np.array([[strangeness(i, 8 * i + k, "unseen") for k in range(2)] for i in range(6)])
-    assert np.sum(seen > 1) <= binom.ppf(0.975, seen.size, ODD_SCANS)  # usual scans lie no further out than training's
+    seen = np.array([[ood_score(i, 8 * i + k, "seen") for k in range(8)] for i in range(6)])
+    unseen = np.array([[ood_score(i, 8 * i + k, "unseen") for k in range(2)] for i in range(6)])
+    assert np.sum(seen > 1) <= binom.ppf(
+        0.975, seen.size, OUTLYING_SCANS
+    )  # usual scans lie no further out than training's
     assert np.median(seen) < 0.8
     assert np.mean(unseen > 1) > 0.9
     assert np.all(unseen > 1.5 * seen[:, :2])

@@ -50,7 +50,7 @@ def test_one_examination_as_hdf5_with_pictures(config, tmp_path):
     assert record["seed"] == 5
     assert tree["truth_units"]["Fp"] == "mL/100 mL/min"
     ledger = tree["ledger"]
-    held = sum(ledger[name] for name in ("arteries", "feed", "units", "veins", "outflow"))
+    held = sum(ledger[name] for name in ("arteries", "precapillary", "units", "veins", "outflow"))
     np.testing.assert_allclose(held, ledger["inflow"], rtol=1e-9, atol=1e-9)
     pictures = {p.name for p in tmp_path.glob("*.png")}
     assert pictures == {f"x-{n}.png" for n in ("vessels", "truth", "frames", "curves", "ledger")}

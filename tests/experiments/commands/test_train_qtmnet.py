@@ -58,7 +58,7 @@ def test_training_makes_weights_that_work(tmp_path, capsys):
     assert "90 % intervals" in capsys.readouterr().out
     trained = load_trained(tmp_path / "out" / "qtmnet.safetensors")
     assert not trained.uses_branch
-    assert all(np.isfinite(q) and q > 0 for q in trained.widening.values())
+    assert all(np.isfinite(q) and q > 0 for q in trained.spread_factor.values())
     assert all(np.isfinite(cloud.limit) and cloud.limit > 0 for cloud in trained.familiarity)
     assert trained.facts["config"]["sets"]["scans"] == 4
     facts = json.loads((tmp_path / "out" / "config.json").read_text())
@@ -71,7 +71,7 @@ def test_training_makes_weights_that_work(tmp_path, capsys):
     again = load_trained(other / "qtmnet.safetensors")
     assert again.calibration[:2] == trained.calibration[:2]  # the same phantoms, the same network
     assert again.calibration.limits == trained.calibration.limits
-    assert set(again.calibration.common_error) == set(trained.widening)
+    assert set(again.calibration.common_error) == set(trained.spread_factor)
     digest = again.facts["calibrated again"]["sha256 of the weights, as before"]
     assert digest == weights_digest(again.network) == weights_digest(trained.network)
     assert again.facts["config"] == trained.facts["config"]
@@ -87,12 +87,12 @@ def test_the_network_for_labelled_water_is_trained_alike(tmp_path, capsys):
     assert "CBF" in capsys.readouterr().out
     trained = load_trained(tmp_path / "out" / "qtmnet-asl.safetensors", tracer="water")
     assert trained.network.shape.tracer == "water"
-    assert set(trained.widening) == {"CBF", "ATT"}
+    assert set(trained.spread_factor) == {"CBF", "ATT"}
     assert all(np.isfinite(cloud.limit) and cloud.limit > 0 for cloud in trained.familiarity)
     facts = json.loads((tmp_path / "out" / "config.json").read_text())
     assert facts["provenance"]["command"] == "tracerflow train qtmnet-asl"
-    (tmp_path / "told.toml").write_text("[network]\ntold = true\n")  # there is no arterial input to tell
-    assert run(["train", "qtmnet-asl", str(tmp_path / "told.toml"), "--out", str(tmp_path / "other")]) == 2
+    (tmp_path / "given.toml").write_text("[network]\naif_given = true\n")  # there is no arterial input to tell
+    assert run(["train", "qtmnet-asl", str(tmp_path / "given.toml"), "--out", str(tmp_path / "other")]) == 2
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_a_run_killed_at_a_random_step_and_resumed_has_the_same_loss_curve(tmp_p
     subprocess.run(command(config, killed, "--resume"), check=True)
     assert log.read_text() == whole
     one, two = (load_trained(tmp_path / name / "qtmnet.safetensors") for name in ("whole", "killed"))
-    assert one.widening == two.widening
+    assert one.spread_factor == two.spread_factor
 
 
 @pytest.mark.slow

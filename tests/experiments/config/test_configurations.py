@@ -212,7 +212,13 @@ def test_whole_numbers_may_stand_for_others(tmp_path):
         (ASLConfig, "labelling", "MagneticFieldStrength", 2, "is 2.0; give one of 1.5, 3.0, 7.0"),
         (QTMnetConfig, "rhythm", "checkpoint", 70, "is 70; give a multiple of rhythm.log 50"),
         (QTMnetConfig, "patches", "side", 20, "is 20; give a multiple of 4 within phantoms.side"),
-        (QTMnetConfig, "network", "told", 1, "is 1; give true to give it the arterial input, for comparison, or false"),
+        (
+            QTMnetConfig,
+            "network",
+            "aif_given",
+            1,
+            "is 1; give true to give it the arterial input, for comparison, or false",
+        ),
     ],
 )
 def test_the_cure_says_what_to_give(kind, section, name, value, words, tmp_path):
@@ -270,8 +276,8 @@ def test_no_wrong_configuration_can_be_made(make, words):
 
 
 def test_numpy_numbers_and_lists_become_plain_ones():
-    found = PhantomConfig(shape=[8, 8, 8], cell=np.array([1.0, 2.0, 3.0]), late_feed=np.float32(2))
-    assert found == PhantomConfig(shape=(8, 8, 8), cell=(1.0, 2.0, 3.0), late_feed=2.0)
+    found = PhantomConfig(shape=[8, 8, 8], cell=np.array([1.0, 2.0, 3.0]), max_precapillary_delay=np.float32(2))
+    assert found == PhantomConfig(shape=(8, 8, 8), cell=(1.0, 2.0, 3.0), max_precapillary_delay=2.0)
     assert json.loads(json.dumps(msgspec.to_builtins(found)))["cell"] == [1.0, 2.0, 3.0]
 
 

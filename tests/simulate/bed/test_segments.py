@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simulate.bed.sections import cut_into_pieces, lay_out_vessels
+from simulate.bed.sections import cut_into_sections, lay_out_vessels
 from simulate.bed.segments import cut_at_planes
 from simulate.vessels.tree import Tree
 
@@ -117,7 +117,7 @@ def test_a_wide_vessel_fills_cells_by_its_cross_section(away):
     radius = 0.7
     beside = 3.0 - away * radius
     tree = one_vessel((1.0, beside, 4.5), (11.0, beside, 4.5), radius)
-    pieces = cut_into_pieces(tree, SHAPE, CELL)
+    pieces = cut_into_sections(tree, SHAPE, CELL)
     held = np.bincount(pieces.cell, pieces.share, np.prod(SHAPE)).reshape(SHAPE)
     assert held.sum() == pytest.approx(1.0, rel=1e-13)
     np.testing.assert_allclose(held.sum((1, 2)), np.array([1, 2, 2, 2, 2, 1]) / 10, atol=1e-15)

@@ -126,8 +126,8 @@ def test_the_delay_of_the_truth_is_the_first_moment_of_what_arrives(perfused):
     tissue = bed.tissue
     units = np.real(transfer(bed, jnp.asarray([s + 0j]))[0].units)[:, 0]
     alive = tissue.Fp > 0
-    # content = (vp+ve) (1 - s delay) (1 - s second-order): compare two beds that differ in the feed alone
-    late = replace(bed, feed_delay=bed.feed_delay + 2.0)
+    # content = (vp+ve) (1 - s delay) (1 - s second-order): compare two beds that differ in the supply alone
+    late = replace(bed, precapillary_delay=bed.precapillary_delay + 2.0)
     later = np.real(transfer(late, jnp.asarray([s + 0j]))[0].units)[:, 0]
     np.testing.assert_allclose((units - later)[alive] / units[alive] / s, 2.0, rtol=1e-3)
     shifted = truth_maps(replace(perfused, bed=late))["delay"] - truth_maps(perfused)["delay"]

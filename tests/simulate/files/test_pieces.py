@@ -1,4 +1,4 @@
-"""Pieces of work: done once, never half, never twice, never mixed."""
+"""Sections of work: done once, never half, never twice, never mixed."""
 
 import json
 import os

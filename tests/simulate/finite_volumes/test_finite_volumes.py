@@ -68,7 +68,8 @@ def bed() -> Bed:
     vessels = replace(vessels, shunt=np.where(rng.uniform(size=200) < 0.2, 0.5, 0.0))
     return make_bed(
         vessels, solve_flow(vessels), tissue, mixing=1 / rng.integers(1, 4, shape),
-        feed_delay=rng.uniform(0, 2, 200), feed_dispersion=rng.uniform(0, 1, 200) * (rng.uniform(size=200) < 0.5),
+        precapillary_delay=rng.uniform(0, 2, 200),
+        precapillary_dispersion=rng.uniform(0, 1, 200) * (rng.uniform(size=200) < 0.5),
     )  # fmt: skip
 
 
@@ -100,12 +101,12 @@ def test_the_two_engines_agree_better_when_their_first_order_is_extrapolated_awa
 
 def test_the_two_engines_hold_the_same_amounts(bed, spectral, resolutions):
     _, exact = spectral
-    everything = exact.arteries + exact.feed + exact.units + exact.veins
+    everything = exact.arteries + exact.precapillary + exact.units + exact.veins
 
     def amounts(name):
         return [np.interp(TIMES, r.ledger.times, getattr(r.ledger, name)) for r in resolutions]
 
-    for name, theirs in (("content", everything), ("outflow", exact.outflow), ("feed", exact.feed)):
+    for name, theirs in (("content", everything), ("outflow", exact.outflow), ("precapillary", exact.precapillary)):
         errors = [np.max(np.abs(np.asarray(ours - theirs))) for ours in amounts(name)]
         assert order(errors) == pytest.approx(1.0, abs=0.1)
         assert errors[-1] < 2e-3 * float(jnp.max(everything))

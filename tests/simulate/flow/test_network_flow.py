@@ -12,7 +12,8 @@ from scipy.sparse.linalg import spsolve
 from simulate.base.constants import PLASMA_VISCOSITY
 from simulate.base.errors import InputError
 from simulate.flow.blood import red_cell_share, relative_viscosity
-from simulate.flow.network import Network, conductance, network_of, solve_network
+from simulate.flow.graph import Network, conductance, network_of
+from simulate.flow.network import solve_network
 from simulate.vessels.domain import Domain
 from simulate.vessels.network import grow_vessels
 

@@ -97,11 +97,12 @@ def test_all_tissue_hangs_together():
 
 def test_tumours_are_supplied_late():
     delays = [
-        np.mean(p.feed_delay[p.region == Region.RIM]) - np.mean(p.feed_delay[p.region == Region.WHITE_MATTER])
+        np.mean(p.precapillary_delay[p.region == Region.RIM])
+        - np.mean(p.precapillary_delay[p.region == Region.WHITE_MATTER])
         for p in phantoms()
     ]
     assert np.mean(delays) > 0.8
-    assert all(np.all(p.feed_dispersion <= 4) for p in phantoms(3))
+    assert all(np.all(p.precapillary_dispersion <= 4) for p in phantoms(3))
 
 
 def test_without_a_tumour_there_is_none():

@@ -41,18 +41,21 @@ def tissue(seed=0):
     return Tissue(Fp, PS, rng.uniform(0.02, 0.1, SHAPE), rng.uniform(0.1, 0.4, SHAPE))
 
 
-def build(mixing=1.0, **feed):
+def build(mixing=1.0, **supply):
     parameters = tissue()
     vessels = grow_vessels(jax.random.key(0), Domain(parameters.Fp, CELL), terminals=TERMINALS)
     vessels = replace(vessels, shunt=np.where(np.arange(TERMINALS) % 7 == 0, 0.4, 0.0))
-    return make_bed(vessels, solve_flow(vessels), parameters, mixing=mixing, **feed)
+    return make_bed(vessels, solve_flow(vessels), parameters, mixing=mixing, **supply)
 
 
 @pytest.fixture(scope="module")
 def bed():
     rng = np.random.default_rng(1)
-    feed = {"feed_delay": rng.uniform(0, 5, TERMINALS), "feed_dispersion": rng.uniform(0, 3, TERMINALS)}
-    return build(mixing=rng.choice([0.0, 0.25, 0.5, 1.0], SHAPE), **feed)
+    supply = {
+        "precapillary_delay": rng.uniform(0, 5, TERMINALS),
+        "precapillary_dispersion": rng.uniform(0, 3, TERMINALS),
+    }
+    return build(mixing=rng.choice([0.0, 0.25, 0.5, 1.0], SHAPE), **supply)
 
 
 # -- residence times ---------------------------------------------------------------------------------------
@@ -179,7 +182,10 @@ def test_mass_closes_in_the_s_domain(bed):
     """Inflow - outflow = content, with the content from the concentrations in every part."""
     _, ledger = transfer(bed, jnp.asarray(LINE))
     assert np.max(np.abs(ledger.imbalance / ledger.inflow)) < 1e-10
-    parts = [np.abs(part / ledger.inflow).max() for part in (ledger.arteries, ledger.feed, ledger.units, ledger.veins)]
+    parts = [
+        np.abs(part / ledger.inflow).max()
+        for part in (ledger.arteries, ledger.precapillary, ledger.units, ledger.veins)
+    ]
     assert min(parts) > 1e-3, "every part takes part"
 
 
@@ -218,13 +224,13 @@ def lost_venous_outflow(bed, monkeypatch):
     monkeypatch.setattr(engine, "collect_to_root", lambda tree, h, entering: collect(tree, h, entering.at[3].set(0.0)))
 
 
-def forgotten_feed(bed, monkeypatch):
+def forgotten_supply(bed, monkeypatch):
     """Tracer on its way from a terminal to its cells."""
     monkeypatch.setattr(engine, "mean_of_decay", lambda x: 0.0 * x)
 
 
 @pytest.mark.parametrize(
-    "mistake", [wrong_plasma_volume, wrong_tissue_volume, dropped_vessel, lost_venous_outflow, forgotten_feed]
+    "mistake", [wrong_plasma_volume, wrong_tissue_volume, dropped_vessel, lost_venous_outflow, forgotten_supply]
 )
 def test_the_ledger_shows_a_mistake(bed, monkeypatch, mistake):
     """Mutations: each leaves an imbalance that the test above would see a million times over."""
@@ -256,7 +262,7 @@ def test_central_volume_theorem(bed):
     volume = bed.cell_volume * np.sum(parts.vp + parts.ve)
     for tree, solved in ((vessels.arteries, flow.arteries), (vessels.veins, flow.veins)):
         volume += float(jnp.sum(solved.plasma_volume(tree)))
-    volume += np.sum(vessels.terminal_flow * (bed.feed_delay + bed.feed_dispersion))
+    volume += np.sum(vessels.terminal_flow * (bed.precapillary_delay + bed.precapillary_dispersion))
     volume += bed.cell_volume * np.sum(parts.Fp * bed.local_delay)
     assert (1 - out) / s == pytest.approx(volume / float(flow.arteries.plasma[0]), rel=1e-4)
 

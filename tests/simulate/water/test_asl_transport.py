@@ -28,13 +28,13 @@ LINE = jnp.asarray(0.3 + 2j * np.pi * np.geomspace(1e-3, 3.0, 30))
 FOREVER = WATER._replace(t1_blood=1e15, t1_tissue=1e15)
 
 
-def build(vp=0.03, mixing=1.0, shunt=0.0, **feed):
+def build(vp=0.03, mixing=1.0, shunt=0.0, **supply):
     rng = np.random.default_rng(0)
     Fp = np.exp(rng.uniform(np.log(0.003), np.log(0.012), SHAPE))
     tissue = Tissue(Fp, np.full(SHAPE, 1e-3), np.full(SHAPE, vp), np.full(SHAPE, 0.2))
     vessels = grow_vessels(jax.random.key(0), Domain(tissue.Fp, CELL), terminals=TERMINALS)
     vessels = replace(vessels, shunt=np.where(np.arange(TERMINALS) % 5 == 0, shunt, 0.0))
-    return make_bed(vessels, solve_flow(vessels), tissue, mixing=mixing, **feed)
+    return make_bed(vessels, solve_flow(vessels), tissue, mixing=mixing, **supply)
 
 
 def sharp(s, transit, radius, length):
@@ -46,12 +46,12 @@ def way(bed):
     """Time of blood from the inlet to every cell [s] (c,)."""
     tree = bed.vessels.arteries
     along = sum_along_paths(tree, jnp.asarray(bed.flow.arteries.blood_transit_time(tree)).at[0].set(0.0))
-    return np.asarray(along)[tree.terminals][bed.owner] + bed.local_delay + bed.feed_delay[bed.owner]
+    return np.asarray(along)[tree.terminals][bed.owner] + bed.local_delay + bed.precapillary_delay[bed.owner]
 
 
 @pytest.mark.x64
 def test_a_stirred_cell_of_water_is_the_general_kinetic_model_in_the_s_domain():
-    bed = build(vp=0.0, feed_delay=np.full(TERMINALS, 0.4))
+    bed = build(vp=0.0, precapillary_delay=np.full(TERMINALS, 0.4))
     water = WATER._replace(exchange=jnp.inf)
     contents, _ = label_transfer(bed, LINE, water, residence=sharp)
     F, _ = blood_supply(bed)
@@ -177,7 +177,7 @@ def test_one_blood_flow_for_both_tracers():
 
 def test_label_reaches_every_cell_through_dispersing_vessels():
     """Beside the same bed in plug flow: later at first, more in the tail, and nowhere negative."""
-    bed = build(feed_dispersion=np.full(TERMINALS, 1.0))
+    bed = build(precapillary_dispersion=np.full(TERMINALS, 1.0))
     times = jnp.asarray([1.0, 2.0, 3.0, 4.0, 5.0])
     out = label_readout(times, 1.8, labelling="pcasl", inlet_delay=0.8, t1_blood=1.65)
     spread = np.asarray(label_curves(bed, out))
