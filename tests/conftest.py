@@ -65,6 +65,11 @@ def pytest_unconfigure(config):
         shutil.rmtree(os.environ.get("_TESTS_OWN_CACHE", ""), ignore_errors=True)
 
 
+def pytest_unconfigure(config):
+    if not hasattr(config, "workerinput"):  # the process that started the others
+        shutil.rmtree(os.environ.get("_TESTS_OWN_CACHE", ""), ignore_errors=True)
+
+
 def _x64(node):
     return node.get_closest_marker("x64") is not None
 

@@ -36,8 +36,14 @@ NODES = ((2, 16), (3, 24), (5, 32), (8, 48))
 class Chain:
     """Frames (v, t) -> estimators -> maps (p, v) -> (features (k,) ->) logit.
 
-    decide : of the features, or of the maps where there are none, to a number: a logit, or a log-hazard.
-    features : of the maps, with `names`; None where a network reads the maps themselves.
+    Attributes
+    ----------
+    estimators : tuple of Estimator
+        Whose maps follow one another.
+    decide : callable
+        Of the features, or of the maps where there are none, to a number: a logit, or a log-hazard.
+    features : callable, optional
+        Of the maps, such as `RegionMeans`; None where a network reads the maps themselves.
     """
 
     estimators: tuple[Estimator, ...]
@@ -50,17 +56,42 @@ class Chain:
         return tuple(name for each in self.estimators for name in each.names)
 
     def logit(self, maps: Any) -> Any:
-        """Of maps (p, v)."""
+        """What is decided of maps.
+
+        Parameters
+        ----------
+        maps : (p, v) array
+            By `names`.
+
+        Returns
+        -------
+        number
+            Logit, or log-hazard.
+        """
         return self.decide(maps if self.features is None else self.features(maps))
 
 
 class ChainAttribution(NamedTuple):
-    """delta : logit - logit_at_zero, of which the others are parts.
+    """Parts of `delta`, the difference that the measured frames make to a logit.
 
-    maps : (p, v) by the names of the chain.      frames : (v, t).      features : (k,), or None where there are none.
-    gap : share by which the parts miss delta, see the module.
-    excluded : share of voxels of no weight, by estimator.
-    nodes : (of the estimators, of the head) that were needed.
+    Attributes
+    ----------
+    logit : float
+        Of the measured frames.
+    logit_at_zero : float
+        Where all maps are 0.
+    maps : (p, v) array
+        By the names of the chain.
+    frames : (v, t) array
+        By voxel and frame.
+    features : (k,) array or None
+        None where the chain has none.
+    gap : float
+        Share by which the parts miss delta: over max(abs(delta), 0.1 sum of abs(maps)).
+    excluded : tuple of float
+        Share of voxels of no weight, by estimator.
+    nodes : tuple of int
+        Of the estimators and of the head that were needed.
     """
 
     logit: float
@@ -74,6 +105,7 @@ class ChainAttribution(NamedTuple):
 
     @property
     def delta(self) -> float:
+        """What all parts add up to, but for the gap."""
         return self.logit - self.logit_at_zero
 
 
@@ -91,6 +123,7 @@ def chain_attribution(
     Parameters
     ----------
     chain : Chain
+        With its estimators' weights as they are at the measured frames.
     frames : (v, t) array
         The measured signal.
     baseline : int

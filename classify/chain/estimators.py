@@ -50,8 +50,22 @@ class Estimator(Protocol):
 class KineticEstimator:
     """A kinetic fit with its arterial input held fixed.
 
-    parameters : those whose maps are taken.      t10 : (v,) or a number [s].      aif : in plasma.
-    weight : (v,) as `estimate.reliability` found them at the measured frames.
+    Attributes
+    ----------
+    protocol : DCEProtocol
+        Of the frames.
+    t10 : number or (v,) array [s]
+        T1 before contrast.
+    aif : ArterialInput
+        In plasma.
+    weight : (v,) array
+        As `estimate.reliability` found them at the measured frames.
+    model : str
+        A compartmental model.
+    parameters : tuple of str
+        Those whose maps are taken.
+    label : str
+        Stands before their names; the model's name by default.
     """
 
     protocol: DCEProtocol
@@ -69,16 +83,51 @@ class KineticEstimator:
     ) -> "KineticEstimator":  # fmt: skip
         """With the weights that the measured frames give.
 
-        believed : parameters that have to be reliable, all of them, for a voxel to count.
+        Parameters
+        ----------
+        frames : (v, t) array
+            Signal.
+        protocol : DCEProtocol
+            With the number of frames before contrast.
+        t10 : number or (v,) array [s]
+            T1 before contrast.
+        aif : ArterialInput
+            In plasma.
+        model : str
+            A compartmental model.
+        parameters : tuple of str
+            Those whose maps are taken.
+        believed : tuple of str
+            Those that have to be reliable, all of them, for a voxel to count.
+
+        Returns
+        -------
+        KineticEstimator
+            Its weights frozen.
         """
         fit = fit_frames(frames, protocol, t10=t10, aif=aif.curve, aif_times=aif.times, model=model)
         return cls(protocol, t10, aif, np.asarray(reliability(fit, believed)), model, parameters)
 
     @property
     def names(self) -> tuple[str, ...]:
+        """Of its maps: label and parameter."""
         return tuple(f"{self.label or self.model} {name}" for name in self.parameters)
 
     def at(self, frames: Array, progress: Progress = silent) -> Local:
+        """Maps and their derivatives at some frames.
+
+        Parameters
+        ----------
+        frames : (v, t) array
+            Signal.
+        progress : callable
+            Told of every block of voxels.
+
+        Returns
+        -------
+        Local
+            Maps in clinical units, their slope along any direction, and the way back.
+        """
         fit, by = self.linearised(frames, progress)
         maps = np.stack([self._believed(name, fit.values[name]) for name in self.parameters])
         jacobian = np.stack([self._believed(name, by.frames[name]) for name in self.parameters])  # (p, v, t)
@@ -89,21 +138,62 @@ class KineticEstimator:
         )
 
     def linearised(self, frames: Array, progress: Progress = silent) -> tuple[FrameFit, FrameJacobian]:
-        """The fit and its derivatives by frames and T10."""
+        """The fit and its derivatives by frames and T10.
+
+        Parameters
+        ----------
+        frames : (v, t) array
+            Signal.
+        progress : callable
+            Told of every block of voxels.
+
+        Returns
+        -------
+        FrameFit
+            In internal units.
+        FrameJacobian
+            Likewise.
+        """
         return frames_jacobian(
             frames, self.protocol, t10=self.t10, aif=self.aif.curve, aif_times=self.aif.times, model=self.model,
             progress=progress,
         )  # fmt: skip
 
     def by_t10(self, frames: Array, cotangent: Array) -> Array:
-        """(v,) derivative of what the maps' cotangent (p, v) stands for by each voxel's T10 [1/s]."""
+        """Derivative of a number by each voxel's T10.
+
+        Parameters
+        ----------
+        frames : (v, t) array
+            Signal.
+        cotangent : (p, v) array
+            Derivative of the number by the maps.
+
+        Returns
+        -------
+        (v,) array [1/s]
+            The chain rule's, through the fit.
+        """
         _, by = self.linearised(frames)
         return sum(
             c * self._believed(n, by.t10[n]) for c, n in zip(np.asarray(cotangent), self.parameters, strict=True)
         )
 
     def by_aif(self, frames: Array, cotangent: Array) -> Array:
-        """(k,) the same by the samples of the arterial input [1/(mmol/L)]."""
+        """Derivative of a number by the samples of the arterial input.
+
+        Parameters
+        ----------
+        frames : (v, t) array
+            Signal.
+        cotangent : (p, v) array
+            Derivative of the number by the maps.
+
+        Returns
+        -------
+        (k,) array [1/(mmol/L)]
+            The chain rule's, through all voxels' fits.
+        """
 
         def pulled(curve: Array) -> Array:
             fit = fit_frames(frames, self.protocol, t10=self.t10, aif=curve, aif_times=self.aif.times, model=self.model)

@@ -17,7 +17,14 @@ FEWEST = 20
 class RegionMeans:
     """Means of maps over regions.
 
-    names : of the k features.      maps : (k,) which map each takes.      weight : (k, v) of the voxels, of sum 1.
+    Attributes
+    ----------
+    names : tuple of str
+        Of the k features.
+    maps : (k,) int array
+        Which map each takes.
+    weight : (k, v) array
+        Of the voxels, of sum 1.
     """
 
     names: tuple[str, ...]
@@ -35,10 +42,16 @@ class RegionMeans:
         map_names : sequence of str
             Of the estimators' maps.
         regions : mapping of str to (v,) bool array
+            By name.
         reliable : (p, v) array
             Weight of every voxel in each map.
         fewest : int
             Voxels that a region has to have by weight.
+
+        Returns
+        -------
+        RegionMeans
+            Features in the order of regions, then of maps.
 
         Raises
         ------

@@ -43,9 +43,16 @@ BLOCK = 8192
 class FrameFit:
     """Parameters of v voxels by name, in internal units (1/s, fractions), Ktrans among them.
 
-    values, stderr : (v,) by name; values are differentiable, standard errors constants to differentiation.
-    status : (v,) bits of `simulate.base.status.Status`, those of the conversion to concentration and of the fit.
-    at_bound : (v,) by name, whether a parameter ended on its bound, where it has no derivative.
+    Attributes
+    ----------
+    values : dict of str to (v,) array
+        Differentiable.
+    stderr : dict of str to (v,) array
+        Standard errors, constants to differentiation.
+    status : (v,) int array
+        Bits of `simulate.base.status.Status`, those of the conversion to concentration and of the fit.
+    at_bound : dict of str to (v,) bool array
+        Whether a parameter ended on its bound, where it has no derivative.
     """
 
     values: dict[str, Float[Any, " v"]]
@@ -55,8 +62,15 @@ class FrameFit:
 
 
 class FrameJacobian(NamedTuple):
-    """frames : (v, t) derivatives of each parameter by its voxel's own frames [internal unit per unit of signal].
-    t10 : (v,) by the voxel's T1 before contrast [internal unit per s]."""
+    """Derivatives of each voxel's parameters by what was measured of it.
+
+    Attributes
+    ----------
+    frames : dict of str to (v, t) array
+        By its own frames [internal unit per unit of signal].
+    t10 : dict of str to (v,) array
+        By its T1 before contrast [internal unit per s].
+    """
 
     frames: dict[str, Any]
     t10: dict[str, Any]
@@ -140,15 +154,33 @@ def frames_jacobian(
 
     Parameters
     ----------
-    frames, protocol, t10, aif, aif_times, model, b1, r2star, bounds
-        See `fit_frames`.
+    frames : (v, t) array
+        Signal of a spoiled gradient echo [arbitrary units].
+    protocol : DCEProtocol
+        With the number of frames before contrast.
+    t10 : number or (v,) array [s]
+        T1 before contrast.
+    aif : (k,) array [mmol/L]
+        Arterial input in plasma.
+    aif_times : (k,) array [s], optional
+        Times of its samples; the centres of the frames by default.
+    model : str
+        A compartmental model.
+    b1 : number or (v,) array
+        Ratio of the true flip angle to the nominal one.
+    r2star : float [1/(s mmol/L)]
+        Transverse relaxivity.
+    bounds : dict, optional
+        As of `fit_frames`.
     progress : callable
-        Told of every block.
+        Called after every block with what is done, how many voxels, and of how many.
 
     Returns
     -------
     FrameFit
+        As NumPy arrays.
     FrameJacobian
+        Likewise.
     """
     signal = np.asarray(frames)
     t10, b1 = (np.broadcast_to(np.asarray(each), signal.shape[:1]) for each in (t10, b1))
@@ -207,12 +239,14 @@ def reliability(fit: FrameFit, names: tuple[str, ...] = ("Fp", "PS", "vp")) -> F
     Parameters
     ----------
     fit : FrameFit
+        Of `fit_frames`.
     names : tuple of str
         Of its parameters.
 
     Returns
     -------
     (v,) array
+        1 or 0.
     """
     never = int(NO_ESTIMATE | Status.NOT_CONVERGED)
     good = (fit.status & never) == 0
