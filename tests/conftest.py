@@ -5,11 +5,6 @@ import shutil
 import tempfile
 from pathlib import Path
 
-# The processes of one run share what they compile. Before JAX is imported, which reads these once.
-if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = os.environ["_TESTS_OWN_CACHE"] = tempfile.mkdtemp(prefix="programs-")
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
-
 import jax
 import pytest
 from jaxlib.version import __version__ as jaxlib_version
@@ -21,6 +16,11 @@ if jaxlib_version.startswith(("0.10.1", "0.12.")):  # a flag that a version does
     # users do. That what is optimised computes the same is a test (base/test_runtime.py). No optimisation at all (level
     # 0) together with that other way gives wrong derivatives (jaxlib 0.10.1): four tests of the kinetics say so.
     os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false")
+
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # the processes of one run share what they compile
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = os.environ["_TESTS_OWN_CACHE"] = tempfile.mkdtemp(prefix="programs-")
+jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -58,11 +58,6 @@ def _few_programs():
 
     yield
     drop_programs_if_many()
-
-
-def pytest_unconfigure(config):
-    if not hasattr(config, "workerinput"):  # the process that started the others
-        shutil.rmtree(os.environ.get("_TESTS_OWN_CACHE", ""), ignore_errors=True)
 
 
 def pytest_unconfigure(config):
