@@ -164,12 +164,17 @@ def features(curves: Float[Array, "v t"], frames: Frames, facts: ScanFacts) -> F
     return features_from(measured(curves, read), read, frames, facts)
 
 
-def features_from(found: Measured, read: Reading, frames: Frames, facts: ScanFacts) -> Features:
-    """The same from what is found of each voxel."""
+def features_from(
+    found: Measured, read: Reading, frames: Frames, facts: ScanFacts, *, loud: Bool[Any, " v"] | None = None
+) -> Features:
+    """The same from what is found of each voxel.
+
+    loud : (v,) whether b is more than noise, where that was settled before; as these curves have it by default.
+    """
     variance = (read.count * found.variance + _PRIOR_FRAMES * facts.variance) / (read.count + _PRIOR_FRAMES)
     noise = jnp.sqrt(jnp.maximum(variance, 1e-20))
     sure = noise * jnp.sqrt(read.spread)
-    level = jnp.maximum(found.level, sure)
+    level = jnp.maximum(found.level, sure) if loud is None else jnp.where(loud, found.level, sure)
     channels = jnp.concatenate(
         [
             jnp.clip(found.shape / level[:, None], -_LARGEST, _LARGEST),
