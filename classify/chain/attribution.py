@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from classify.attribution.path import Rule, rule
-from classify.chain.estimators import Estimator, Local
+from classify.chain.estimator import Estimator, Local
 from simulate.base.errors import InputError
 from simulate.base.progress import Progress, silent
 
@@ -84,6 +84,8 @@ class ChainAttribution(NamedTuple):
         By the names of the chain.
     frames : (v, t) array
         By voxel and frame.
+    context : (v, t) array or None
+        Of frames, what came by what voxels say of the scan as a whole; None where no estimator reads that.
     features : (k,) array or None
         None where the chain has none.
     gap : float
@@ -98,6 +100,7 @@ class ChainAttribution(NamedTuple):
     logit_at_zero: float
     maps: np.ndarray
     frames: np.ndarray
+    context: np.ndarray | None
     features: np.ndarray | None
     gap: float
     excluded: tuple[float, ...]
@@ -175,9 +178,13 @@ class _Path:
         cotangents, features = self._integrated(nodes, known)
         maps = np.sum([G * each.slope for G, each in zip(cotangents, known, strict=True)], axis=0)
         back = np.sum([each.back(G) for G, each in zip(cotangents, known, strict=True)], axis=0)
+        context = None
+        if any(each.own is not None for each in known):
+            own = np.sum([(each.own or each.back)(G) for G, each in zip(cotangents, known, strict=True)], axis=0)
+            context = (back - own) * self.direction
         missed, size = abs(float(maps.sum()) - (logit - at_zero)), float(np.abs(maps).sum())
         return ChainAttribution(
-            logit, at_zero, maps, back * self.direction, features,
+            logit, at_zero, maps, back * self.direction, context, features,
             gap=missed / max(abs(logit - at_zero), 0.1 * size, np.finfo(float).tiny),
             excluded=tuple(float(np.mean(np.asarray(each.weight) == 0)) for each in self.chain.estimators),
             nodes=(estimator, head),
@@ -213,11 +220,13 @@ class _Path:
 
 
 class _Known(NamedTuple):
-    """All estimators at one place of the path: maps (p, v), their slope along it, and back to the frames."""
+    """All estimators at one place of the path: maps (p, v), their slope along it, and back to the frames; `own` as
+    `Local` has it."""
 
     maps: np.ndarray
     slope: np.ndarray
     back: Callable[[np.ndarray], np.ndarray]
+    own: Callable[[np.ndarray], np.ndarray] | None
 
     @staticmethod
     def joined(each: list[Local], direction: np.ndarray) -> "_Known":
@@ -227,5 +236,11 @@ class _Known(NamedTuple):
             parts = zip(each, np.split(cotangent, ends), strict=True)
             return np.sum([local.back(part) for local, part in parts], axis=0)
 
+        def own(cotangent: np.ndarray) -> np.ndarray:
+            parts = zip(each, np.split(cotangent, ends), strict=True)
+            return np.sum([(local.own or local.back)(part) for local, part in parts], axis=0)
+
+        reads_all = any(local.own is not None for local in each)
         maps = np.concatenate([np.asarray(local.maps) for local in each])
-        return _Known(maps, np.concatenate([np.asarray(local.slope(direction)) for local in each]), back)
+        slope = np.concatenate([np.asarray(local.slope(direction)) for local in each])
+        return _Known(maps, slope, back, own if reads_all else None)

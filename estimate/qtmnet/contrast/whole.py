@@ -10,6 +10,7 @@ a derivative falls on many voxels, not on one.
 Only what enters a residual block is kept for the way back; the rest is computed again (`jax.checkpoint`).
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -80,6 +81,7 @@ def qtmnet_maps(
     inside: Bool[np.ndarray, "d h w"],
     scale: InputScale | None = None,
     held: Held | None = None,
+    own: bool = False,
 ) -> dict[str, Float[Array, "d h w"]]:
     """Perfusion maps of a scan, differentiable in every frame of every voxel.
 
@@ -98,6 +100,9 @@ def qtmnet_maps(
     held : Held, optional
         What switches, of the measured scan where this is not it; that of these concentrations by default, which must
         then not be traced.
+    own : bool
+        Derivatives of what a voxel's own curve and its neighbourhood say, without what it says of the scan to all
+        others (the context); values are the same.
 
     Returns
     -------
@@ -118,9 +123,10 @@ def qtmnet_maps(
     where = np.nonzero(inside)
     curves, frames = values[where], _frames(protocol, values.dtype)
     _, read, found = _read(curves, frames, held.arrival)
-    facts = ScanFacts(held.arrival, found.level @ held.level, found.variance @ held.variance)
+    still = jax.lax.stop_gradient if own else lambda x: x
+    facts = ScanFacts(held.arrival, still(found.level @ held.level), still(found.variance @ held.variance))
     seen = features_from(found, read, frames, facts, loud=held.loud)
-    said = _through(trained, seen.voxel, seen.scan, jnp.asarray(held.enhanced), where)
+    said = _through(trained, seen.voxel, seen.scan, jnp.asarray(held.enhanced), where, still)
     area = (scale or population_scale()).area
     out = {}
     for i, (name, map_name) in enumerate(zip(SCORED, MAPS, strict=True)):
@@ -155,8 +161,11 @@ def _about_median(values: np.ndarray, which: np.ndarray, median: float) -> np.nd
     return weight * median / total if total > 0 else weight
 
 
-def _through(trained: Trained, voxel: Array, scan: Array, enhanced: Array, where: tuple[np.ndarray, ...]) -> Array:
-    """(v, q) scale-free logarithms by `SCORED`."""
+def _through(
+    trained: Trained, voxel: Array, scan: Array, enhanced: Array, where: tuple[np.ndarray, ...],
+    still: Callable[[Array], Array],
+) -> Array:  # fmt: skip
+    """(v, q) scale-free logarithms by `SCORED`. still : what is done to every context."""
     graph, weights = nnx.split(trained.network)
     net: QTMnet = nnx.merge(graph, jax.tree.map(lambda a: jnp.asarray(a, voxel.dtype), weights))
     everywhere = jnp.broadcast_to(scan, (len(voxel), scan.size))
@@ -167,7 +176,7 @@ def _through(trained: Trained, voxel: Array, scan: Array, enhanced: Array, where
             x = _again(block, x, context)
         if number < len(net.contexts):
             pool = net.contexts[number]
-            context = pool(pool.sums(x, enhanced), scan, context)
+            context = still(pool(pool.sums(x, enhanced), scan, context))
     h = net.widen(x)
     if trained.uses_branch:
         assert net.branch is not None

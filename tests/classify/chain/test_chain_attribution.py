@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from classify.chain.attribution import Chain, chain_attribution
-from classify.chain.estimators import KineticEstimator, Local
+from classify.chain.estimator import Local
 from classify.chain.features import RegionMeans
+from classify.chain.kinetic import KineticEstimator
 from simulate.base.errors import InputError
 from simulate.base.types import DCEProtocol, Tissue
 from simulate.inputs.arterial_input import ArterialInput

@@ -1,13 +1,13 @@
-"""From frames to maps along a path: what each estimator gives to a chain, and how its maps move with the frames."""
+"""A kinetic fit as a chain's estimator: its arterial input held fixed, its derivatives a block Jacobian."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from classify.chain.estimator import Local
 from estimate.kinetics.frames import FrameFit, FrameJacobian, fit_frames, frames_jacobian, reliability
 from simulate.base.progress import Progress, silent
 from simulate.base.types import DCEProtocol
@@ -15,35 +15,6 @@ from simulate.base.units import to_clinical
 from simulate.inputs.arterial_input import ArterialInput
 
 Array = Any
-
-
-class Local(NamedTuple):
-    """An estimator at some frames (v, t).
-
-    maps : (p, v) in clinical units, 0 in voxels that it does not believe.
-    slope : direction (v, t) -> (p, v) by how much the maps move with the frames along it.
-    back : cotangent (p, v) of the maps -> (v, t) of the frames.
-    """
-
-    maps: Array
-    slope: Callable[[Array], Array]
-    back: Callable[[Array], Array]
-
-
-@runtime_checkable
-class Estimator(Protocol):
-    """What makes maps of frames.
-
-    names : of its p maps.      weight : (v,) frozen, of each voxel in whatever follows.
-    """
-
-    @property
-    def names(self) -> tuple[str, ...]: ...
-
-    @property
-    def weight(self) -> Array: ...
-
-    def at(self, frames: Array, progress: Progress = silent) -> Local: ...
 
 
 @dataclass(frozen=True)
@@ -74,7 +45,7 @@ class KineticEstimator:
     weight: Array
     model: str = "2cxm"
     parameters: tuple[str, ...] = ("Fp", "PS", "vp", "ve")
-    label: str = field(default="")
+    label: str = ""
 
     @classmethod
     def measured(

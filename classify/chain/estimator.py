@@ -1,0 +1,39 @@
+"""What an estimator gives to a chain: maps at some frames, and how they move with the frames."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from simulate.base.progress import Progress, silent
+
+Array = Any
+
+
+class Local(NamedTuple):
+    """An estimator at some frames (v, t).
+
+    maps : (p, v) in clinical units, 0 in voxels that it does not believe.
+    slope : direction (v, t) -> (p, v) by how much the maps move with the frames along it.
+    back : cotangent (p, v) of the maps -> (v, t) of the frames.
+    own : the same without what voxels say of the scan as a whole to all others; None where none says anything.
+    """
+
+    maps: Array
+    slope: Callable[[Array], Array]
+    back: Callable[[Array], Array]
+    own: Callable[[Array], Array] | None = None
+
+
+@runtime_checkable
+class Estimator(Protocol):
+    """What makes maps of frames.
+
+    names : of its p maps.      weight : (v,) frozen, of each voxel in whatever follows.
+    """
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    @property
+    def weight(self) -> Array: ...
+
+    def at(self, frames: Array, progress: Progress = silent) -> Local: ...
