@@ -11,6 +11,7 @@ from .asl.white_paper import white_paper_cbf
 from .examination.checked import DCEExamination, examine
 from .kinetics.bounds import BOUNDS
 from .kinetics.fit import FIT_MODELS, MODEL_CODES, KineticFit, fit_kinetics
+from .kinetics.frames import FrameFit, FrameJacobian, fit_frames, frames_jacobian, reliability
 from .maps.pipeline import estimate_examination, estimate_maps
 from .maps.soundness import sound
 from .qtmnet.weights import SHIPPED, SHIPPED_ASL, Trained, load_trained
@@ -30,6 +31,12 @@ __all__ = [
     "FIT_MODELS",
     "MODEL_CODES",
     "BOUNDS",
+    # frames to parameters as one differentiable function
+    "fit_frames",
+    "FrameFit",
+    "frames_jacobian",
+    "FrameJacobian",
+    "reliability",
     # a whole series to maps
     "estimate_maps",
     "examine",

@@ -1,6 +1,8 @@
 """Every test in float32, as users compute, but those marked x64: their tolerances need digits that float32 lacks."""
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import jax
@@ -14,6 +16,11 @@ if jaxlib_version.startswith(("0.10.1", "0.12.")):  # a flag that a version does
     # users do. That what is optimised computes the same is a test (base/test_runtime.py). No optimisation at all (level
     # 0) together with that other way gives wrong derivatives (jaxlib 0.10.1): four tests of the kinetics say so.
     os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false")
+
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # the processes of one run share what they compile
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = os.environ["_TESTS_OWN_CACHE"] = tempfile.mkdtemp(prefix="programs-")
+jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -51,6 +58,11 @@ def _few_programs():
 
     yield
     drop_programs_if_many()
+
+
+def pytest_unconfigure(config):
+    if not hasattr(config, "workerinput"):  # the process that started the others
+        shutil.rmtree(os.environ.get("_TESTS_OWN_CACHE", ""), ignore_errors=True)
 
 
 def _x64(node):

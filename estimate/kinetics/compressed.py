@@ -18,6 +18,7 @@ from estimate.kinetics.table import ExponentialTable, TableSize, delays_tabulate
 from estimate.least_squares.chunks import over_chunks
 from estimate.least_squares.levenberg_marquardt import Solution, bounded_least_squares
 from estimate.least_squares.standard_errors import CurveErrors, Linear, Uncertainty, standard_error, uncertainty
+from simulate.base.runtime import ON_ONE_THREAD
 from simulate.base.status import Status, at_bound
 
 
@@ -56,7 +57,7 @@ def compressed_fit(
     frames = np.asarray(given.times.size, np.int32)
 
     def fit(curves: Array, errors: CurveErrors | None, voxels: ArrayLike) -> BlockFit:
-        return fit_block(
+        return (fit_block_on_one_thread if padded else fit_block)(
             model,
             table,
             jax.lax.stop_gradient(curves),
@@ -82,8 +83,7 @@ class _Begun(NamedTuple):
     found: Array
 
 
-@partial(jax.jit, static_argnames=("model", "tolerance"))
-def fit_block(
+def _fit_block(
     model: FitModel,
     table: ExponentialTable,
     curves: Array,
@@ -122,6 +122,13 @@ def fit_block(
     )
     rss = solution.rss + begun.outside
     return block_result(model, solution, rss, begun.energy, spread, lower, upper, begun.finite, begun.found)
+
+
+fit_block = jax.jit(_fit_block, static_argnames=("model", "tolerance"))
+fit_block_on_one_thread = jax.jit(
+    _fit_block, static_argnames=("model", "tolerance"), compiler_options=ON_ONE_THREAD
+)  # fmt: skip
+"""The same where nothing is traced: other blocks run beside it."""
 
 
 def by_chunks(

@@ -84,34 +84,63 @@ def _displacement(
     model: FitModel, limits: tuple, curves: Array, given: FitInput, values: Array, d_curves: Array, d_aif: Array
 ) -> Array:
     """By how much the fitted values (p, v) move with the curves and the input; linear in d_curves and d_aif."""
-    lower, upper = box(model, dict(limits), values.dtype)
-    u = jnp.stack(to_coordinates(model.parameters, dict(zip(model.parameters, values, strict=True))))
-    inside = ~near_bound(u, lower, upper) & jnp.isfinite(u)
-    u = jnp.where(jnp.isfinite(u), u, (lower + upper) / 2)
-
-    def gradient(u_one, curve, input_curve):
-        def objective(x):
-            return 0.5 * jnp.sum((curve - predict(model, x, given._replace(aif=input_curve))) ** 2)
-
-        return jax.grad(objective)(u_one)
+    u, inside = _inside(model, limits, values)
 
     def one_voxel(args):
         u_one, free, curve, d_curve = args
         curve = jnp.where(jnp.isfinite(curve), curve, 0.0)
-        hessian = jax.jacfwd(gradient)(u_one, curve, given.aif)
-        # what the curve does not feel (PS -> 0 in log PS) has no derivative either
-        free = free & (jnp.diagonal(hessian) > 1e-12 * jnp.sum(curve**2))
-        both = free[:, None] & free[None]
-        system = jnp.where(both, hessian, jnp.eye(u_one.size, dtype=u_one.dtype))
-        scale = jax.lax.rsqrt(jnp.abs(jnp.diagonal(system)))
-        _, pushed = jax.jvp(partial(gradient, u_one), (curve, given.aif), (d_curve, d_aif))
-        scaled = system * scale[:, None] * scale
-        return -jnp.linalg.solve(scaled, jnp.where(free, pushed, 0.0) * scale) * scale
+        _, pushed = jax.jvp(partial(_gradient, model, given, u_one), (curve, given.aif), (d_curve, d_aif))
+        return -_solved(model, given, u_one, free, curve, pushed)
 
     du = jax.lax.map(one_voxel, (u.T, inside.T, curves, d_curves), batch_size=512).T
 
-    def physical(x):
-        found = to_physical(model.parameters, tuple(x))
-        return jnp.stack([found[name] for name in model.parameters])
+    return jax.jvp(partial(_physical, model), (u,), (du,))[1]
 
-    return jax.jvp(physical, (u,), (du,))[1]
+
+@partial(jax.jit, static_argnums=(0, 1))
+def curve_jacobian(model: FitModel, limits: tuple, curves: Array, given: FitInput, values: Array) -> Array:
+    """(v, p, t) by how much the fitted values (p, v) of every voxel move with the samples of its curve (t,)."""
+    u, inside = _inside(model, limits, values)
+
+    def one_voxel(args):
+        u_one, free, curve = args
+        curve = jnp.where(jnp.isfinite(curve), curve, 0.0)
+        moves = jax.jacfwd(lambda x: predict(model, x, given))(u_one)  # the gradient by the curve is minus this
+        du = _solved(model, given, u_one, free, curve, moves.T)
+        return jax.jacfwd(partial(_physical, model))(u_one) @ du
+
+    return jax.lax.map(one_voxel, (u.T, inside.T, curves), batch_size=512)
+
+
+def _inside(model: FitModel, limits: tuple, values: Array) -> tuple[Array, Array]:
+    """Coordinates (p, v) of fitted values, and which of them are off their bounds."""
+    lower, upper = box(model, dict(limits), values.dtype)
+    u = jnp.stack(to_coordinates(model.parameters, dict(zip(model.parameters, values, strict=True))))
+    inside = ~near_bound(u, lower, upper) & jnp.isfinite(u)
+    return jnp.where(jnp.isfinite(u), u, (lower + upper) / 2), inside
+
+
+def _physical(model: FitModel, u: Array) -> Array:
+    found = to_physical(model.parameters, tuple(u))
+    return jnp.stack([found[name] for name in model.parameters])
+
+
+def _gradient(model: FitModel, given: FitInput, u: Array, curve: Array, aif: Array) -> Array:
+    """(p,) of half the residual sum of squares of one voxel."""
+
+    def objective(x):
+        return 0.5 * jnp.sum((curve - predict(model, x, given._replace(aif=aif))) ** 2)
+
+    return jax.grad(objective)(u)
+
+
+def _solved(model: FitModel, given: FitInput, u: Array, free: Array, curve: Array, right: Array) -> Array:
+    """H^-1 right of one voxel, H the full Hessian along the free coordinates (p,); right (p, ...)."""
+    hessian = jax.jacfwd(partial(_gradient, model, given))(u, curve, given.aif)
+    # what the curve does not feel (PS -> 0 in log PS) has no derivative either
+    free = free & (jnp.diagonal(hessian) > 1e-12 * jnp.sum(curve**2))
+    system = jnp.where(free[:, None] & free[None], hessian, jnp.eye(u.size, dtype=u.dtype))
+    scale = jax.lax.rsqrt(jnp.abs(jnp.diagonal(system)))
+    along = (slice(None), *[None] * (right.ndim - 1))
+    found = jnp.linalg.solve(system * scale[:, None] * scale, jnp.where(free[along], right, 0.0) * scale[along])
+    return found * scale[along]

@@ -1,7 +1,6 @@
 """Kinetic fits of whole images: concentration and arterial input in, parameters with errors and status out."""
 
 from dataclasses import dataclass
-from functools import partial
 from statistics import NormalDist
 from typing import Any
 
@@ -25,7 +24,7 @@ from simulate.base.errors import InputError
 from simulate.base.exchange import LIMITS
 from simulate.base.leaves import NoArray
 from simulate.base.progress import Progress, silent
-from simulate.base.runtime import is_traced
+from simulate.base.runtime import ON_ONE_THREAD, is_traced, programs_at_once
 from simulate.base.shapes import FRAMES
 from simulate.base.status import LACKING, NO_ESTIMATE, Status
 from simulate.base.types import Tissue
@@ -220,7 +219,8 @@ def _fit_one(
     spacing = _median_spacing(given.times)
 
     def named(fit: BlockFit) -> KineticFit:
-        return _assemble(fit_model, fit, frames, spacing, identifiable)
+        assemble = _assembled if traced else _assembled_on_one_thread
+        return assemble(fit_model, fit, frames, spacing, identifiable)
 
     if traced:
         fit = map_blocks(run.fit, curves, run.errors, traced=True, progress=progress)
@@ -229,7 +229,8 @@ def _fit_one(
         return jax.tree.map(lambda a: a.reshape(shape), named(fit))
     flat = map_blocks(
         lambda *block: named(run.fit(*block)), curves, run.errors,
-        traced=False, frames=run.padding, sizes=SIZES if run.padding is None else (BLOCK,), progress=progress,
+        traced=False, frames=run.padding, sizes=SIZES if run.padding is None else (BLOCK,),
+        at_once=1 if run.padding is None else programs_at_once(), progress=progress,
     )  # fmt: skip
     return jax.tree.map(lambda a: jax.device_put(np.asarray(a).reshape(shape)), flat)
 
@@ -277,7 +278,6 @@ class _Run:
         return self._fit(curves, known, voxels)
 
 
-@partial(jax.jit, static_argnames="model")
 def _assemble(model: FitModel, fit: BlockFit, frames: Any, spacing: Any, identifiable: Any) -> KineticFit:
     """Name the parameters, flag what the data do not determine, blank what has no estimate; voxels in a row.
 
@@ -318,3 +318,7 @@ def _assemble(model: FitModel, fit: BlockFit, frames: Any, spacing: Any, identif
         status=status,
         model=jnp.where(none, 0, MODEL_CODES[model.name]).astype(jnp.int32),
     )
+
+
+_assembled = jax.jit(_assemble, static_argnames="model")
+_assembled_on_one_thread = jax.jit(_assemble, static_argnames="model", compiler_options=ON_ONE_THREAD)

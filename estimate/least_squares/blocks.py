@@ -7,16 +7,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxlib.version import __version__ as jaxlib_version
 
 from estimate.least_squares.chunks import CHUNK
 from simulate.base.progress import Progress, silent
-from simulate.base.runtime import programs_at_once
 
 BLOCK = 32768
 """Voxels per block, to which smaller images are padded: large enough to hide the cost of a call, small enough for
 4 GB."""
 
+
+FEWEST = 2048
+"""Voxels that a block is to have before an image is dealt out to several: padding one costs what fitting these does."""
 
 SIZES = (64, 1024, 8192, BLOCK)
 """Those of work that costs something for what is padded as well."""
@@ -24,7 +25,7 @@ SIZES = (64, 1024, 8192, BLOCK)
 
 def map_blocks(
     fit: Callable[..., Any], *arrays: Any, traced: bool, frames: int | None = None, sizes: tuple[int, ...] = (BLOCK,),
-    progress: Progress = silent,
+    at_once: int = 1, progress: Progress = silent,
 ) -> Any:  # fmt: skip
     """Apply `fit` to arrays (v, ...) block by block and put the results together along their last axis.
 
@@ -34,27 +35,28 @@ def map_blocks(
     frames : t is padded to a multiple of this with zeros; as it is by default.
     sizes : voxels are padded to the first of these that is enough; the last is that of a block.
 
-    The next block is handed to JAX while one is worked on, where the runtime can do that (`programs_at_once`): one
-    block's small operations cannot fill two cores.
+    at_once : blocks that JAX may work on side by side (`simulate.base.runtime.programs_at_once`): an image of fewer is
+    dealt out to as many, where each gets enough to do. They share what the calling thread has set.
     """
     leaves = jax.tree.leaves(arrays)
     voxels = leaves[0].shape[0]
-    starts = range(0, max(voxels, 1), BLOCK)
     if traced:
+        starts = range(0, max(voxels, 1), BLOCK)
         size = min(BLOCK, voxels if voxels < CHUNK else voxels + -voxels % CHUNK)
         parts = [_of_traced(fit, arrays, start, size, voxels) for start in starts]
         return jax.tree.map(lambda *parts: jnp.concatenate(parts, axis=-1), *parts)
     whole = next((s for s in sizes if s >= voxels), BLOCK)
-    at_once, running, done = programs_at_once(jaxlib_version), deque(), []
+    share = min(BLOCK, max(-(-voxels // at_once), FEWEST))
+    running, done = deque(), []
 
     def finish() -> None:
         result, count = running.popleft()
         done.append(jax.tree.map(lambda a: np.asarray(a)[..., :count], result))
-        progress("fitting", min(len(done) * BLOCK, voxels), voxels)
+        progress("fitting", min(len(done) * share, voxels), voxels)
 
-    for start in starts:
-        count = min(BLOCK, voxels - start)
-        block = jax.tree.map(lambda a: _padded(a[start : start + BLOCK], whole, frames), arrays)  # noqa: B023
+    for start in range(0, max(voxels, 1), share):
+        count = min(share, voxels - start)
+        block = jax.tree.map(lambda a: _padded(a[start : start + share], whole, frames), arrays)  # noqa: B023
         if len(running) == at_once:
             finish()
         running.append((fit(*block, count), count))

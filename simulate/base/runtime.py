@@ -24,13 +24,27 @@ def avoid_known_hang(jaxlib_version: str, environment: MutableMapping[str, str])
         environment["XLA_FLAGS"] = f"{flags} --{_SCHEDULER}=false".strip()
 
 
-def programs_at_once(jaxlib_version: str) -> int:
-    """How many programs threads of ours may run at a time on the CPU: two fill two cores better than one can.
+ON_ONE_THREAD: dict[str, bool | int | float | str] = {"xla_cpu_multi_thread_eigen": False}
+"""Compiler's options of a program that is to run on one thread, beside others of its kind (`programs_at_once`).
 
-    With jaxlib 0.10.1 even the other scheduler stops for ever where two run side by side (a fit with a delay of 295,000
-    voxels, two blocks at a time, about once in ten calls), so there it is one.
-    """
-    return 1 if jaxlib_version == "0.10.1" else 2
+Small operations, as a fit of 512 voxels at a time has them, gain nothing from several threads each. And with jaxlib
+0.10.1 programs that share threads stop for ever where two run side by side (a fit with a delay of 295,000 voxels,
+about once in ten calls); those that need none cannot wait for any.
+"""
+
+_MOST = 16
+"""Programs at a time: each holds a block's memory."""
+
+
+def programs_at_once() -> int:
+    """How many programs on one thread each (`ON_ONE_THREAD`) fill this machine: one for each of its processors, as far
+    as this process may use them; elsewhere than on a CPU the next one waits while one is worked on."""
+    import jax
+
+    if jax.default_backend() != "cpu":
+        return 2
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(allowed, _MOST)
 
 
 def compute_with_all_digits() -> None:

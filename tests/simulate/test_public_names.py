@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-FLOORS = {"simulate": 30, "estimate": 30, "experiments": 10}
+FLOORS = {"simulate": 30, "estimate": 30, "classify": 4, "experiments": 10}
 """Each with a number of names that it has at the least."""
 
 
@@ -34,7 +34,7 @@ def test_rooms_offer_no_second_way_to_a_name(floor):
 
 def test_importing_a_floor_loads_no_library():
     program = """
-import sys, simulate, estimate, experiments
+import sys, simulate, estimate, classify, experiments
 print(*{"jax", "flax", "scipy", "h5py", "matplotlib", "numpy", "cyclopts"} & set(sys.modules))
 from estimate import fit_kinetics
 print(*{"flax", "optax", "jaxopt", "h5py", "matplotlib"} & set(sys.modules))

@@ -179,6 +179,7 @@ def test_derivatives_of_the_fit_against_refitting(options):
     extra = {"fit_delay": "delay", "arterial_volume": "va"}
     names = ["Fp", "PS", "vp", "ve", *(extra[option] for option in options)]
 
+    @jax.jit
     def fitted(c, a):
         found = fit_kinetics(c, TIMES, a, **options).tissue
         return jnp.stack([getattr(found, n) for n in names])

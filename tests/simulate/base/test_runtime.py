@@ -36,9 +36,11 @@ def test_only_the_version_that_hangs_is_changed(version, before, after):
     assert environment.get("XLA_FLAGS") == after
 
 
-def test_only_the_version_that_hangs_runs_one_program_at_a_time():
-    assert programs_at_once("0.10.1") == 1
-    assert programs_at_once("0.12.0") == 2
+def test_programs_on_one_thread_fill_the_processors_that_this_process_may_use(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 4, 7}, raising=False)
+    assert programs_at_once() == 3
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(128)))
+    assert programs_at_once() == 16
 
 
 DIGITS = """

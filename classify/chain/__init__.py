@@ -1,0 +1,1 @@
+"""From raw frames to a logit: estimators, features, and the logit taken apart down to the frames."""

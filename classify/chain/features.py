@@ -1,0 +1,78 @@
+"""Numbers of regions: weighted means of maps, with the weights of voxels frozen."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from simulate.base.errors import InputError
+
+FEWEST = 20
+"""Reliable voxels that a region has to have (chosen): the mean of fewer hangs on single voxels, and jumps with them."""
+
+
+@dataclass(frozen=True)
+class RegionMeans:
+    """Means of maps over regions.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Of the k features.
+    maps : (k,) int array
+        Which map each takes.
+    weight : (k, v) array
+        Of the voxels, of sum 1.
+    """
+
+    names: tuple[str, ...]
+    maps: np.ndarray
+    weight: np.ndarray
+
+    @classmethod
+    def of(
+        cls, map_names: Sequence[str], regions: Mapping[str, np.ndarray], reliable: np.ndarray, *, fewest: int = FEWEST
+    ) -> "RegionMeans":
+        """One feature for every map in every region.
+
+        Parameters
+        ----------
+        map_names : sequence of str
+            Of the estimators' maps.
+        regions : mapping of str to (v,) bool array
+            By name.
+        reliable : (p, v) array
+            Weight of every voxel in each map.
+        fewest : int
+            Voxels that a region has to have by weight.
+
+        Returns
+        -------
+        RegionMeans
+            Features in the order of regions, then of maps.
+
+        Raises
+        ------
+        InputError
+            For a feature that fewer reliable voxels carry, by its name.
+        """
+        names, maps, weights = [], [], []
+        for region, inside in regions.items():
+            for k, name in enumerate(map_names):
+                weight = np.asarray(reliable[k], float) * np.asarray(inside)
+                feature, total = f"{name}, {region}", float(weight.sum())
+                if total < fewest:
+                    raise InputError(
+                        "features", feature, f"rests on {total:.0f} reliable voxels of {int(np.sum(inside))}",
+                        f"take a larger region, leave the map out, or fit a simpler model ({fewest} are needed)",
+                    )  # fmt: skip
+                names.append(feature)
+                maps.append(k)
+                weights.append(weight / total)
+        return cls(tuple(names), np.asarray(maps), np.stack(weights))
+
+    def __call__(self, maps: Any) -> Any:
+        """(k,) of maps (p, v) that are 0 where a voxel is not reliable."""
+        return jnp.sum(jnp.asarray(maps)[self.maps] * self.weight, axis=1)

@@ -1,0 +1,145 @@
+"""Attribution from a logit to the frames: closed forms, completeness at every level, and what is refused."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from classify.chain.attribution import Chain, chain_attribution
+from classify.chain.estimators import KineticEstimator, Local
+from classify.chain.features import RegionMeans
+from simulate.base.errors import InputError
+from simulate.base.types import DCEProtocol, Tissue
+from simulate.inputs.arterial_input import ArterialInput
+from simulate.inputs.population import parker_aif
+from simulate.kinetics.tissue import tissue_concentration
+from simulate.scanner.spgr import spgr_signal
+
+pytestmark = pytest.mark.x64
+KNOTS = np.arange(0.0, 220.0, 0.5)
+AIF = ArterialInput(KNOTS, np.asarray(parker_aif(KNOTS, haematocrit=0.42, onset=20.0)), "parker")
+VOXELS = 120
+RIM = np.arange(VOXELS) < 60
+BASELINE = 6
+
+
+class Squares:
+    """Two maps of frames in closed form: sum_t c_t S_t and its square over 10."""
+
+    names = ("sum", "square")
+    rates = np.linspace(-1.0, 1.0, 9)
+
+    def __init__(self, voxels):
+        self.weight = np.ones(voxels)
+
+    def at(self, frames, progress=None):
+        total = frames @ self.rates
+        outer = np.stack([np.ones_like(total), total / 5])
+        return Local(
+            np.stack([total, total**2 / 10]),
+            lambda d: outer * (d @ self.rates),
+            lambda G: np.einsum("pv,t->vt", G * outer, self.rates),
+        )
+
+
+def test_a_quadratic_chain_has_its_closed_form():
+    """logit = sum_v b_v q_v with q the square: A_vt = b_v s_v c_t D_vt / 10, where s_v is the end's sum."""
+    rng = np.random.default_rng(0)
+    frames = rng.standard_normal((5, 9))
+    frames[:, :2] = 0.0
+    b = rng.standard_normal(5)
+    chain = Chain((Squares(5),), lambda maps: jnp.sum(jnp.asarray(b) * maps[1]))
+    found = chain_attribution(chain, frames, baseline=2)
+    total = frames @ Squares.rates
+    np.testing.assert_allclose(found.frames, (b * total / 10)[:, None] * Squares.rates * frames, atol=1e-12)
+    np.testing.assert_allclose(found.maps[1], b * total**2 / 10, atol=1e-12)
+    np.testing.assert_array_equal(found.maps[0], 0)
+    assert found.delta == pytest.approx(float(b @ total**2 / 10), rel=1e-6)
+    assert found.gap < 1e-6
+
+
+@pytest.fixture(scope="module")
+def tumour():
+    """Frames of a leaky rim and its surroundings, with noise."""
+    rng = np.random.default_rng(3)
+    draw = lambda low, high: rng.uniform(low, high, VOXELS)  # noqa: E731
+    PS = np.where(RIM, draw(1.5e-3, 4e-3), draw(4e-4, 1e-3))
+    tissue = Tissue(Fp=draw(0.006, 0.015), PS=PS, vp=draw(0.03, 0.08), ve=draw(0.15, 0.35))
+    protocol = DCEProtocol(3.0 * np.arange(70), 0.005, 15.0, baseline=BASELINE, frame_duration=3.0)
+    curves = tissue_concentration(tissue, AIF.curve, protocol.frame_centres, aif_times=KNOTS, frame_duration=3.0)
+    signal = np.asarray(spgr_signal(curves, protocol, t10=1.4, s0=100.0))
+    return signal + signal[:, :1] / 100 * rng.standard_normal(signal.shape), protocol
+
+
+@pytest.fixture(scope="module")
+def estimator(tumour):
+    frames, protocol = tumour
+    return KineticEstimator.measured(frames, protocol, t10=1.4, aif=AIF)
+
+
+def means(estimator, **regions):
+    return RegionMeans.of(estimator.names, regions, np.tile(estimator.weight, (4, 1)))
+
+
+@pytest.fixture(scope="module")
+def explained(tumour, estimator):
+    """A logit that bends, of PS and Fp in the rim and around it."""
+    features = means(estimator, rim=RIM, around=~RIM)
+    weights = jnp.asarray([0.02, 0.3, 5.0, 1.0, -0.02, 0.2, 0.0, 0.0])
+    chain = Chain((estimator,), lambda phi: 3 * jnp.tanh(weights @ phi / 6), features)
+    return chain, features, chain_attribution(chain, tumour[0], baseline=BASELINE)
+
+
+def test_every_level_sums_to_the_same_difference(explained):
+    _, features, found = explained
+    assert abs(found.delta) > 0.5
+    assert found.gap < 0.01
+    assert found.frames.sum() == pytest.approx(found.maps.sum(), rel=1e-9)
+    assert found.features.sum() == pytest.approx(found.maps.sum(), rel=1e-6)
+    assert len(found.features) == len(features.names) == 8
+    for k, name in enumerate(features.names):  # a feature's share is that of its map in its region
+        inside = RIM if name.endswith("rim") else ~RIM
+        assert found.features[k] == pytest.approx(found.maps[features.maps[k], inside].sum(), rel=1e-6, abs=1e-9)
+
+
+def test_no_voxel_is_named_that_does_not_count(explained, estimator):
+    _, _, found = explained
+    out = np.asarray(estimator.weight) == 0
+    np.testing.assert_array_equal(found.frames[out], 0)
+    np.testing.assert_array_equal(found.maps[:, out], 0)
+    assert found.excluded == (pytest.approx(out.mean()),)
+
+
+def test_what_was_before_contrast_says_nothing(explained):
+    _, _, found = explained
+    assert np.abs(found.frames[:, :BASELINE].sum(axis=0)).sum() < 0.02 * np.abs(found.frames.sum(axis=0)).sum()
+
+
+def test_sensitivities_to_what_is_held_fixed(tumour, explained, estimator):
+    chain, _, _ = explained
+    frames = tumour[0]
+
+    def logit(t10, curve):
+        here = replace(estimator, t10=t10, aif=ArterialInput(KNOTS, curve, ""))
+        return float(chain.logit(here.at(frames).maps))
+
+    cotangent = np.asarray(jax.grad(chain.logit)(jnp.asarray(estimator.at(frames).maps)))
+    by_t10 = estimator.by_t10(frames, cotangent).sum()
+    by_aif = estimator.by_aif(frames, cotangent) @ AIF.curve
+    h = 1e-4
+    slope = (logit(1.4 + h, AIF.curve) - logit(1.4 - h, AIF.curve)) / (2 * h)
+    assert by_t10 == pytest.approx(slope, rel=1e-3)
+    slope = (logit(1.4, AIF.curve * (1 + h)) - logit(1.4, AIF.curve * (1 - h))) / (2 * h)
+    assert by_aif == pytest.approx(slope, rel=1e-3)
+
+
+def test_a_feature_that_too_few_reliable_voxels_carry_is_refused_by_name(estimator):
+    with pytest.raises(InputError, match=r"2cxm Fp, speck: rests on \d reliable voxels of 5"):
+        means(estimator, speck=np.arange(VOXELS) < 5)
+
+
+def test_a_series_without_frames_before_contrast_is_refused(tumour, explained):
+    with pytest.raises(InputError, match="before contrast"):
+        chain_attribution(explained[0], tumour[0], baseline=0)

@@ -1,0 +1,109 @@
+"""Frames to parameters in one step: its values, its status, and its derivatives against finite differences."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from estimate.kinetics.fit import fit_kinetics
+from estimate.kinetics.frames import fit_frames, frames_jacobian, reliability
+from simulate.base.errors import InputError
+from simulate.base.status import Status
+from simulate.base.types import DCEProtocol, Tissue
+from simulate.inputs.population import parker_aif
+from simulate.kinetics.tissue import tissue_concentration
+from simulate.scanner.spgr import spgr_signal
+
+pytestmark = pytest.mark.x64
+KNOTS = np.arange(0.0, 220.0, 0.5)
+AIF = np.asarray(parker_aif(KNOTS, haematocrit=0.42, onset=20.0))
+
+
+def measured(snr=80.0, voxels=24):
+    """Frames of random 2CXM tissue with noise."""
+    rng = np.random.default_rng(3)
+    draw = lambda low, high: rng.uniform(low, high, voxels)  # noqa: E731
+    tissue = Tissue(Fp=draw(0.005, 0.015), PS=draw(5e-4, 3e-3), vp=draw(0.03, 0.08), ve=draw(0.1, 0.35))
+    protocol = DCEProtocol(3.0 * np.arange(70), 0.005, 15.0, baseline=6, frame_duration=3.0)
+    t10 = draw(1.0, 1.8)
+    curves = tissue_concentration(tissue, AIF, protocol.frame_centres, aif_times=KNOTS, frame_duration=3.0)
+    signal = np.asarray(spgr_signal(curves, protocol, t10=t10, s0=100.0))
+    noise = signal[:, :1] / snr * rng.standard_normal(signal.shape)
+    return signal + noise, protocol, t10, tissue
+
+
+def test_values_are_those_of_the_tissue():
+    frames, protocol, t10, tissue = measured(snr=1e6)
+    fit = fit_frames(frames, protocol, t10=t10, aif=AIF, aif_times=KNOTS)
+    for name in ("Fp", "PS", "vp", "ve"):
+        np.testing.assert_allclose(fit.values[name], getattr(tissue, name), rtol=2e-3)
+    np.testing.assert_allclose(fit.values["Ktrans"], tissue.Ktrans, rtol=1e-3)
+    assert reliability(fit).all()
+
+
+def test_the_conversions_status_is_not_lost():
+    frames, protocol, t10, _ = measured()
+    frames[0], frames[1, 30], frames[2, 30] = 0.0, np.nan, 1e6
+    fit = fit_frames(frames, protocol, t10=t10, aif=AIF, aif_times=KNOTS)
+    assert fit.status[0] == Status.NO_SIGNAL
+    assert fit.status[1] == Status.NOT_FINITE
+    assert fit.status[2] == Status.SATURATED
+    assert np.isnan(fit.values["Fp"][:3]).all()
+    np.testing.assert_array_equal(reliability(fit)[:3], 0)
+
+
+@pytest.mark.parametrize("model", ["2cxm", "etm", "patlak"])
+def test_block_jacobian_against_finite_differences(model):
+    frames, protocol, t10, _ = measured()
+    call = {"t10": t10, "aif": AIF, "aif_times": KNOTS, "model": model}
+    fit, jacobian = frames_jacobian(frames, protocol, **call)
+    direction = np.random.default_rng(0).standard_normal(frames.shape)
+    h = 1e-5
+    ahead, behind = (fit_frames(frames + s * h * direction, protocol, **call) for s in (1, -1))
+    good = np.asarray(reliability(fit, tuple(n for n in ("Fp", "PS", "vp") if n in fit.values))) > 0
+    assert good.sum() > 12
+    for name, J in jacobian.frames.items():
+        slope = (np.asarray(ahead.values[name]) - np.asarray(behind.values[name])) / (2 * h)
+        along = (J * direction).sum(axis=1)
+        np.testing.assert_allclose(along[good], slope[good], rtol=2e-4, atol=2e-5 * np.abs(slope[good]).max())
+    ahead, behind = (fit_frames(frames, protocol, **(call | {"t10": t10 + s * h})) for s in (1, -1))
+    for name, J in jacobian.t10.items():
+        slope = (np.asarray(ahead.values[name]) - np.asarray(behind.values[name])) / (2 * h)
+        np.testing.assert_allclose(J[good], slope[good], rtol=2e-4, atol=2e-5 * np.abs(slope[good]).max())
+
+
+def test_block_jacobian_is_what_reverse_mode_gives():
+    frames, protocol, t10, _ = measured()
+    call = {"aif": AIF, "aif_times": KNOTS}
+    _, jacobian = frames_jacobian(frames, protocol, t10=t10, **call)
+
+    @jax.jit
+    def total(frames, t10, which):
+        fit = fit_frames(frames, protocol, t10=t10, **call)
+        return jnp.sum(which @ jnp.stack([fit.values["Fp"], fit.values["Ktrans"]]))
+
+    for name, which in (("Fp", [1.0, 0.0]), ("Ktrans", [0.0, 1.0])):
+        at = (jnp.asarray(frames), jnp.asarray(t10), jnp.asarray(which))
+        by_frames, by_t10 = jax.grad(total, argnums=(0, 1))(*at)
+        np.testing.assert_allclose(jacobian.frames[name], by_frames, rtol=1e-6, atol=1e-9 * np.abs(by_frames).max())
+        np.testing.assert_allclose(jacobian.t10[name], by_t10, rtol=1e-6, atol=1e-9 * np.abs(by_t10).max())
+
+
+def test_scaling_the_concentration_scales_the_parameters():
+    """2CXM is homogeneous: theta(a C) = a theta(C), so sum_t C_t dtheta/dC_t = theta (Euler)."""
+    _, protocol, _, tissue = measured()
+    curves = tissue_concentration(tissue, AIF, protocol.frame_centres, aif_times=KNOTS, frame_duration=3.0)
+
+    @jax.jit
+    def scaled(a):
+        fit = fit_kinetics(a * curves, protocol.frame_centres, jnp.asarray(AIF), aif_times=KNOTS, frame_duration=3.0)
+        return jnp.stack([fit.tissue.Fp, fit.tissue.PS, fit.tissue.vp, fit.tissue.ve])
+
+    value, slope = jax.jvp(scaled, (1.0,), (1.0,))
+    np.testing.assert_allclose(slope, value, rtol=1e-6)
+
+
+def test_another_model_is_refused():
+    frames, protocol, t10, _ = measured()
+    with pytest.raises(InputError, match=r"model.*'dp'.*2cxm"):
+        fit_frames(frames, protocol, t10=t10, aif=AIF, aif_times=KNOTS, model="dp")
