@@ -141,12 +141,12 @@ class ASLProtocol:
 
     volume_types: tuple[str, ...] = field(metadata={"static": True})
     labelling: str = field(metadata={"static": True})
-    label_duration: Real[Any, " #n"] | NoArray
-    post_label_delay: Real[Any, " #n"] | NoArray
-    repetition_time: Real[Any, " #n"] | NoArray
-    label_efficiency: Real[Any, ""] | NoArray
-    t1_blood: Real[Any, ""] | NoArray
-    slice_times: Real[Any, " z"] | NoArray
+    label_duration: Real[Any, "*#b #n"] | NoArray
+    post_label_delay: Real[Any, "*#b #n"] | NoArray
+    repetition_time: Real[Any, "*#b #n"] | NoArray
+    label_efficiency: Real[Any, "*#b"] | NoArray
+    t1_blood: Real[Any, "*#b"] | NoArray
+    slice_times: Real[Any, "*#b z"] | NoArray
 
     @property
     def times(self) -> Any:
@@ -173,7 +173,7 @@ class Series:
 
     data: Real[Any, "*s t"] | NoArray
     protocol: DCEProtocol
-    affine: Real[Any, "4 4"] | NoArray
+    affine: Real[Any, "*b 4 4"] | NoArray
     quantity: str = field(default="signal", metadata={"static": True})
 
 
@@ -191,7 +191,7 @@ class Maps:
     """
 
     values: dict[str, Shaped[Any, "*s"] | NoArray]
-    affine: Real[Any, "4 4"] | NoArray = None
+    affine: Real[Any, "*b 4 4"] | NoArray = None
 
     @classmethod
     def from_internal(cls, values: Mapping[str, Any], affine: Any) -> "Maps":
