@@ -21,8 +21,9 @@ from simulate.base.units import clinical_unit, to_clinical
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Tissue:
-    """Perfusion parameters of tissue, named by the OSIPI CAPLEX; every field has the same leading shape.
+    """Perfusion parameters of tissue, named by the OSIPI CAPLEX.
 
+    Every field has the same leading shape, or is one number (no longer so in a batch of both, as derivatives make it).
     Where a model has no such parameter, that of `simulate.base.exchange.LIMITS`.
 
     Attributes
@@ -41,12 +42,12 @@ class Tissue:
         Arrival of the bolus in the tissue after the arterial input.
     """
 
-    Fp: Real[Any, "*#s"] | NoArray
-    PS: Real[Any, "*#s"] | NoArray
-    vp: Real[Any, "*#s"] | NoArray
-    ve: Real[Any, "*#s"] | NoArray
-    va: Real[Any, "*#s"] | NoArray = 0.0
-    delay: Real[Any, "*#s"] | NoArray = 0.0
+    Fp: Real[Any, "..."] | NoArray
+    PS: Real[Any, "..."] | NoArray
+    vp: Real[Any, "..."] | NoArray
+    ve: Real[Any, "..."] | NoArray
+    va: Real[Any, "..."] | NoArray = 0.0
+    delay: Real[Any, "..."] | NoArray = 0.0
 
     @property
     def E(self) -> Any:

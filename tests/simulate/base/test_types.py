@@ -13,21 +13,20 @@ TIMES = np.arange(5.0)
 PROTOCOL = DCEProtocol(times=TIMES, repetition_time=0.004, flip_angle=15.0)
 
 
-def asl(*, delays=(1.0, 1.0), slices=()):
+def asl(*, delays=(1.0, 1.0)):
     return ASLProtocol(
         ("control", "label"), "pcasl", np.full(2, 1.8), np.asarray(delays), np.full(2, 4.0), 0.85, 1.65,
-        np.asarray(slices, float),
+        np.zeros(0),
     )  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
-        lambda: Tissue(np.ones(3), np.ones(2), 0.1, 0.2),
+        lambda: Tissue(np.ones(3, complex), np.ones(3), 0.1, 0.2),
         lambda: DCEProtocol(times=TIMES, repetition_time=np.full(5, 0.004), flip_angle=15.0),
         lambda: DCEProtocol(times=np.array(0.0), repetition_time=0.004, flip_angle=15.0),
         lambda: asl(delays=(1.0, 1.0, 1.0)),
-        lambda: asl(slices=np.zeros((2, 2))),
         lambda: Series(np.ones((2, 2, 5)), PROTOCOL, np.eye(3)),
         lambda: Series(np.array(1.0), PROTOCOL, np.eye(4)),
         lambda: Maps({"Fp": np.ones(3)}, np.eye(3)),
