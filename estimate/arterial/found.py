@@ -6,7 +6,7 @@ from jaxtyping import ArrayLike, Bool, Float, Num
 
 from estimate.arterial.evidence import KnownT1, weigh
 from estimate.arterial.given import check_haematocrit
-from estimate.arterial.quality import judge
+from estimate.arterial.quality import assess
 from estimate.arterial.search import LOWEST_PEAK, find_vessel, no_artery
 from estimate.signal.baseline import detect_baseline
 from simulate.base.errors import InputError
@@ -81,8 +81,8 @@ def find_aif_among(
     curves, times = np.asarray(curves), np.asarray(times)
     vessel = find_vessel(curves, where, times, voxels=voxels, baseline=baseline)
     evidence = weigh(curves, where, times, vessel, t1)
-    verdict = judge(evidence)
-    blood = np.median(curves[vessel.chosen], axis=0) * verdict.factor
+    assessed = assess(evidence)
+    blood = np.median(curves[vessel.chosen], axis=0) * assessed.factor
     used = np.zeros(where.shape, bool)
     used[tuple(axis[vessel.chosen] for axis in np.nonzero(where))] = True
     peaks = np.max(curves[vessel.chosen], axis=-1)
@@ -93,12 +93,12 @@ def find_aif_among(
         "half of the peak reached at [s]": vessel.half_time,
         "frames before contrast": baseline,
         "limits of the search": "loosened" if vessel.attempt else "usual",
-        "factor on what was measured": verdict.factor,
-        "chance that what was measured is off by over 20 %": verdict.chance,
+        "factor on what was measured": assessed.factor,
+        "chance that what was measured is off by over 20 %": assessed.chance,
     }
     plasma = blood_to_plasma(jnp.asarray(blood), haematocrit)
     source = f"found in the images, {vessel.chosen.size} voxels"
-    return ArterialInput(jnp.asarray(times), plasma, source, used, details, verdict.spread, verdict.warnings)
+    return ArterialInput(jnp.asarray(times), plasma, source, used, details, assessed.spread, assessed.warnings)
 
 
 def frames_before_contrast(image: Num[np.ndarray, "*s t"]) -> int:

@@ -60,7 +60,7 @@ class Quality:
     warn_above: float
 
 
-class Verdict(NamedTuple):
+class Assessment(NamedTuple):
     """factor : on the measured curve.      spread : of the logarithm of its area after that.
     chance : that the measured area is off by more than `OFF`.      warnings : in sentences."""
 
@@ -70,7 +70,7 @@ class Verdict(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def judge(evidence: Evidence) -> Verdict:
+def assess(evidence: Evidence) -> Assessment:
     """What to do with a curve that was measured, and how far to believe it then."""
     kind = kind_of(evidence)
     quality = qualities()[kind]
@@ -78,7 +78,7 @@ def judge(evidence: Evidence) -> Verdict:
     shift, error = float(mean[0]), float(spread[0])
     chance = float(chance_off(mean, spread)[0])
     warnings = _warnings(evidence, quality, shift, error) if chance > quality.warn_above else ()
-    return Verdict(math.exp(shift), error, chance, warnings)
+    return Assessment(math.exp(shift), error, chance, warnings)
 
 
 def kind_of(evidence: Evidence) -> str:

@@ -115,7 +115,7 @@ class ASLExamination:
         Voxels in which the series or M0 was cut off at the largest number it could hold.
     anatomy : (x, y, z) array
         Mean of the series.
-    doubts : tuple of str
+    warnings : tuple of str
         What contradicts itself without hindering the work.
     """
 
@@ -130,7 +130,7 @@ class ASLExamination:
     mask_source: str
     saturated: np.ndarray
     anatomy: np.ndarray
-    doubts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def examine_asl(
@@ -189,11 +189,11 @@ def examine_asl(
         saturated = saturated | np.asarray((images >= ceiling_of(images, repeated=True)).any(axis=-1))
     return ASLExamination(
         np.asarray(affine), sidecar, method, options, found, m0, constants, region, source, saturated,
-        data.mean(axis=-1), _level_doubts(data, sidecar, m0, region),
+        data.mean(axis=-1), _level_warnings(data, sidecar, m0, region),
     )  # fmt: skip
 
 
-def _level_doubts(data: np.ndarray, sidecar: ASLSidecar, m0: np.ndarray, mask: np.ndarray) -> tuple[str, ...]:
+def _level_warnings(data: np.ndarray, sidecar: ASLSidecar, m0: np.ndarray, mask: np.ndarray) -> tuple[str, ...]:
     """A sentence where controls and M0 are not on one scale: without suppression they are nearly alike."""
     controls = np.asarray(sidecar.protocol.volume_types) == "control"
     inside = mask & np.isfinite(m0) & (m0 > 0)

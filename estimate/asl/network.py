@@ -13,7 +13,7 @@ from estimate.kinetics.fit import IDENTIFIABLE
 from estimate.qtmnet.out_of_distribution import OUTLIER_SHARE, scan_warning
 from estimate.qtmnet.water.domain import T1B, TRAINING
 from estimate.qtmnet.water.features import Delays
-from estimate.qtmnet.water.inference import Answer, answer
+from estimate.qtmnet.water.inference import ScanPrediction, predict_scan
 from estimate.qtmnet.weights import SHIPPED_ASL, Trained, load_trained
 from simulate.base.errors import InputError
 from simulate.base.progress import Progress, silent
@@ -66,7 +66,7 @@ def network_maps(
     trained = shipped() if trained is None else trained
     to_d = partition_coefficient / (2 * label_efficiency * m0)
     delays = Delays(found.post_label_delay, found.label_duration, found.repeats)
-    got = answer(
+    got = predict_scan(
         trained, found.value[where] * to_d[:, None], noise_of_a_pair(found, where) * to_d, delays,
         t1_blood=t1_blood, late=late, where=where, shape=found.value.shape[:-1], progress=progress,
     )  # fmt: skip
@@ -119,7 +119,7 @@ def _second_differences(value: Num[np.ndarray, "x y z g"], inside: np.ndarray, a
     return (moved[:-2] - 2 * moved[1:-1] + moved[2:])[within[:-2] & within[1:-1] & within[2:]].ravel()
 
 
-def _warnings(found: Differences, t1_blood: float, got: Answer, alarms: float) -> list[str]:
+def _warnings(found: Differences, t1_blood: float, got: ScanPrediction, alarms: float) -> list[str]:
     delay, duration = found.post_label_delay, found.label_duration
     known = [
         (f"there are {len(delay)} delays", len(delay), TRAINING.delays, ""),

@@ -96,11 +96,11 @@ def quantify(exam: ASLExamination, progress: Progress = silent) -> ASLEstimate:
     constants = _delays(found, sidecar) + more + exam.constants
     late = np.asarray(protocol.slice_times) if np.size(protocol.slice_times) else np.zeros(exam.mask.shape[2])
     lam = _value(constants, "λ")
-    warnings = [*sidecar.warnings, *exam.doubts, *_efficiency_doubts(sidecar)]
+    warnings = [*sidecar.warnings, *exam.warnings, *_efficiency_warnings(sidecar)]
     usable = replace(exam, m0=np.where(exam.saturated, np.nan, exam.m0))
     if method == "qtmnet":
-        arrays, doubts = _by_network(usable, protocol, late, lam, progress)
-        warnings += doubts
+        arrays, of_network = _by_network(usable, protocol, late, lam, progress)
+        warnings += of_network
     else:
         arrays = _by_slices(usable, protocol, late, lam, progress)
     if options.grey is not None:
@@ -163,7 +163,7 @@ def _constants(sidecar: ASLSidecar, method: str, options: ASLOptions) -> tuple[A
     return replace(own, label_efficiency=alpha, t1_blood=t1b), constants
 
 
-def _efficiency_doubts(sidecar: ASLSidecar) -> list[str]:
+def _efficiency_warnings(sidecar: ASLSidecar) -> list[str]:
     """LabelingEfficiency is of the inversion alone; one that equals the usual less the pulses' loss may hold it."""
     given, pulses = float(sidecar.protocol.label_efficiency), sidecar.pulses or 0
     both = LABEL_EFFICIENCY[sidecar.protocol.labelling] * label_left(pulses)
@@ -208,7 +208,7 @@ def _by_slices(
 def _by_network(
     exam: ASLExamination, protocol: ASLProtocol, late: np.ndarray, lam: float, progress: Progress
 ) -> tuple[dict[str, np.ndarray], list[str]]:
-    """The same by QTMnet, which sees all slices at once, and what it doubts."""
+    """The same by QTMnet, which sees all slices at once, and its warnings."""
     arrays: dict[str, np.ndarray] = {}
     mask, found, m0 = exam.mask, exam.differences, exam.m0
     where = np.nonzero(mask)

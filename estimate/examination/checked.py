@@ -10,9 +10,9 @@ import numpy as np
 from estimate.arterial.scale import CBFMap
 from estimate.examination.input import Asked, checked_aif, checked_aif_t1, checked_haematocrit, needed
 from estimate.examination.named import Names, called
-from estimate.examination.relaxation import checked_b1, checked_t10, t10_doubts
+from estimate.examination.relaxation import checked_b1, checked_t10, t10_warnings
 from estimate.examination.request import check_options, needs_input
-from estimate.examination.series import baseline_doubts, check_baseline, checked_series, steady_state_doubts
+from estimate.examination.series import baseline_warnings, check_baseline, checked_series, steady_state_warnings
 from estimate.examination.without_input import METHODS as WITHOUT_INPUT
 from estimate.examination.without_input import check_request
 from estimate.signal.ceiling import ceiling_of
@@ -70,7 +70,7 @@ class DCEExamination:
         See `estimate_maps`.
     weights : path
         See `estimate_maps`.
-    doubts : tuple of str
+    warnings : tuple of str
         Sentences on what contradicts itself without hindering the work.
     names : dict of str
         What the user called an argument.
@@ -93,7 +93,7 @@ class DCEExamination:
     scale: str
     cbf: CBFMap | None
     weights: Path | None
-    doubts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     names: Mapping[str, object] = field(default_factory=dict)
 
     @property
@@ -196,12 +196,12 @@ def examine(
         lambda: (tissue_mask(series.data, quantity), "tissue, found in the images"),
     )  # fmt: skip
     t10 = checked_t10(t10, shape, quantity, called(names, "t10"))
-    doubts = t10_doubts(t10, region)
+    warnings = t10_warnings(t10, region)
     if quantity == "signal":
-        doubts += [*steady_state_doubts(series), *(baseline_doubts(series) if declared else [])]
+        warnings += [*steady_state_warnings(series), *(baseline_warnings(series) if declared else [])]
     return DCEExamination(
         series=series, method=method, aif=asked, aif_t1=checked_aif_t1(aif_t1, asked, quantity, used=used),
-        haematocrit=haematocrit, t10=t10, doubts=tuple(doubts),
+        haematocrit=haematocrit, t10=t10, warnings=tuple(warnings),
         b1=checked_b1(b1, shape, called(names, "b1")), r2star=_checked_r2star(r2star, series),
         mask=region, mask_source=source, ceiling=ceiling, fit_delay=fit_delay, arterial_volume=arterial_volume,
         bounds=bounds, scale=scale, cbf=_checked_cbf(cbf, shape, called(names, "cbf")), weights=weights, names=names,

@@ -35,7 +35,7 @@ def checked_t10(t10: Any, shape: tuple[int, ...], quantity: str, where: object) 
     return _checked_map(t10, shape, (0.0, LARGEST_T1), where, "T10 map", cure)
 
 
-def t10_doubts(t10: float | np.ndarray | VFA | None, mask: np.ndarray) -> list[str]:
+def t10_warnings(t10: float | np.ndarray | VFA | None, mask: np.ndarray) -> list[str]:
     """A sentence where voxels to be estimated have no T10, which their status takes for a lack of signal."""
     if not isinstance(t10, np.ndarray):
         return []

@@ -56,7 +56,7 @@ def _check_amounts(data: np.ndarray, where: object) -> None:
         raise InputError(where, "quantity", problem, "convert micromoles, or give it as a signal")
 
 
-def steady_state_doubts(series: Series) -> list[str]:
+def steady_state_warnings(series: Series) -> list[str]:
     """A sentence where the first frame is none of the steady state that the signal equation is of: S0 holds it."""
     frames = np.moveaxis(np.asarray(series.data), -1, 0)[: series.protocol.baseline]
     if len(frames) < FEWEST_TO_TELL:
@@ -71,7 +71,7 @@ def steady_state_doubts(series: Series) -> list[str]:
     ]
 
 
-def baseline_doubts(series: Series) -> list[str]:
+def baseline_warnings(series: Series) -> list[str]:
     """A sentence where images show contrast in frames that were said to be before it."""
     declared = series.protocol.baseline
     try:

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Real
 
 from estimate.kinetics.bounds import box, resolve_bounds
 from estimate.kinetics.capillary import CAPILLARY_MODELS, capillary_fit
@@ -21,6 +22,7 @@ from estimate.least_squares.standard_errors import CurveErrors
 from estimate.signal.errors import SignalErrors
 from simulate.base.errors import InputError
 from simulate.base.exchange import LIMITS
+from simulate.base.leaves import NoArray
 from simulate.base.progress import Progress, silent
 from simulate.base.runtime import ON_ONE_THREAD, is_traced, programs_at_once
 from simulate.base.shapes import FRAMES
@@ -70,13 +72,13 @@ class KineticFit:
     """
 
     tissue: Tissue
-    Ktrans: Any
-    stderr: dict[str, Any]
-    rss: Any
-    aicc: Any
-    correlation: Any
-    status: Any
-    model: Any
+    Ktrans: Real[Any, "*s"] | NoArray
+    stderr: dict[str, Real[Any, "*s"] | NoArray]
+    rss: Real[Any, "*s"] | NoArray
+    aicc: Real[Any, "*s"] | NoArray
+    correlation: Real[Any, "*s"] | NoArray
+    status: Real[Any, "*s"] | NoArray
+    model: Real[Any, "*s"] | NoArray
 
     def interval(self, name: str, level: float = 0.9) -> tuple[Any, Any]:
         """Confidence interval of a parameter: value exp(+-z stderr/value), which stays positive.

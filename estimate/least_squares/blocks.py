@@ -15,7 +15,6 @@ BLOCK = 32768
 """Voxels per block, to which smaller images are padded: large enough to hide the cost of a call, small enough for
 4 GB."""
 
-
 FEWEST = 2048
 """Voxels that a block is to have before an image is dealt out to several: padding one costs what fitting these does."""
 
@@ -34,7 +33,6 @@ def map_blocks(
     traced : whether JAX traces through any of it: nothing is looked at then, and nothing padded beyond need.
     frames : t is padded to a multiple of this with zeros; as it is by default.
     sizes : voxels are padded to the first of these that is enough; the last is that of a block.
-
     at_once : blocks that JAX may work on side by side (`simulate.base.runtime.programs_at_once`): an image of fewer is
     dealt out to as many, where each gets enough to do. They share what the calling thread has set.
     """

@@ -100,7 +100,7 @@ def uncertainty(
         gram = _autoregressive_gram(lambda start, size: jax.lax.dynamic_slice_in_dim(w, start, size, 1), rho, w, count)
     else:
         gram = _gram_between(w, linear.directions.correlated, rho)
-    K = variance * (gram + _unfelt(w))
+    K = variance * (gram + _undetermined(w))
     return Uncertainty(_solve_factor(linear.R, cholesky(K)), rho)
 
 
@@ -108,7 +108,7 @@ def _of_signal(linear: Linear, residual: Array, errors: CurveErrors, count: Arra
     """Where the concentration was made of a signal: see the module's equations."""
     w, before = linear.w, errors.before
     a, b, q = (each.T for each in errors[:3])
-    common = _felt(linear, b)
+    common = _projected(linear, b)
     left = b - _curve_of(linear, common)  # what the fit leaves of an error of S0 is not noise
     share = jnp.sum(left * residual, axis=0) / jnp.maximum(jnp.sum(left**2, axis=0), _tiny(left))
     noise = (residual - share * left) / jnp.where(a == 0, 1.0, a)
@@ -121,8 +121,8 @@ def _of_signal(linear: Linear, residual: Array, errors: CurveErrors, count: Arra
         return rows * at(a, axis=0) + common[:, None] * at(before, axis=0)[:, None]
 
     gram = _autoregressive_gram(moved, rho, w, count, jnp.size(before))
-    of_t10 = _felt(linear, q)
-    K = variance * (gram + _unfelt(w) * jnp.sum(a**2, axis=0) / count) + of_t10[:, None] * of_t10[None]
+    of_t10 = _projected(linear, q)
+    K = variance * (gram + _undetermined(w) * jnp.sum(a**2, axis=0) / count) + of_t10[:, None] * of_t10[None]
     return Uncertainty(_solve_factor(linear.R, cholesky(K)), rho)
 
 
@@ -131,7 +131,7 @@ def _rows(w: Array, basis: Array) -> Array:
     return jnp.einsum("irv,rt->itv", w, basis)
 
 
-def _felt(linear: Linear, curves: Array) -> Array:
+def _projected(linear: Linear, curves: Array) -> Array:
     """(p, v) sum_t W c of curves (t, v)."""
     within = curves if linear.directions is None else linear.directions.basis @ curves
     return jnp.sum(linear.w * within, axis=1)
@@ -162,8 +162,8 @@ def _noise(residual: Array, lag: Array, taken: float, frames: ArrayLike) -> tupl
     return rho, energy / jnp.maximum(frames - taken * _share(rho, lag), 1.0)
 
 
-def _unfelt(w: Array) -> Array:
-    """(p, p, v) What the curve does not feel is not certain."""
+def _undetermined(w: Array) -> Array:
+    """(p, p, v) What the curve does not determine is not certain."""
     lost = jnp.maximum(1 - jnp.sum(w**2, axis=1), 0.0)
     return lost[:, None] * jnp.eye(w.shape[0], dtype=w.dtype)[..., None]
 

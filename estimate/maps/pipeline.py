@@ -163,7 +163,7 @@ def voxels_of(exam: DCEExamination) -> Voxels:
 
 def _warned(exam: DCEExamination, voxels: Voxels, estimate: Estimate) -> Estimate:
     """What is likely wrong with the images or the input is wrong with the maps."""
-    about = [*exam.doubts, *([] if estimate.aif is None else estimate.aif.warnings)]
+    about = [*exam.warnings, *([] if estimate.aif is None else estimate.aif.warnings)]
     if np.isfinite(exam.ceiling):
         share = status_bit_share(estimate.status, Status.SATURATED)
         about.append(

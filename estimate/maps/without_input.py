@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from estimate.arterial.scale import CBFMap, asl_scale, describe, population_scale, vessel_scale
 from estimate.qtmnet.contrast.features import ARRIVED
-from estimate.qtmnet.contrast.inference import answer
+from estimate.qtmnet.contrast.inference import predict_scan
 from estimate.qtmnet.contrast.maps import parameters, status_of, unphysical, warnings_of
 from estimate.qtmnet.contrast.targets import SCALED, SCORED
 from estimate.qtmnet.weights import SHIPPED, Trained, load_trained
@@ -40,7 +40,7 @@ def estimate_by_qtmnet(
     arrays: dict[str, np.ndarray] = {}
     where, curves = _read(voxels, times, arrays)
     report("qtmnet", 0, len(curves))
-    found = answer(
+    found = predict_scan(
         trained, curves, np.asarray(protocol.times), float(protocol.frame_duration),
         where=where, shape=voxels.mask.shape, progress=report,
     )  # fmt: skip

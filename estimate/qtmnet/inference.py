@@ -18,17 +18,17 @@ from estimate.signal.batches import batches, in_batches, padded
 from simulate.base.progress import Progress, silent
 
 
-class Seen(NamedTuple):
-    """What a network sees of v voxels: voxel (v, f), scan (g,), and which of them the context may use (v,)."""
+class NetworkInput(NamedTuple):
+    """What a network is given of v voxels: voxel (v, f), scan (g,), and which of them the context may use (v,)."""
 
     voxel: np.ndarray
     scan: Any
     inside: np.ndarray
 
 
-def through(
+def predict_voxels(
     trained: Trained,
-    seen: Seen,
+    seen: NetworkInput,
     where: tuple[np.ndarray, ...],
     shape: tuple[int, ...],
     *,
@@ -64,7 +64,7 @@ def through(
 # -- context --------------------------------------------------------------------------------------------
 
 
-def _contexts(graph: Any, weights: Any, seen: Seen, rounds: int) -> list[jax.Array]:
+def _contexts(graph: Any, weights: Any, seen: NetworkInput, rounds: int) -> list[jax.Array]:
     """The contexts of the whole scan, one after the other."""
     found: list[jax.Array] = []
     for _ in range(rounds):
@@ -77,7 +77,7 @@ def _contexts(graph: Any, weights: Any, seen: Seen, rounds: int) -> list[jax.Arr
 
 
 def _encode(net: QTMnet, voxel: jax.Array, scan: jax.Array, contexts: list[jax.Array]) -> jax.Array:
-    """Seen of voxels as far as these contexts take them."""
+    """Features of voxels as far as these contexts take them."""
     x = net.start(voxel, scan)
     for number, context in enumerate(contexts):
         if number + 1 < len(net.encoder):
@@ -102,7 +102,7 @@ def _pooled(graph: Any, weights: Any, sums: jax.Array, scan: jax.Array, contexts
 
 
 def _neighbourhoods(
-    graph: Any, weights: Any, seen: Seen, contexts: list[jax.Array], where: tuple, shape: tuple, core: tuple
+    graph: Any, weights: Any, seen: NetworkInput, contexts: list[jax.Array], where: tuple, shape: tuple, core: tuple
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """(rows, (n, c) what the U-Net makes of their surroundings) of the voxels of one tile's core after the other."""
     entered = in_batches(lambda voxel: _enter(graph, weights, voxel, seen.scan, contexts), seen.voxel)

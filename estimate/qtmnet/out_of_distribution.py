@@ -1,4 +1,4 @@
-r"""Detection of curves and scans out of the training's distribution, where a network's answer is not to be believed.
+r"""Detection of curves and scans out of the training's distribution, of which no prediction is to be believed.
 
 Points of the training are taken as Gaussian with mean m and covariance V diag(l) V^T. A new point x, with noise of its
 own along the directions v_k, lies at the squared distance

@@ -17,7 +17,7 @@ class Tracer(NamedTuple):
     """voxel_channels, scan_channels : what is said of a voxel and of the scan; the first `nodes` of a voxel's are the
     shape of its curve.      outputs : numbers that the network gives.      scored : quantities made of them.
     predicted : outputs -> values and their spread.
-    gram : features -> P^T P, P the projection of the curve on the nodes. How it is taught: `learning.lessons`.
+    gram : features -> P^T P, P the projection of the curve on the nodes. How it is trained: `learning.tasks`.
     """
 
     nodes: int

@@ -181,7 +181,7 @@ def asl(
 
 
 def print_asl(found: ASLEstimate, out: Path) -> None:
-    """The equation, every constant with its origin, medians, doubts, and where the report lies."""
+    """The equation, every constant with its origin, medians, warnings, and where the report lies."""
     inside = found.status != int(Status.OUTSIDE)
     console = Console()
     console.print(found.equation, highlight=False)

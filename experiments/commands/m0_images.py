@@ -30,5 +30,5 @@ def read_m0(
     own = as_series(read_image(path, dimensions=(3, 4)))
     check_same_grid(own, image, "M0 image")
     files += files_of(path)
-    times, doubts = read_m0_sidecar(path, series=sidecar, volumes=own.data.shape[3], overrides=overrides)
-    return Calibration(own.data, times), doubts
+    times, warnings = read_m0_sidecar(path, series=sidecar, volumes=own.data.shape[3], overrides=overrides)
+    return Calibration(own.data, times), warnings

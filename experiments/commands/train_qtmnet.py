@@ -11,8 +11,8 @@ from flax import nnx
 from msgspec import structs
 
 from estimate.qtmnet.learning.calibration import calibrate
-from estimate.qtmnet.learning.lessons import LESSONS
 from estimate.qtmnet.learning.objectives import new_network, patches_loss, sets_loss, validation
+from estimate.qtmnet.learning.tasks import TASKS
 from estimate.qtmnet.network import Architecture, QTMnet
 from estimate.qtmnet.weights import Trained, load_uncalibrated, save_trained, weights_digest
 from estimate.training.devices import copy
@@ -66,7 +66,7 @@ def train_qtmnet(config: TrainConfig, out: Path, *, resume: bool = False, progre
     average = train(
         out, copy(weights), stages, copy(tuple(banks["train"][:-1])), seed=seed, config=as_record(config),
         validate=validation(
-            graph, LESSONS[tracer].examination, banks["validate"], seed=seed + 1, cube=cube if branch else None
+            graph, TASKS[tracer].examination, banks["validate"], seed=seed + 1, cube=cube if branch else None
         ),
         rhythm=Rhythm(**structs.asdict(config.rhythm)), resume=resume, report=report,
     )  # fmt: skip

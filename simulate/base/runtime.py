@@ -8,6 +8,8 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
+from jaxlib.version import __version__ as JAXLIB
+
 _SCHEDULER = "xla_cpu_enable_concurrency_optimized_scheduler"
 
 
@@ -24,12 +26,20 @@ def avoid_known_hang(jaxlib_version: str, environment: MutableMapping[str, str])
         environment["XLA_FLAGS"] = f"{flags} --{_SCHEDULER}=false".strip()
 
 
-ON_ONE_THREAD: dict[str, bool | int | float | str] = {"xla_cpu_multi_thread_eigen": False}
+_LEVEL = "xla_backend_optimization_level"
+
+ON_ONE_THREAD: dict[str, bool | int | float | str] = {
+    "xla_cpu_multi_thread_eigen": False,
+    **({_LEVEL: 1} if JAXLIB == "0.10.1" else {}),
+}
 """Compiler's options of a program that is to run on one thread, beside others of its kind (`programs_at_once`).
 
 Small operations, as a fit of 512 voxels at a time has them, gain nothing from several threads each. And with jaxlib
 0.10.1 programs that share threads stop for ever where two run side by side (a fit with a delay of 295,000 voxels,
 about once in ten calls); those that need none cannot wait for any.
+
+That version's usual level of optimisation makes these programs slower than level 1 does (a fit of 151 frames by a
+sixth, one of 29 by a quarter); with 0.12 both run alike.
 """
 
 _MOST = 16
@@ -74,9 +84,7 @@ def is_traced(tree: Any) -> bool:
 
 def prepare() -> None:
     """What every floor needs done first; `simulate.base` calls it at its import."""
-    from jaxlib.version import __version__
-
-    avoid_known_hang(__version__, os.environ)
+    avoid_known_hang(JAXLIB, os.environ)
     compute_with_all_digits()
 
 

@@ -19,7 +19,7 @@ class Status(IntFlag):
     NOT_CONVERGED = 1 << 3  # the fit stopped before its optimum
     AT_BOUND = 1 << 4  # a parameter ended on its physical bound; the bits below say which
     NOT_IDENTIFIABLE = 1 << 5  # the data do not determine at least one parameter; the bits below say which
-    UNFAMILIAR = 1 << 6  # curve or scan unlike the network's training, or vp + ve above 1: do not trust the answer
+    UNFAMILIAR = 1 << 6  # curve or scan unlike the network's training, or vp + ve above 1: do not trust the prediction
     FP_NOT_IDENTIFIABLE = 1 << 8
     PS_NOT_IDENTIFIABLE = 1 << 9
     VP_NOT_IDENTIFIABLE = 1 << 10

@@ -10,17 +10,20 @@ from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Real, Shaped
 
 from simulate.base.constants import USUAL_RELAXIVITY
 from simulate.base.exchange import efflux_constant, extraction, mean_transit_time, transfer_constant
+from simulate.base.leaves import NoArray
 from simulate.base.units import clinical_unit, to_clinical
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Tissue:
-    """Perfusion parameters of tissue, named by the OSIPI CAPLEX; every field has the same leading shape.
+    """Perfusion parameters of tissue, named by the OSIPI CAPLEX.
 
+    Every field has the same leading shape, or is one number (no longer so in a batch of both, as derivatives make it).
     Where a model has no such parameter, that of `simulate.base.exchange.LIMITS`.
 
     Attributes
@@ -39,12 +42,12 @@ class Tissue:
         Arrival of the bolus in the tissue after the arterial input.
     """
 
-    Fp: Any
-    PS: Any
-    vp: Any
-    ve: Any
-    va: Any = 0.0
-    delay: Any = 0.0
+    Fp: Real[Any, "..."] | NoArray
+    PS: Real[Any, "..."] | NoArray
+    vp: Real[Any, "..."] | NoArray
+    ve: Real[Any, "..."] | NoArray
+    va: Real[Any, "..."] | NoArray = 0.0
+    delay: Real[Any, "..."] | NoArray = 0.0
 
     @property
     def E(self) -> Any:
@@ -97,14 +100,14 @@ class DCEProtocol:
         Time over which a frame is measured; 0 samples the curve at `times`.
     """
 
-    times: Any
-    repetition_time: Any
-    flip_angle: Any
-    echo_time: Any = 0.0
-    relaxivity: Any = USUAL_RELAXIVITY
-    field_strength: Any = 3.0
+    times: Real[Any, "*b t"] | NoArray
+    repetition_time: Real[Any, "*#b"] | NoArray
+    flip_angle: Real[Any, "*#b"] | NoArray
+    echo_time: Real[Any, "*#b"] | NoArray = 0.0
+    relaxivity: Real[Any, "*#b"] | NoArray = USUAL_RELAXIVITY
+    field_strength: Real[Any, "*#b"] | NoArray = 3.0
     baseline: int = field(default=0, metadata={"static": True})
-    frame_duration: Any = 0.0
+    frame_duration: Real[Any, "*#b"] | NoArray = 0.0
 
     @property
     def frame_centres(self) -> Any:
@@ -139,12 +142,12 @@ class ASLProtocol:
 
     volume_types: tuple[str, ...] = field(metadata={"static": True})
     labelling: str = field(metadata={"static": True})
-    label_duration: Any
-    post_label_delay: Any
-    repetition_time: Any
-    label_efficiency: Any
-    t1_blood: Any
-    slice_times: Any
+    label_duration: Real[Any, "*#b #n"] | NoArray
+    post_label_delay: Real[Any, "*#b #n"] | NoArray
+    repetition_time: Real[Any, "*#b #n"] | NoArray
+    label_efficiency: Real[Any, "*#b"] | NoArray
+    t1_blood: Real[Any, "*#b"] | NoArray
+    slice_times: Real[Any, "*#b z"] | NoArray
 
     @property
     def times(self) -> Any:
@@ -169,9 +172,9 @@ class Series:
         What the data hold: "signal" (arbitrary units) or "concentration" (mmol/L of tissue).
     """
 
-    data: Any
+    data: Real[Any, "*s t"] | NoArray
     protocol: DCEProtocol
-    affine: Any
+    affine: Real[Any, "*b 4 4"] | NoArray
     quantity: str = field(default="signal", metadata={"static": True})
 
 
@@ -188,8 +191,8 @@ class Maps:
         Voxel index to position in the world, or None.
     """
 
-    values: dict[str, Any]
-    affine: Any = None
+    values: dict[str, Shaped[Any, "*s"] | NoArray]
+    affine: Real[Any, "*b 4 4"] | NoArray = None
 
     @classmethod
     def from_internal(cls, values: Mapping[str, Any], affine: Any) -> "Maps":

@@ -22,7 +22,7 @@ from scipy import sparse
 from simulate.base.errors import InputError
 from simulate.bed.assembly import Bed
 from simulate.finite_volumes.capillary_units import Units, add_diffusion, add_units
-from simulate.finite_volumes.compartments import OUTSIDE, Compartments, Plumbing
+from simulate.finite_volumes.compartments import OUTSIDE, CompartmentNetwork, Compartments
 from simulate.finite_volumes.diffusion import neighbour_conductance
 from simulate.finite_volumes.march import check_size, march
 from simulate.vessels.tree import Tree
@@ -130,26 +130,26 @@ def march_bed(
 
 def _discretise(bed: Bed, tanks: Any, volumes: int, diffusivity: float) -> tuple[Compartments, list[Any], list[slice]]:
     """The bed's volumes; what reads the curves of `BedMarch` from them, and the parts of `MassLedger`, in its order."""
-    plumbing, ends, vessels = Plumbing(), [0], bed.vessels
-    arteries = _add_tree(plumbing, vessels.arteries, bed.flow.arteries, volumes, towards_root=False)
-    ends.append(plumbing.size)
-    veins = _add_tree(plumbing, vessels.veins, bed.flow.veins, volumes, towards_root=True)
-    ends.append(plumbing.size)
+    network, ends, vessels = CompartmentNetwork(), [0], bed.vessels
+    arteries = _add_tree(network, vessels.arteries, bed.flow.arteries, volumes, towards_root=False)
+    ends.append(network.size)
+    veins = _add_tree(network, vessels.veins, bed.flow.veins, volumes, towards_root=True)
+    ends.append(network.size)
     terminal, collecting = arteries[vessels.arteries.terminals - 1, -1], veins[vessels.veins.terminals - 1, 0]
-    supply = _add_supply(plumbing, bed, terminal, volumes)
-    ends.append(plumbing.size)
-    units = add_units(plumbing, bed.tissue, tanks, bed.cell_volume)
-    ends.append(plumbing.size)
+    supply = _add_supply(network, bed, terminal, volumes)
+    ends.append(network.size)
+    units = add_units(network, bed.tissue, tanks, bed.cell_volume)
+    ends.append(network.size)
 
-    _join(plumbing, bed, units, supply, collecting)
-    plumbing.carry(terminal, collecting, vessels.terminal_flow * vessels.shunt)
+    _join(network, bed, units, supply, collecting)
+    network.carry(terminal, collecting, vessels.terminal_flow * vessels.shunt)
     if diffusivity > 0:
         ve = units.ve.reshape(vessels.territory.shape)
-        add_diffusion(plumbing, units, *neighbour_conductance(ve, vessels.cell, diffusivity))
-    size = plumbing.size
+        add_diffusion(network, units, *neighbour_conductance(ve, vessels.cell, diffusivity))
+    size = network.size
     readers = [units.concentration(size), units.ees_concentration(size)]
     readers += [_vessel_means(index, size) for index in (arteries, veins)]
-    return plumbing.assemble(), readers, [slice(a, b) for a, b in itertools.pairwise(ends)]
+    return network.assemble(), readers, [slice(a, b) for a, b in itertools.pairwise(ends)]
 
 
 def _tanks(mixing: Any, plug_tanks: int) -> Any:
@@ -183,47 +183,47 @@ def _check_bed(bed: Bed, tanks: Any, volumes: int, diffusivity: float) -> None:
         raise InputError("bed", "Fp", "is not the demand that the vessels carry", "call with_flow and solve_flow again")
 
 
-def _add_tree(plumbing: Plumbing, tree: Tree, flow: Any, volumes: int, *, towards_root: bool) -> Any:
+def _add_tree(network: CompartmentNetwork, tree: Tree, flow: Any, volumes: int, *, towards_root: bool) -> Any:
     """Finite volumes of all vessels but the root: indices (n-1, volumes) in the order of their plasma."""
     plasma = np.asarray(flow.plasma, float)[1:]
-    index = plumbing.chain(np.asarray(flow.plasma_volume(tree), float)[1:], plasma, volumes)
+    index = network.chain(np.asarray(flow.plasma_volume(tree), float)[1:], plasma, volumes)
     parent = np.asarray(tree.parent)[1:]
     upstream, downstream = (0, -1) if towards_root else (-1, 0)
     above = np.where(parent > 0, index[parent - 1, upstream], OUTSIDE)
     own = index[:, downstream]
     source, target = (own, above) if towards_root else (above, own)
-    plumbing.carry(source, target, plasma)
+    network.carry(source, target, plasma)
     return index
 
 
-def _add_supply(plumbing: Plumbing, bed: Bed, terminal: Any, volumes: int) -> Any:
+def _add_supply(network: CompartmentNetwork, bed: Bed, terminal: Any, volumes: int) -> Any:
     """(c,) what supplies each cell: its terminal's last volume, behind supply delay, dispersion and local delay."""
     flow = np.asarray(bed.vessels.terminal_flow, float)
-    behind = _delayed(plumbing, terminal, bed.supply_delay, flow, volumes)
-    behind = _delayed(plumbing, behind, bed.supply_dispersion, flow, 1)
+    behind = _delayed(network, terminal, bed.supply_delay, flow, volumes)
+    behind = _delayed(network, behind, bed.supply_dispersion, flow, 1)
     demand = np.asarray(bed.tissue.Fp, float) * bed.cell_volume
-    return _delayed(plumbing, behind[bed.owner], bed.local_delay, demand, volumes)
+    return _delayed(network, behind[bed.owner], bed.local_delay, demand, volumes)
 
 
-def _delayed(plumbing: Plumbing, source: Any, time: Any, flow: Any, parts: int) -> Any:
+def _delayed(network: CompartmentNetwork, source: Any, time: Any, flow: Any, parts: int) -> Any:
     """The end of a chain of mean transit `time` (k,) behind each source; the source itself where nothing is late."""
     time = np.asarray(time, float)
     late = np.flatnonzero((time > 0) & (flow > 0))
     if late.size == 0:
         return source
-    index = plumbing.chain(time[late] * flow[late], flow[late], parts)
-    plumbing.carry(source[late], index[:, 0], flow[late])
+    index = network.chain(time[late] * flow[late], flow[late], parts)
+    network.carry(source[late], index[:, 0], flow[late])
     end = source.copy()
     end[late] = index[:, -1]
     return end
 
 
-def _join(plumbing: Plumbing, bed: Bed, units: Units, supply: Any, collecting: Any) -> None:
+def _join(network: CompartmentNetwork, bed: Bed, units: Units, supply: Any, collecting: Any) -> None:
     """Blood from its supply into every perfused unit and on into the vein of its territory."""
     demand = np.asarray(bed.tissue.Fp, float) * bed.cell_volume
     perfused = np.flatnonzero(demand > 0)
-    plumbing.carry(supply[perfused], units.plasma[perfused], demand[perfused])
-    plumbing.carry(units.outlet[perfused], collecting[np.asarray(bed.owner)[perfused]], demand[perfused])
+    network.carry(supply[perfused], units.plasma[perfused], demand[perfused])
+    network.carry(units.outlet[perfused], collecting[np.asarray(bed.owner)[perfused]], demand[perfused])
 
 
 def _vessel_means(index: Any, size: int) -> Any:

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from simulate.base.errors import InputError
 from simulate.base.types import Tissue
-from simulate.finite_volumes.compartments import Plumbing
+from simulate.finite_volumes.compartments import CompartmentNetwork
 from simulate.finite_volumes.diffusion import overlap
 
 _NONE = -2  # a cell without that space
@@ -54,7 +54,7 @@ class Units(NamedTuple):
         return self.mean(self.ees, np.ones(self.ees.size), size)
 
 
-def add_units(plumbing: Plumbing, tissue: Tissue, tanks: Any, cell_volume: float) -> Units:
+def add_units(network: CompartmentNetwork, tissue: Tissue, tanks: Any, cell_volume: float) -> Units:
     """Add the units of c cells; what supplies their first plasma tank and drains their last is left to the caller.
 
     tissue : parameters (c,) [1/s, fractions].      tanks : (c,) N.      cell_volume : [mm^3].
@@ -69,18 +69,18 @@ def add_units(plumbing: Plumbing, tissue: Tissue, tanks: Any, cell_volume: float
     for number in np.unique(tanks):
         chosen = np.flatnonzero((tanks == number) & (vp > 0))
         if chosen.size:
-            plasma[chosen] = plumbing.chain(vp[chosen] * cell_volume, Fp[chosen] * cell_volume, int(number))[:, 0]
+            plasma[chosen] = network.chain(vp[chosen] * cell_volume, Fp[chosen] * cell_volume, int(number))[:, 0]
         chosen = np.flatnonzero((tanks == number) & (ve > 0))
         if chosen.size:
-            ees[chosen] = plumbing.split(ve[chosen] * cell_volume, int(number))[:, 0]
+            ees[chosen] = network.split(ve[chosen] * cell_volume, int(number))[:, 0]
         chosen = np.flatnonzero((tanks == number) & (plasma >= 0) & (ees >= 0))
         along = np.arange(number)
         across = PS[chosen, None] * cell_volume / number
-        plumbing.exchange(plasma[chosen, None] + along, ees[chosen, None] + along, across)
+        network.exchange(plasma[chosen, None] + along, ees[chosen, None] + along, across)
     return Units(plasma, ees, tanks, vp, ve)
 
 
-def add_diffusion(plumbing: Plumbing, units: Units, one: Any, other: Any, conductance: Any) -> None:
+def add_diffusion(network: CompartmentNetwork, units: Units, one: Any, other: Any, conductance: Any) -> None:
     """Let the EES of pairs of cells exchange, tank beside tank (`overlap` where their numbers differ).
 
     one, other : (p,) cells that have EES.      conductance : (p,) [mm^3/s].
@@ -90,6 +90,6 @@ def add_diffusion(plumbing: Plumbing, units: Units, one: Any, other: Any, conduc
         chosen = (numbers[0] == first) & (numbers[1] == second)
         shared = overlap(int(first), int(second))
         for k, m in np.argwhere(shared > 0):
-            plumbing.exchange(
+            network.exchange(
                 units.ees[one[chosen]] + k, units.ees[other[chosen]] + m, conductance[chosen] * shared[k, m]
             )

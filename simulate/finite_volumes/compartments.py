@@ -33,7 +33,7 @@ class Compartments:
     outlet: Any
 
 
-class Plumbing:
+class CompartmentNetwork:
     """Collects volumes and flows, then `assemble`s them.
 
     size : volumes so far; they are numbered in the order in which they are added.

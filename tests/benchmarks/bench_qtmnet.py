@@ -16,7 +16,7 @@ import numpy as np
 from flax import nnx
 
 from estimate.kinetics.fit import fit_kinetics
-from estimate.qtmnet.contrast.inference import answer
+from estimate.qtmnet.contrast.inference import predict_scan
 from estimate.qtmnet.weights import load_trained
 from simulate.base.types import Tissue
 from simulate.inputs.population import parker_aif
@@ -84,7 +84,7 @@ def main() -> None:
     times = []
     for _ in range(2):
         begun = time.perf_counter()
-        answer(trained, curves, start, options.spacing, where=where, shape=shape)
+        predict_scan(trained, curves, start, options.spacing, where=where, shape=shape)
         times.append(time.perf_counter() - begun)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     speed = len(curves) / times[1]

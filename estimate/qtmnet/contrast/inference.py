@@ -23,7 +23,7 @@ from estimate.qtmnet.contrast.features import (
     scan_channels,
 )
 from estimate.qtmnet.contrast.time_basis import NODES
-from estimate.qtmnet.inference import Seen, through
+from estimate.qtmnet.inference import NetworkInput, predict_voxels
 from estimate.qtmnet.out_of_distribution import TrainingDistribution, outliers
 from estimate.qtmnet.tiles import CORE
 from estimate.qtmnet.weights import Trained
@@ -32,7 +32,7 @@ from simulate.base.progress import Progress, silent
 from simulate.base.shapes import FRAMES
 
 
-class Answer(NamedTuple):
+class ScanPrediction(NamedTuple):
     """Of the v voxels in the order of their curves.
 
     value, spread : (v, q) of `targets.SCORED`, scale-free.      level : (v,) b [mmol/L].
@@ -50,7 +50,7 @@ class Answer(NamedTuple):
 
     @property
     def out_of_distribution(self) -> Bool[np.ndarray, " v"]:
-        """Voxels whose answer is not to be believed: the curve's own doing, or that of the scan."""
+        """Voxels whose prediction is not to be believed: the curve's own doing, or that of the scan."""
         return self.outlier | (self.ood_score > 1)
 
 
@@ -67,7 +67,7 @@ def padded_frames(start: Float[np.ndarray, " t"], duration: float) -> Frames:
     )
 
 
-def answer(
+def predict_scan(
     trained: Trained,
     curves: Float[np.ndarray, "v t"],
     start: Float[np.ndarray, " t"],
@@ -78,7 +78,7 @@ def answer(
     core: tuple[int, ...] = CORE,
     aif: tuple[np.ndarray, np.ndarray, float] | None = None,
     progress: Progress = silent,
-) -> Answer:
+) -> ScanPrediction:
     """Put a scan through the network.
 
     curves : [mmol/L], finite.      start, duration : of its frames [s].
@@ -90,16 +90,16 @@ def answer(
     )
     if trained.network.shape.aif_given:
         scan = jnp.concatenate([scan, _aif_channels(aif, facts)])
-    seen = Seen(looked.voxel, scan, looked.enhanced)
-    values, spreads, ood_score = through(trained, seen, where, shape, core=core, progress=progress)
-    return Answer(values, spreads, looked.level, looked.enhanced, looked.outlier, facts, ood_score)
+    seen = NetworkInput(looked.voxel, scan, looked.enhanced)
+    values, spreads, ood_score = predict_voxels(trained, seen, where, shape, core=core, progress=progress)
+    return ScanPrediction(values, spreads, looked.level, looked.enhanced, looked.outlier, facts, ood_score)
 
 
 # -- what is seen of the scan ---------------------------------------------------------------------------
 
 
-class _Looked(NamedTuple):
-    """Of some voxels: see `Features` and `Answer`."""
+class _VoxelInput(NamedTuple):
+    """Of some voxels: see `Features` and `ScanPrediction`."""
 
     voxel: Any
     level: Any
@@ -107,7 +107,7 @@ class _Looked(NamedTuple):
     outlier: Any
 
 
-def _seen(known: TrainingDistribution, curves: np.ndarray, frames: Frames) -> tuple[_Looked, Array, ScanFacts]:
+def _seen(known: TrainingDistribution, curves: np.ndarray, frames: Frames) -> tuple[_VoxelInput, Array, ScanFacts]:
     """Of every voxel and of the scan as a whole; once through the curves, and once through what is left of them."""
     mean = np.zeros(frames.start.shape, np.float32)
     mean[: curves.shape[1]] = curves.mean(axis=0, dtype=float)
@@ -129,9 +129,9 @@ _scan_channels = jax.jit(scan_channels)
 
 
 @jax.jit
-def _look(known: TrainingDistribution, found: Measured, read: Reading, frames: Frames, facts: ScanFacts) -> _Looked:
+def _look(known: TrainingDistribution, found: Measured, read: Reading, frames: Frames, facts: ScanFacts) -> _VoxelInput:
     seen = features_from(found, read, frames, facts)
-    return _Looked(seen.voxel, seen.level, seen.enhanced, outliers(known, seen, gram(seen)))
+    return _VoxelInput(seen.voxel, seen.level, seen.enhanced, outliers(known, seen, gram(seen)))
 
 
 def _aif_channels(aif: tuple[np.ndarray, np.ndarray, float] | None, facts: ScanFacts) -> Array:

@@ -1,11 +1,11 @@
-"""From the network's answer and a scale to maps, errors, status and warnings."""
+"""From the network's prediction and a scale to maps, errors, status and warnings."""
 
 import numpy as np
 
 from estimate.arterial.scale import InputScale
 from estimate.kinetics.fit import IDENTIFIABLE
 from estimate.qtmnet.contrast.domain import TRAINING
-from estimate.qtmnet.contrast.inference import Answer
+from estimate.qtmnet.contrast.inference import ScanPrediction
 from estimate.qtmnet.contrast.targets import MAPS, PS_FLOOR, SCALED, SCORED, VESSEL_FLOOR
 from estimate.qtmnet.out_of_distribution import OUTLIER_SHARE, scan_warning
 from estimate.qtmnet.prediction import TO_ONE_SIGMA
@@ -22,7 +22,9 @@ LEAKAGE = ("PS", "Ktrans", "kep", "E")
 """Quantities that are learnt as if PS were never below its floor."""
 
 
-def parameters(answer: Answer, scale: InputScale, calibration_factor: dict[str, float]) -> dict[str, np.ndarray]:
+def parameters(
+    predicted: ScanPrediction, scale: InputScale, calibration_factor: dict[str, float]
+) -> dict[str, np.ndarray]:
     """Maps (v,) by name and NAME_stderr, in internal units.
 
     A standard error is the voxel's own, value x sigma with sigma times the calibration's factor, so that
@@ -31,14 +33,14 @@ def parameters(answer: Answer, scale: InputScale, calibration_factor: dict[str, 
     leaves no trace (`PS_FLOOR`), the values of `LEAKAGE` are upper limits, and their errors NaN.
     """
     found = {}
-    per_area = answer.level / scale.area
-    tight = _tight(answer, calibration_factor)
+    per_area = predicted.level / scale.area
+    tight = _tight(predicted, calibration_factor)
     for i, (name, map_name) in enumerate(zip(SCORED, MAPS, strict=True)):
-        sigma = answer.spread[:, i] * calibration_factor[name] / TO_ONE_SIGMA
+        sigma = predicted.spread[:, i] * calibration_factor[name] / TO_ONE_SIGMA
         if name == "delay":
-            found |= {map_name: answer.value[:, i], f"{map_name}_stderr": sigma}
+            found |= {map_name: predicted.value[:, i], f"{map_name}_stderr": sigma}
             continue
-        value = np.exp(answer.value[:, i].astype(float))
+        value = np.exp(predicted.value[:, i].astype(float))
         error = value * sigma
         if name == "vp_vessels":
             value = np.maximum(value - VESSEL_FLOOR, 0.0)
@@ -54,10 +56,10 @@ def with_scale_error(found: dict[str, np.ndarray], scale: InputScale) -> dict[st
     return found | wider
 
 
-def _tight(answer: Answer, calibration_factor: dict[str, float]) -> np.ndarray:
+def _tight(predicted: ScanPrediction, calibration_factor: dict[str, float]) -> np.ndarray:
     """Voxels whose interval of PS reaches down to the floor, which is one of PS times the input's area."""
     i = SCORED.index("PS")
-    return too_low_to_see(answer.level, answer.value[:, i], calibration_factor["PS"] * answer.spread[:, i])
+    return too_low_to_see(predicted.level, predicted.value[:, i], calibration_factor["PS"] * predicted.spread[:, i])
 
 
 def too_low_to_see(level: np.ndarray, value: np.ndarray, half: np.ndarray) -> np.ndarray:
@@ -70,12 +72,12 @@ def unphysical(found: dict[str, np.ndarray]) -> np.ndarray:
     return found["vp"] + found["ve"] > 1
 
 
-def status_of(answer: Answer, found: dict[str, np.ndarray], before: np.ndarray) -> np.ndarray:
+def status_of(predicted: ScanPrediction, found: dict[str, np.ndarray], before: np.ndarray) -> np.ndarray:
     """Bits of every voxel: `before` the network, without enhancement, unlike the training, not identifiable, PS as low
     as can be seen."""
     status = before.astype(np.int32)
-    status |= np.where(answer.enhanced, 0, int(Status.NO_SIGNAL)).astype(np.int32)
-    status |= np.where(answer.out_of_distribution | unphysical(found), int(Status.UNFAMILIAR), 0).astype(np.int32)
+    status |= np.where(predicted.enhanced, 0, int(Status.NO_SIGNAL)).astype(np.int32)
+    status |= np.where(predicted.out_of_distribution | unphysical(found), int(Status.UNFAMILIAR), 0).astype(np.int32)
     for name, flag in _FLAGS.items():
         vague = ~(found[f"{name}_stderr"] <= IDENTIFIABLE * found[name])
         status |= np.where(vague, int(flag | Status.NOT_IDENTIFIABLE), 0).astype(np.int32)
@@ -83,11 +85,13 @@ def status_of(answer: Answer, found: dict[str, np.ndarray], before: np.ndarray) 
     return status
 
 
-def warnings_of(answer: Answer, found: dict[str, np.ndarray], times: np.ndarray, *, alarms: float) -> list[str]:
+def warnings_of(
+    predicted: ScanPrediction, found: dict[str, np.ndarray], times: np.ndarray, *, alarms: float
+) -> list[str]:
     """What the reader must know before believing the maps. alarms : share of in-distribution scans that are marked."""
     spacing = float(np.median(np.diff(times)))
-    after = float(times[-1] - answer.facts.arrival)
-    snr = float(answer.facts.level / np.sqrt(answer.facts.variance))
+    after = float(times[-1] - predicted.facts.arrival)
+    snr = float(predicted.facts.level / np.sqrt(predicted.facts.variance))
     shortest, longest = TRAINING.spacing
     known = [
         (f"the frame spacing is {spacing:.2g} s", spacing, (0.98 * shortest, 1.02 * longest), "s"),
@@ -102,19 +106,19 @@ def warnings_of(answer: Answer, found: dict[str, np.ndarray], times: np.ndarray,
         for words, value, (low, high), unit in known
         if not low <= value <= high
     ]
-    outliers = float(np.mean(answer.outlier[answer.enhanced])) if answer.enhanced.any() else 0.0
+    outliers = float(np.mean(predicted.outlier[predicted.enhanced])) if predicted.enhanced.any() else 0.0
     if outliers > OUTLIER_SHARE:
         sentences.append(
             f"{100 * outliers:.0f} % of the enhancing voxels have curves unlike any that QTMnet was trained with "
             "(status: unfamiliar): the input or the tissue is of another kind, and its intervals do not hold there."
         )
     sentences += scan_warning(
-        answer.ood_score,
+        predicted.ood_score,
         alarms,
         "the injection was slower, the patient moved, the tissue is of another kind, or the mask holds little besides "
         "a tumour (then give one of all tissue, which the network reads the input from)",
     )
-    impossible = float(np.mean(unphysical(found)[answer.enhanced])) if answer.enhanced.any() else 0.0
+    impossible = float(np.mean(unphysical(found)[predicted.enhanced])) if predicted.enhanced.any() else 0.0
     if impossible > OUTLIER_SHARE:
         sentences.append(
             f"{100 * impossible:.0f} % of the enhancing voxels would have vp + ve above 1 (status: unfamiliar): the "

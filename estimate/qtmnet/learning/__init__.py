@@ -1,1 +1,1 @@
-"""How QTMnet is taught and judged: examinations drawn at random, losses, calibration. Imported by training alone."""
+"""How QTMnet is trained and evaluated: random examinations, losses, calibration. Imported by training alone."""

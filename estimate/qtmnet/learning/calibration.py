@@ -15,11 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from estimate.qtmnet.learning.judgement import common_errors, judged
-from estimate.qtmnet.learning.lessons import LESSONS
+from estimate.qtmnet.learning.evaluation import common_errors, evaluations
 from estimate.qtmnet.learning.limits import curve_distribution, scan_distribution
 from estimate.qtmnet.learning.objectives import patch_outputs, scan_channels
 from estimate.qtmnet.learning.stream import Example, patches, sets
+from estimate.qtmnet.learning.tasks import TASKS
 from estimate.qtmnet.network import QTMnet
 from estimate.qtmnet.out_of_distribution import TrainingDistribution
 from estimate.qtmnet.prediction import COVERAGE
@@ -50,10 +50,10 @@ def calibrate(graph: Any, weights: Any, bank: Bank, *, seed: int, cube: int | No
     @jax.jit
     def draw(key: Any) -> tuple[Example, Any, Any]:
         if cube is None:
-            batch = sets(key, bank, LESSONS[net.shape.tracer].examination, scans=_BATCH, voxels=_VOXELS)
+            batch = sets(key, bank, TASKS[net.shape.tracer].examination, scans=_BATCH, voxels=_VOXELS)
             outputs = net(batch.features.voxel, scan_channels(net, batch), batch.inside)
         else:
-            batch = patches(key, bank, LESSONS[net.shape.tracer].examination, scans=_BATCH, side=cube, beside=128)
+            batch = patches(key, bank, TASKS[net.shape.tracer].examination, scans=_BATCH, side=cube, beside=128)
             outputs = patch_outputs(net, batch, cube)
         found = tracer.predicted(outputs)
         return batch, jnp.abs(found.value - batch.target) / found.spread, jax.vmap(tracer.gram)(batch.features)
@@ -68,7 +68,7 @@ def calibrate(graph: Any, weights: Any, bank: Bank, *, seed: int, cube: int | No
     found = quantiles(*(np.concatenate(parts) for parts in (ratios, counted, rim)))
     curves, curve_shares = curve_distribution(tracer, drawn)
     scans, scan_shares = scan_distribution(net, bank, seed=seed)
-    together = common_errors(judged(net, bank, seed=seed + 1, branch=cube is not None))
+    together = common_errors(evaluations(net, bank, seed=seed + 1, branch=cube is not None))
     return Calibration(
         dict(zip(tracer.scored, found.tolist(), strict=True)), dict(zip(tracer.scored, together.tolist(), strict=True)),
         TrainingDistribution(curves, scans), {"curves": curve_shares, "scans": scan_shares},

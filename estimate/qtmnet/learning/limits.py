@@ -5,7 +5,7 @@ what `SCAN_FALSE_ALARMS` of its scans do: shares by convention, the limits from 
 convention for scans was settled on after a stricter one was seen to miss infusions in a third of 24 test phantoms;
 those that report on it are of other seeds, but of the same family.) How many scans that are made to be unlike are found
 is kept beside it: the same phantoms with an injection two to four times as slow as the slowest of the training, or
-label that takes as much longer (`Lesson.out_of_distribution`). The distribution of scans is learnt from every other
+label that takes as much longer (`Task.out_of_distribution`). The distribution of scans is learnt from every other
 phantom, and its limit from the others.
 """
 
@@ -19,9 +19,9 @@ from flax import nnx
 from jax import Array
 from jaxtyping import Key
 
-from estimate.qtmnet.learning.lessons import LESSONS
 from estimate.qtmnet.learning.objectives import scan_channels
 from estimate.qtmnet.learning.stream import Examination, Example, whole_scans
+from estimate.qtmnet.learning.tasks import TASKS
 from estimate.qtmnet.network import QTMnet
 from estimate.qtmnet.out_of_distribution import (
     Gaussian,
@@ -71,16 +71,16 @@ def curve_distribution(tracer: Tracer, drawn: list[tuple[Example, Any]]) -> tupl
 
 def scan_distribution(net: QTMnet, bank: Bank, *, seed: int) -> tuple[Gaussian, dict[str, float]]:
     """The distribution of scans with its limit, and which shares of its own and of others pass it."""
-    tracer, lesson = net.shape.sees, LESSONS[net.shape.tracer]
+    tracer, task = net.shape.sees, TASKS[net.shape.tracer]
     if not net.contexts:
         return TrainingDistribution.empty(tracer.nodes, net.shape.context).scans, {"alarms": 0.0, "found": 0.0}
 
     one, other = [bank.map(lambda a, k=k: a[k::2]) for k in range(2)] if len(bank.peak) > 1 else [bank, bank]
     keys = [jax.random.fold_in(jax.random.key(seed), draw) for draw in range(3)]
-    known = learn_scans(contexts(net, one, lesson.examination, keys[0]))
+    known = learn_scans(contexts(net, one, task.examination, keys[0]))
     inside, outside = (
         np.asarray(distance(known, jnp.asarray(contexts(net, other, examination, key))))
-        for examination, key in ((lesson.examination, keys[1]), (lesson.out_of_distribution, keys[2]))
+        for examination, key in ((task.examination, keys[1]), (task.out_of_distribution, keys[2]))
     )
     limit = float(np.quantile(inside, 1 - SCAN_FALSE_ALARMS))
     shares = {"alarms": SCAN_FALSE_ALARMS, "found": float(np.mean(outside > limit))}

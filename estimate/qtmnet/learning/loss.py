@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-from estimate.qtmnet.learning.lessons import LESSONS, REST
+from estimate.qtmnet.learning.tasks import REST, TASKS
 from estimate.qtmnet.tracers import TRACERS
 
 
@@ -12,11 +12,11 @@ def negative_log_likelihood(
     tracer: str, outputs: Float[Array, "*b v o"], target: Float[Array, "*b v q"], weight: Float[Array, "*b v q"]
 ) -> tuple[Array, dict[str, Array]]:
     r"""Mean of (x - t)^2/(2 \sigma^2) + ln \sigma, and the mean absolute error of every quantity."""
-    sees, lesson = TRACERS[tracer], LESSONS[tracer]
+    sees, task = TRACERS[tracer], TASKS[tracer]
     found = sees.predicted(outputs)
     error = found.value - target
     each = 0.5 * (error / found.spread) ** 2 + jnp.log(found.spread)
-    importance = jnp.asarray([lesson.importance.get(name, REST) for name in sees.scored])
+    importance = jnp.asarray([task.importance.get(name, REST) for name in sees.scored])
     total = jnp.sum(weight * importance)
     absolute = jnp.sum(jnp.abs(error) * weight, axis=tuple(range(error.ndim - 1)))
     counted = jnp.maximum(jnp.sum(weight, axis=tuple(range(error.ndim - 1))), 1.0)

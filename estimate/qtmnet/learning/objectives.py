@@ -12,9 +12,9 @@ from flax import nnx
 from jax import Array
 from jaxtyping import Float
 
-from estimate.qtmnet.learning.lessons import LESSONS
 from estimate.qtmnet.learning.loss import negative_log_likelihood
 from estimate.qtmnet.learning.stream import Examination, Example, patches, sets
+from estimate.qtmnet.learning.tasks import TASKS
 from estimate.qtmnet.network import Architecture, QTMnet
 from estimate.training.loop import Loss
 from simulate.banks.phantoms import Bank
@@ -29,7 +29,7 @@ def sets_loss(graph: Any, *, scans: int, voxels: int, side: int) -> Loss:
     """Loss over examinations of random voxels."""
 
     def loss(weights: Any, key: Array, data: tuple) -> tuple[Array, dict[str, Array]]:
-        bank, examination = Bank._make([*data, side]), LESSONS[nnx.merge(graph, weights).shape.tracer].examination
+        bank, examination = Bank._make([*data, side]), TASKS[nnx.merge(graph, weights).shape.tracer].examination
         return of_sets(graph, weights, sets(key, bank, examination, scans=scans, voxels=voxels))
 
     return loss
@@ -39,7 +39,7 @@ def patches_loss(graph: Any, *, scans: int, cube: int, beside: int, side: int) -
     """Loss over examinations of cubes with voxels from elsewhere beside them."""
 
     def loss(weights: Any, key: Array, data: tuple) -> tuple[Array, dict[str, Array]]:
-        bank, examination = Bank._make([*data, side]), LESSONS[nnx.merge(graph, weights).shape.tracer].examination
+        bank, examination = Bank._make([*data, side]), TASKS[nnx.merge(graph, weights).shape.tracer].examination
         batch = patches(key, bank, examination, scans=scans, side=cube, beside=beside)
         return of_patches(graph, weights, batch, cube)
 

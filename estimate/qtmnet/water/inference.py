@@ -8,7 +8,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import ArrayLike, Float
 
-from estimate.qtmnet.inference import Seen, through
+from estimate.qtmnet.inference import NetworkInput, predict_voxels
 from estimate.qtmnet.out_of_distribution import TrainingDistribution, outliers
 from estimate.qtmnet.prediction import TO_ONE_SIGMA
 from estimate.qtmnet.tiles import CORE
@@ -28,7 +28,7 @@ from estimate.signal.batches import in_batches
 from simulate.base.progress import Progress, silent
 
 
-class Answer(NamedTuple):
+class ScanPrediction(NamedTuple):
     """Of v voxels. cbf : [mL/g/s]; its standard error is cbf x cbf_spread, so that cbf exp(± 1.645 spread) covers 90 %.
     att, att_spread : [s].      outlier : whether a voxel's course over delays is unlike the training's.
     ood_score : of the scan as a whole, which is unlike the training's above 1.
@@ -43,11 +43,11 @@ class Answer(NamedTuple):
 
     @property
     def out_of_distribution(self) -> np.ndarray:
-        """Voxels whose answer is not to be believed: the course's own doing, or that of the scan."""
+        """Voxels whose prediction is not to be believed: the course's own doing, or that of the scan."""
         return self.outlier | (self.ood_score > 1)
 
 
-def answer(
+def predict_scan(
     trained: Trained,
     d: Float[np.ndarray, "v k"],
     sigma: Float[np.ndarray, " v"],
@@ -59,7 +59,7 @@ def answer(
     shape: tuple[int, ...],
     core: tuple[int, ...] = CORE,
     progress: Progress = silent,
-) -> Answer:
+) -> ScanPrediction:
     """Flow and arrival of voxels.
 
     d : lambda dM/(2 alpha M0) [mL/g], finite.      sigma : noise of d from one pair.      delays : of the first slice.
@@ -73,7 +73,7 @@ def answer(
     for own, rows in slices:
         level[rows], sure[rows] = in_batches(partial(_levels, delays=own, t1_blood=t1), d[rows], sigma[rows])
     typical = scan_facts(level, sure, np.ones(len(d), bool)).level
-    seen = _Looked(np.empty((len(d), VOXEL_CHANNELS), np.float32), level, np.empty(len(d), bool))
+    seen = _VoxelInput(np.empty((len(d), VOXEL_CHANNELS), np.float32), level, np.empty(len(d), bool))
     scans = []
     for own, rows in slices:
         facts = ScanFacts(typical, np.median(sure[rows]))
@@ -81,13 +81,13 @@ def answer(
         for whole, part in zip(seen, in_batches(look, d[rows], sigma[rows]), strict=True):
             whole[rows] = part
         scans.append(np.asarray(_scan_channels(own, facts)))
-    value, spread, ood_score = through(
-        trained, Seen(seen.voxel, np.mean(scans, axis=0), np.ones(len(d), bool)), where, shape, core=core,
+    value, spread, ood_score = predict_voxels(
+        trained, NetworkInput(seen.voxel, np.mean(scans, axis=0), np.ones(len(d), bool)), where, shape, core=core,
         progress=progress,
     )  # fmt: skip
     sigma_of = {n: spread[:, i] * trained.calibration_factor[n] / TO_ONE_SIGMA for i, n in enumerate(SCORED)}
     cbf = np.exp(value[:, SCORED.index("CBF")]) * seen.level
-    return Answer(cbf, sigma_of["CBF"], value[:, SCORED.index("ATT")], sigma_of["ATT"], seen.outlier, ood_score)
+    return ScanPrediction(cbf, sigma_of["CBF"], value[:, SCORED.index("ATT")], sigma_of["ATT"], seen.outlier, ood_score)
 
 
 def _padded(d: np.ndarray, delays: Delays) -> tuple[np.ndarray, Delays]:
@@ -102,8 +102,8 @@ def _read_later(delays: Delays, seconds: float) -> Delays:
     return delays._replace(post_label_delay=delays.post_label_delay + np.float32(seconds))
 
 
-class _Looked(NamedTuple):
-    """Of some voxels: see `Features` and `Answer`."""
+class _VoxelInput(NamedTuple):
+    """Of some voxels: see `Features` and `ScanPrediction`."""
 
     voxel: Any
     level: Any
@@ -117,6 +117,6 @@ _scan_channels = jax.jit(scan_channels)
 @jax.jit
 def _look(
     d: Array, sigma: Array, *, known: TrainingDistribution, delays: Delays, t1_blood: ArrayLike, facts: ScanFacts
-) -> _Looked:
+) -> _VoxelInput:
     seen = features(d, sigma, delays, t1_blood, facts)
-    return _Looked(seen.voxel, seen.level, outliers(known, seen, seen.gram))
+    return _VoxelInput(seen.voxel, seen.level, outliers(known, seen, seen.gram))

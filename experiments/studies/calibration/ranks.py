@@ -16,9 +16,9 @@ from scipy.stats import norm
 
 from estimate.qtmnet.contrast.maps import LEAKAGE, too_low_to_see
 from estimate.qtmnet.learning.contrast import unseen_injection
-from estimate.qtmnet.learning.judgement import Judged, common_errors, judged
-from estimate.qtmnet.learning.lessons import LESSONS
+from estimate.qtmnet.learning.evaluation import Evaluation, common_errors, evaluations
 from estimate.qtmnet.learning.limits import contexts
+from estimate.qtmnet.learning.tasks import TASKS
 from estimate.qtmnet.out_of_distribution import distance
 from estimate.qtmnet.prediction import TO_ONE_SIGMA
 from estimate.qtmnet.weights import Trained
@@ -36,7 +36,7 @@ def examine(trained: Trained, bank: Bank, seed: int) -> dict[str, Any]:
     """A network on the phantoms of a bank, ready for JSON: "phantoms" (see `ranked`), "common error", "stated common
     error", "limits"."""
     net, scored = trained.network, trained.network.shape.sees.scored
-    scans = list(judged(net, bank, seed=seed, branch=trained.uses_branch))
+    scans = list(evaluations(net, bank, seed=seed, branch=trained.uses_branch))
     together = common_errors(iter(scans))
     return {
         "phantoms": [ranked(scan, scored, trained.calibration_factor) for scan in scans],
@@ -46,7 +46,7 @@ def examine(trained: Trained, bank: Bank, seed: int) -> dict[str, Any]:
     }
 
 
-def ranked(scan: Judged, scored: Sequence[str], factor: dict[str, float]) -> dict[str, Any]:
+def ranked(scan: Evaluation, scored: Sequence[str], factor: dict[str, float]) -> dict[str, Any]:
     """region -> quantity -> ranks' counts and shares inside intervals, of one phantom.
 
     factor : by which calibration multiplies the network's own spread, by quantity.
@@ -66,7 +66,7 @@ def ranked(scan: Judged, scored: Sequence[str], factor: dict[str, float]) -> dic
     return out
 
 
-def _stated(scan: Judged, quantity: str, scored: Sequence[str], factor: dict[str, float]) -> np.ndarray:
+def _stated(scan: Evaluation, quantity: str, scored: Sequence[str], factor: dict[str, float]) -> np.ndarray:
     """Voxels with an interval: where PS may be too low to be seen, there is none of it."""
     if "PS" not in scored or quantity not in LEAKAGE:
         return np.ones(len(scan.region), bool)
@@ -77,8 +77,8 @@ def _stated(scan: Judged, quantity: str, scored: Sequence[str], factor: dict[str
 
 def _marked(trained: Trained, bank: Bank, seed: int) -> dict[str, float]:
     """Share of scans that are called out of distribution, by what they are like."""
-    lesson, known = LESSONS[trained.network.shape.tracer], trained.training_distribution.scans
-    kinds = {"familiar": lesson.examination, "strange, as in calibration": lesson.out_of_distribution}
+    task, known = TASKS[trained.network.shape.tracer], trained.training_distribution.scans
+    kinds = {"familiar": task.examination, "strange, as in calibration": task.out_of_distribution}
     if trained.network.shape.tracer == "contrast":
         kinds["infusion of 15 to 60 s, another family"] = unseen_injection
     found = {}

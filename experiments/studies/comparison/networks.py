@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from estimate.arterial.scale import InputScale, population_scale, vessel_scale
-from estimate.qtmnet.contrast.inference import answer
+from estimate.qtmnet.contrast.inference import predict_scan
 from estimate.qtmnet.contrast.maps import parameters, unphysical, with_scale_error
 from estimate.qtmnet.weights import Trained
 from experiments.studies.comparison.found import Found, nothing
@@ -22,8 +22,8 @@ def scales_of(name: str) -> Sequence[str]:
 
 
 def qtmnet(trained: Trained, exam: Examination, *, scales: Sequence[str] = ("known",)) -> dict[str, Found]:
-    """The network's one answer, at each of the scales, with errors that hold the scale's; `unfamiliar` among it are the
-    voxels that it warns of.
+    """The network's one prediction, at each of the scales, with errors that hold the scale's; `unfamiliar` among it are
+    the voxels that it warns of.
 
     A network that takes the arterial input as well gets the exact one.
     """
@@ -32,7 +32,7 @@ def qtmnet(trained: Trained, exam: Examination, *, scales: Sequence[str] = ("kno
     shape = (exam.side,) * 3
     where = np.unravel_index(exam.view, shape)
     aif = (np.asarray(exam.aif.times), np.asarray(exam.aif.curve), exam.area)
-    found = answer(trained, exam.curves[exam.view], exam.start, exam.spacing, where=where, shape=shape, aif=aif)
+    found = predict_scan(trained, exam.curves[exam.view], exam.start, exam.spacing, where=where, shape=shape, aif=aif)
     row = np.zeros(len(exam.curves), int)  # what is scored and not shown does not count: any will do
     row[exam.view] = np.arange(len(exam.view))
     named = {}

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from estimate.arterial.scale import CBFMap, InputScale, asl_scale, population_scale
-from estimate.qtmnet.contrast.inference import answer
+from estimate.qtmnet.contrast.inference import predict_scan
 from estimate.qtmnet.contrast.maps import parameters, with_scale_error
 from estimate.qtmnet.contrast.targets import SCORED
 from estimate.qtmnet.weights import Trained
@@ -45,7 +45,7 @@ def maps_by_scale(
     where = np.nonzero(np.ones(shape, bool))
     curves = np.nan_to_num(np.asarray(concentration.data, np.float32)[where])
     spacing = float(np.asarray(protocol.frame_duration))
-    found = answer(trained, curves, np.asarray(protocol.times), spacing, where=where, shape=shape)
+    found = predict_scan(trained, curves, np.asarray(protocol.times), spacing, where=where, shape=shape)
 
     def by_flow(cbf: CBFMap) -> InputScale:
         plasma = np.exp(found.value[:, SCORED.index("Fp")]) * found.level

@@ -99,7 +99,7 @@ def read_asl_sidecar(
     durations = _bolus(fields, volumes) if labelling == "pasl" else _durations(fields, volumes, labelled)
     m0_type = _choice(fields, "M0Type", M0_TYPES)
     numbers = {name: fields.number(name, None) for name in RULES}
-    suppressed, pulses, doubts = _suppression(fields, m0_type, numbers[_PULSES][0])
+    suppressed, pulses, warnings = _suppression(fields, m0_type, numbers[_PULSES][0])
     _check_m0(fields, m0_type, kinds, suppressed)
     if m0_type == "Estimate" and numbers["M0Estimate"][0] is None:
         raise fields.error("M0Estimate", "is missing, and M0Type is Estimate")
@@ -118,7 +118,7 @@ def read_asl_sidecar(
     return ASLSidecar(
         protocol, suppressed, pulses, m0_type, numbers["M0Estimate"][0],
         numbers["MagneticFieldStrength"][0], {name: fields.find(name)[2] for name in ASL_FIELDS},
-        doubts + _doubts(fields, kinds), _echo_time(fields),
+        warnings + _warnings(fields, kinds), _echo_time(fields),
     )  # fmt: skip
 
 
@@ -241,8 +241,8 @@ def _suppression(fields: Fields, m0_type: str, declared: float | None) -> tuple[
     if pulses and not said:
         return True, pulses, [f"{flag} is not given: it was taken to be true, since there are {pulses} pulses."]
     if suppressed and pulses is None:
-        doubt = f"{_PULSES} is not given: label lost to its pulses is not corrected for, CBF is low."
-        return True, None, [doubt]
+        warning = f"{_PULSES} is not given: label lost to its pulses is not corrected for, CBF is low."
+        return True, None, [warning]
     return suppressed, pulses, []
 
 
@@ -282,7 +282,7 @@ def _spread(times: Any) -> float:
     return float(np.ptp(times)) if known and times else 0.0
 
 
-def _doubts(fields: Fields, kinds: list[str]) -> list[str]:
+def _warnings(fields: Fields, kinds: list[str]) -> list[str]:
     """What contradicts itself without hindering the work."""
     sentences = []
     declared, pairs = fields.find("TotalAcquiredPairs")[1], kinds.count("control")

@@ -109,7 +109,7 @@ def read_dce_sidecar(
         numbers[attribute] = float("nan") if number is None else number
     protocol = DCEProtocol(times=times, baseline=baseline, **numbers)
     _refuse(fields)
-    return DCESidecar(protocol, haematocrit, origin, _doubts(fields))
+    return DCESidecar(protocol, haematocrit, origin, _warnings(fields))
 
 
 def _refuse(fields: Fields) -> None:
@@ -125,7 +125,7 @@ def _refuse(fields: Fields) -> None:
         raise fields.error(name, f"is {agent}, which does not shorten T1")
 
 
-def _doubts(fields: Fields) -> list[str]:
+def _warnings(fields: Fields) -> list[str]:
     """What is taken for negligible, and may not be."""
     times = fields.find("SliceTiming")[1]
     known = isinstance(times, list) and all(isinstance(t, int | float) for t in times)

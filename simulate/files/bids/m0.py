@@ -38,10 +38,10 @@ def read_m0_sidecar(
         raise InputError(
             fields.sources.get("MagneticFieldStrength", fields.path), "MagneticFieldStrength", problem, cure
         )
-    return per_volume(fields, "RepetitionTimePreparation", volumes, TR), _echo_doubts(fields, series)
+    return per_volume(fields, "RepetitionTimePreparation", volumes, TR), _echo_warnings(fields, series)
 
 
-def _echo_doubts(fields: Fields, series: ASLSidecar) -> list[str]:
+def _echo_warnings(fields: Fields, series: ASLSidecar) -> list[str]:
     echo = fields.find("EchoTime")[1]
     if not isinstance(echo, int | float) or series.echo_time is None:
         return []

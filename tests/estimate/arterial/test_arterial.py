@@ -10,7 +10,7 @@ import pytest
 from estimate.arterial.evidence import Evidence
 from estimate.arterial.found import find_aif
 from estimate.arterial.given import aif_from_roi, population_aif
-from estimate.arterial.quality import T1_KINDS, chance_off, judge, predict, qualities, values_of
+from estimate.arterial.quality import T1_KINDS, assess, chance_off, predict, qualities, values_of
 from estimate.arterial.search import FEWEST, purest
 from estimate.arterial.table import read_aif_csv, write_aif_csv
 from estimate.signal.baseline import detect_baseline
@@ -208,15 +208,15 @@ EVIDENCE = Evidence(width=1.9, flat=-0.3, count=2.0, size=5.0, purest=0.1, attem
 
 def test_a_wrong_t1_moves_the_curve_against_its_error_and_far_ones_are_not_believed():
     """T1 too long makes concentration too low: the curve is raised; beyond what scenes had, the spread grows."""
-    right, long, short = (judge(EVIDENCE._replace(t1=t1)) for t1 in (0.0, 0.15, -0.15))
+    right, long, short = (assess(EVIDENCE._replace(t1=t1)) for t1 in (0.0, 0.15, -0.15))
     assert short.factor < right.factor < long.factor
     assert right.factor == pytest.approx(1.0, abs=0.05)
     assert right.warnings == ()
-    given_as_number = judge(EVIDENCE._replace(t1=np.log(1.0 / 1.67)))
+    given_as_number = assess(EVIDENCE._replace(t1=np.log(1.0 / 1.67)))
     assert "0.60 times that of blood" in given_as_number.warnings[0]
     assert '`aif_t1="blood"`' in given_as_number.warnings[0]
     assert given_as_number.spread > short.spread > right.spread
-    farther = judge(EVIDENCE._replace(t1=np.log(0.3)))
+    farther = assess(EVIDENCE._replace(t1=np.log(0.3)))
     assert farther.factor == pytest.approx(given_as_number.factor)
     assert farther.spread > given_as_number.spread
 

@@ -72,9 +72,9 @@ def test_an_m0_on_another_scale_is_told_of(measured, factor):
     data, protocol = measured
     m0 = np.asarray(protocol.volume_types) == "m0scan"
     scaled = np.where(m0, data, factor * data)
-    doubts = examine_asl(scaled, AFFINE, known(protocol)).doubts
-    assert any("on different scales" in line for line in doubts) == (factor != 1)
-    assert not examine_asl(scaled, AFFINE, known(protocol, suppressed=True, pulses=2)).doubts
+    warnings = examine_asl(scaled, AFFINE, known(protocol)).warnings
+    assert any("on different scales" in line for line in warnings) == (factor != 1)
+    assert not examine_asl(scaled, AFFINE, known(protocol, suppressed=True, pulses=2)).warnings
 
 
 def test_voxels_that_were_cut_off_are_saturated(measured):

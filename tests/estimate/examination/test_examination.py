@@ -136,20 +136,20 @@ def test_a_frame_without_a_signal_is_named(given, empty, frame):
     )
 
 
-@pytest.mark.parametrize(("told", "doubted"), [(7, False), (8, False), (9, False), (12, True), (30, True)])
-def test_frames_said_to_be_before_contrast_that_show_it(given, told, doubted):
+@pytest.mark.parametrize(("told", "warned"), [(7, False), (8, False), (9, False), (12, True), (30, True)])
+def test_frames_said_to_be_before_contrast_that_show_it(given, told, warned):
     """The images show eight."""
     series = replace(given["series"], protocol=replace(given["series"].protocol, baseline=told))
-    doubts = examine(**(given | {"series": series})).doubts
-    assert any(f"BaselineVolumes is {told}, and contrast shows" in line for line in doubts) == doubted
+    warnings = examine(**(given | {"series": series})).warnings
+    assert any(f"BaselineVolumes is {told}, and contrast shows" in line for line in warnings) == warned
 
 
-@pytest.mark.parametrize(("factor", "doubted"), [(1.0, False), (1.01, False), (1.5, True), (3.0, True), (0.8, True)])
-def test_a_first_frame_before_the_steady_state_is_told_of(phantom, given, factor, doubted):
+@pytest.mark.parametrize(("factor", "warned"), [(1.0, False), (1.01, False), (1.5, True), (3.0, True), (0.8, True)])
+def test_a_first_frame_before_the_steady_state_is_told_of(phantom, given, factor, warned):
     data = np.array(given["series"].data)
     data[..., 0] *= factor
-    doubts = examine(**(given | {"series": replace(given["series"], data=data)})).doubts
-    assert any("magnetisation was not steady yet" in line for line in doubts) == doubted
+    warnings = examine(**(given | {"series": replace(given["series"], data=data)})).warnings
+    assert any("magnetisation was not steady yet" in line for line in warnings) == warned
 
 
 # -- units and numbers --------------------------------------------------------------------------------------
@@ -226,8 +226,8 @@ def test_an_input_of_few_knots_is_an_input(given, knots):
 
 def test_a_t10_map_without_t1_in_tissue_is_told_of(phantom, given):
     t10 = np.where(phantom.inside, phantom.t10, 0.0)
-    assert any("holds no T1 in 14 % of the voxels" in line for line in examine(**(given | {"t10": t10})).doubts)
-    assert not examine(**(given | {"t10": t10, "mask": phantom.inside})).doubts
+    assert any("holds no T1 in 14 % of the voxels" in line for line in examine(**(given | {"t10": t10})).warnings)
+    assert not examine(**(given | {"t10": t10, "mask": phantom.inside})).warnings
 
 
 def test_a_cbf_in_other_units(given):

@@ -50,6 +50,11 @@ def test_the_conversions_status_is_not_lost():
     assert fit.status[2] == Status.SATURATED
     assert np.isnan(fit.values["Fp"][:3]).all()
     np.testing.assert_array_equal(reliability(fit)[:3], 0)
+    _, jacobian = frames_jacobian(frames, protocol, t10=t10, aif=AIF, aif_times=KNOTS)
+    for J in (*jacobian.frames.values(), *jacobian.t10.values()):  # nothing there moves, and spoils no other voxel
+        np.testing.assert_array_equal(J[:3], 0)
+        assert np.isfinite(J).all()
+        assert np.abs(J[3:]).max() > 0
 
 
 @pytest.mark.parametrize("model", ["2cxm", "etm", "patlak"])

@@ -6,11 +6,11 @@ import pytest
 
 from estimate.arterial.scale import InputScale
 from estimate.qtmnet.contrast.features import ScanFacts
-from estimate.qtmnet.contrast.inference import Answer
+from estimate.qtmnet.contrast.inference import ScanPrediction
 from estimate.qtmnet.contrast.maps import parameters, status_of, warnings_of, with_scale_error
 from estimate.qtmnet.contrast.targets import MAPS, PS_FLOOR, SCORED
 from estimate.qtmnet.learning.calibration import quantiles, weighted_quantile
-from estimate.qtmnet.learning.judgement import Judged, common_errors
+from estimate.qtmnet.learning.evaluation import Evaluation, common_errors
 from estimate.qtmnet.learning.limits import CURVE_FALSE_ALARMS
 from estimate.qtmnet.out_of_distribution import (
     DIRECTIONS,
@@ -99,14 +99,14 @@ def test_what_voxels_are_off_by_together_is_told_from_what_each_is_off_by():
         counted = np.ones((301, 2), bool)
         error[:100], counted[:100] = 9.0, False
         none = np.zeros((301, 2))
-        scans.append(Judged(none, none, error, counted, none[:, 0], none[:, 0]))
+        scans.append(Evaluation(none, none, error, counted, none[:, 0], none[:, 0]))
     np.testing.assert_allclose(common_errors(iter(scans)), [0.305, 0.16], rtol=0.08)
 
 
-def answer(spread=0.1, enhanced=True, outlier=False, level=0.3, arrival=20.0, ood_score=0.5):
+def prediction(spread=0.1, enhanced=True, outlier=False, level=0.3, arrival=20.0, ood_score=0.5):
     count = 8
     facts = ScanFacts(jnp.asarray(arrival), jnp.asarray(level), jnp.asarray((level / 30) ** 2))
-    return Answer(
+    return ScanPrediction(
         np.zeros((count, len(SCORED)), np.float32), np.full((count, len(SCORED)), spread, np.float32),
         np.full(count, level), np.full(count, enhanced), np.full(count, outlier), facts, ood_score,
     )  # fmt: skip
@@ -114,7 +114,7 @@ def answer(spread=0.1, enhanced=True, outlier=False, level=0.3, arrival=20.0, oo
 
 def test_errors_are_the_voxels_own_and_the_scales_is_added_where_it_is_asked_for():
     calibration_factor = dict.fromkeys(SCORED, 2 * 1.6449)
-    found = parameters(answer(), InputScale(150.0, 0.3, ""), calibration_factor)
+    found = parameters(prediction(), InputScale(150.0, 0.3, ""), calibration_factor)
     assert set(found) == {f"{n}{s}" for n in MAPS for s in ("", "_stderr")}
     assert found["Fp"] == pytest.approx(0.3 / 150)
     np.testing.assert_allclose(found["Fp_stderr"] / found["Fp"], 0.2, rtol=1e-3)
@@ -125,7 +125,7 @@ def test_errors_are_the_voxels_own_and_the_scales_is_added_where_it_is_asked_for
         np.testing.assert_array_equal(both[name], found[name])
     np.testing.assert_allclose(found["MTT_stderr"] / found["MTT"], 0.2, rtol=1e-3)  # free of the scale
     np.testing.assert_allclose(found["delay_stderr"], 0.2, rtol=1e-3)
-    double = parameters(answer(), InputScale(300.0, 0.3, ""), calibration_factor)
+    double = parameters(prediction(), InputScale(300.0, 0.3, ""), calibration_factor)
     for name in ("Fp", "PS", "vp", "ve", "Ktrans", "vp_vessels"):
         np.testing.assert_allclose(double[name], found[name] / 2)
     for name in ("MTT", "kep", "E", "vp_ve_ratio", "speed", "delay"):
@@ -136,7 +136,7 @@ def test_status_says_what_is_not_to_be_believed():
     calibration_factor = dict.fromkeys(SCORED, 1.6449)
 
     def status(scale_error=0.0, **options):
-        found, scale = answer(**options), InputScale(150.0, scale_error, "")
+        found, scale = prediction(**options), InputScale(150.0, scale_error, "")
         return status_of(found, parameters(found, scale, calibration_factor), np.zeros(8, np.int32))[0]
 
     assert status() == Status.OK
@@ -155,7 +155,7 @@ def test_a_permeability_too_low_to_be_seen_is_an_upper_limit():
     for area in (150.0, 300.0):
         scale = InputScale(area, 0.3, "")
         for times_floor, limit in ((1.1, True), (1.25, False)):  # exp(1.645 x 0.1) = 1.18
-            given = answer()
+            given = prediction()
             given.value[:, i] = np.log(times_floor * PS_FLOOR * POPULATION_AREA / 0.3)
             found = parameters(given, scale, calibration_factor)
             assert found["PS"] == pytest.approx(times_floor * PS_FLOOR * POPULATION_AREA / area, rel=1e-5)
@@ -176,16 +176,16 @@ def warnings(given, times, area=150.0):
 
 def test_volumes_above_one_are_not_believed():
     """Whatever the network thinks of the curves: 0.3/0.4 + 0.3/0.4 of a voxel."""
-    found = parameters(answer(), InputScale(0.4, 0.0, ""), dict.fromkeys(SCORED, 1.6449))
-    assert np.all(status_of(answer(), found, np.zeros(8, np.int32)) & Status.UNFAMILIAR)
-    assert "vp + ve above 1" in " ".join(warnings(answer(), 2.0 * np.arange(120), area=0.4))
+    found = parameters(prediction(), InputScale(0.4, 0.0, ""), dict.fromkeys(SCORED, 1.6449))
+    assert np.all(status_of(prediction(), found, np.zeros(8, np.int32)) & Status.UNFAMILIAR)
+    assert "vp + ve above 1" in " ".join(warnings(prediction(), 2.0 * np.arange(120), area=0.4))
 
 
 def test_warnings_name_what_lies_outside_the_training():
-    assert warnings(answer(), 2.0 * np.arange(120)) == []
-    assert "frame spacing is 10" in " ".join(warnings(answer(), 10.0 * np.arange(60)))
-    assert "25 frames" in " ".join(warnings(answer(), 4.0 * np.arange(25)))
-    assert "after contrast arrived" in " ".join(warnings(answer(arrival=200.0), 2.0 * np.arange(120)))
-    assert "100 % of the enhancing voxels" in " ".join(warnings(answer(outlier=True), 2.0 * np.arange(120)))
-    assert "that 3 % of these pass" in " ".join(warnings(answer(ood_score=1.5), 2.0 * np.arange(120)))
-    assert "scan as a whole is unlike" in " ".join(warnings(answer(ood_score=1.5), 2.0 * np.arange(120)))
+    assert warnings(prediction(), 2.0 * np.arange(120)) == []
+    assert "frame spacing is 10" in " ".join(warnings(prediction(), 10.0 * np.arange(60)))
+    assert "25 frames" in " ".join(warnings(prediction(), 4.0 * np.arange(25)))
+    assert "after contrast arrived" in " ".join(warnings(prediction(arrival=200.0), 2.0 * np.arange(120)))
+    assert "100 % of the enhancing voxels" in " ".join(warnings(prediction(outlier=True), 2.0 * np.arange(120)))
+    assert "that 3 % of these pass" in " ".join(warnings(prediction(ood_score=1.5), 2.0 * np.arange(120)))
+    assert "scan as a whole is unlike" in " ".join(warnings(prediction(ood_score=1.5), 2.0 * np.arange(120)))

@@ -1,4 +1,4 @@
-"""A scan's answer depends on the scan alone: not on scale, padding, tiles, the order of voxels or batches."""
+"""A scan's prediction depends on the scan alone: not on scale, padding, tiles, the order of voxels or batches."""
 
 from dataclasses import replace
 
@@ -58,7 +58,7 @@ def scan():
 def ask(network, curves, mask, core=tiles.CORE, order=slice(None), starts=STARTS):
     """Volumes (*space, q) of values; NaN outside the mask."""
     where = tuple(axis[order] for axis in np.nonzero(mask))
-    found = of_contrast.answer(network, curves[where], starts, SPACING, where=where, shape=mask.shape, core=core)
+    found = of_contrast.predict_scan(network, curves[where], starts, SPACING, where=where, shape=mask.shape, core=core)
     value = np.full((*mask.shape, found.value.shape[1]), np.nan)
     value[where] = found.value
     return value, found

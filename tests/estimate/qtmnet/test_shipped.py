@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from estimate.qtmnet.contrast.inference import answer
+from estimate.qtmnet.contrast.inference import predict_scan
 from estimate.qtmnet.contrast.targets import PS_FLOOR, SCORED
 from estimate.qtmnet.learning.limits import SCAN_FALSE_ALARMS
 from estimate.qtmnet.weights import SHIPPED, load_trained, weights_digest
@@ -106,7 +106,7 @@ def test_they_know_an_injection_unlike_the_trainings(trained, tmp_path):
 
     def ood_score(phantom, key, family):
         exam = examine(jax.random.key(key), bank, phantom, Condition(family=family))
-        return answer(trained, exam.curves, exam.start, exam.spacing, where=where, shape=shape).ood_score
+        return predict_scan(trained, exam.curves, exam.start, exam.spacing, where=where, shape=shape).ood_score
 
     # four known and two unknown injections into each of the phantoms
     seen = np.array([[ood_score(i, 8 * i + k, "seen") for k in range(4)] for i in range(6)])
@@ -123,7 +123,7 @@ def volume(exam, trained, turn):
     back = np.argsort(turn(np.arange(exam.side**3).reshape((exam.side,) * 3)).ravel())
     curves = turn(exam.curves.reshape(exam.side, exam.side, exam.side, -1))
     where = np.unravel_index(np.arange(exam.side**3), (exam.side,) * 3)
-    found = answer(
+    found = predict_scan(
         trained, curves.reshape(-1, curves.shape[-1]), exam.start, exam.spacing, where=where, shape=(exam.side,) * 3
     )
     return found.value[back]

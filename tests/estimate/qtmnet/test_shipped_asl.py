@@ -14,7 +14,7 @@ from estimate.qtmnet.learning.stream import Voxels
 from estimate.qtmnet.learning.water import LabelScan, measure
 from estimate.qtmnet.water.domain import T1B
 from estimate.qtmnet.water.features import Delays
-from estimate.qtmnet.water.inference import answer
+from estimate.qtmnet.water.inference import predict_scan
 from estimate.qtmnet.weights import SHIPPED_ASL, weights_digest
 from simulate.banks.phantoms import BankConfig, read_bank, write_bank
 from simulate.banks.water import TRUTHS, label_matrix
@@ -58,7 +58,7 @@ def test_they_are_small_and_say_where_they_come_from():
 
 def asked(d, delays):
     where = np.unravel_index(np.arange(len(d)), (16, 16, 16))
-    return answer(
+    return predict_scan(
         shipped(), d, np.full(len(d), SIGMA * TO_D), delays, t1_blood=T1B, late=np.zeros(len(d)), where=where,
         shape=(16, 16, 16),
     )  # fmt: skip

@@ -14,7 +14,7 @@ from estimate.qtmnet.network import Architecture, QTMnet
 from estimate.qtmnet.out_of_distribution import TrainingDistribution, curve_distance
 from estimate.qtmnet.water.domain import READOUTS, T1B, TRAINING
 from estimate.qtmnet.water.features import NODES, Delays, ScanFacts, features, levels, scan_facts, sensitivity
-from estimate.qtmnet.water.inference import answer
+from estimate.qtmnet.water.inference import predict_scan
 from estimate.qtmnet.water.targets import CBF_FLOOR, target
 from estimate.qtmnet.weights import load_trained, save_trained
 from simulate.banks.water import KNOTS, TRUTHS
@@ -176,7 +176,7 @@ def scan():
 def ask(network, d, mask, *, sigma=1e-3, late=None, delays=DELAYS):
     where = np.nonzero(mask)
     late = np.zeros(mask.shape[2]) if late is None else late
-    return answer(
+    return predict_scan(
         network, d[where], np.full(len(where[0]), sigma), delays, t1_blood=T1B, late=late[where[2]], where=where,
         shape=mask.shape,
     )  # fmt: skip

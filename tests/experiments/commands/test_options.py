@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import estimate
+import simulate
 from experiments.commands.options import errors_in_options, in_options
 from simulate.base.errors import InputError
 
@@ -37,9 +38,15 @@ def test_an_error_points_to_the_option(where, shown):
     assert str(caught.value) == f"{shown}: field: has no --fit-delay; leave it out"
 
 
-def test_estimate_speaks_of_arguments_alone():
-    """No sentence of it names an option, but where it gives a whole command line of `tracerflow`."""
-    for path in Path(estimate.__file__).parent.rglob("*.py"):
+@pytest.mark.parametrize("floor", [estimate, simulate])
+def test_the_floors_below_speak_of_arguments_alone(floor):
+    """No sentence names an option, but where it gives a whole command line of `tracerflow`.
+
+    The sidecars' readers do: that --set gave a value is written into results as its origin.
+    """
+    paths = [path for path in Path(floor.__file__).parent.rglob("*.py") if path.parent.name != "bids"]
+    assert len(paths) > 50
+    for path in paths:
         nodes = list(ast.walk(ast.parse(path.read_text())))
         docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
         parts = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}

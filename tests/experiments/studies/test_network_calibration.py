@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from estimate.qtmnet.contrast.targets import SCORED
-from estimate.qtmnet.learning.judgement import Judged
+from estimate.qtmnet.learning.evaluation import Evaluation
 from estimate.qtmnet.prediction import TO_ONE_SIGMA
 from experiments.studies.calibration.ranks import BINS, LEVELS, gathered, ranked, rows_of
 from experiments.studies.calibration.study import STUDY, run_network_calibration
@@ -28,7 +28,7 @@ def network(sigma=1.0, shift=0.0, phantoms=60, voxels=400):
         error = 1.2 * spread * (rng.standard_normal(spread.shape) + shift)
         region = np.where(np.arange(voxels) < 50, int(Region.RIM), int(Region.GREY_MATTER))
         value = np.full(spread.shape, 20.0)
-        scans.append(Judged(value, sigma * spread, error, np.ones(spread.shape, bool), np.ones(voxels), region))
+        scans.append(Evaluation(value, sigma * spread, error, np.ones(spread.shape, bool), np.ones(voxels), region))
     errors = dict.fromkeys(SCORED, 0.1)
     limits = {"of calibration": {"alarms": 0.03, "found": 0.95}, "here": {"familiar": 0.04}}
     phantoms = [ranked(scan, SCORED, FACTOR) for scan in scans]

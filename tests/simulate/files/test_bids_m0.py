@@ -121,7 +121,7 @@ def test_a_series_of_any_name_has_its_m0_beside_it(tmp_path):
 
 @pytest.fixture
 def read(tmp_path):
-    """The TR and the doubts of an M0 with these fields, for a series at 3 T, TE 13 ms."""
+    """The TR and the warnings of an M0 with these fields, for a series at 3 T, TE 13 ms."""
     data, protocol = series((1.0, 2.0), pairs=2)
     path = write(tmp_path, data, protocol, EchoTime=0.013)
     found = read_asl_sidecar(path, volumes=data.shape[3], slices=SHAPE[2])
@@ -135,15 +135,15 @@ def read(tmp_path):
 
 
 @pytest.mark.parametrize("echo", [0.013, 0.01301, None, [0.013, 0.03]])
-def test_the_same_echo_time_and_an_unknown_one_are_no_doubt(read, echo):
-    times, doubts = read(EchoTime=echo)
+def test_the_same_echo_time_and_an_unknown_one_warn_of_nothing(read, echo):
+    times, warnings = read(EchoTime=echo)
     np.testing.assert_array_equal(times, 8.0)
-    assert doubts == []
+    assert warnings == []
 
 
-def test_another_echo_time_is_doubted(read):
-    (doubt,) = read(EchoTime=0.02)[1]
-    assert doubt.startswith("EchoTime of M0 is 0.02, and that of the series 0.013: their T2* weighting differs")
+def test_another_echo_time_is_warned_of(read):
+    (warning,) = read(EchoTime=0.02)[1]
+    assert warning.startswith("EchoTime of M0 is 0.02, and that of the series 0.013: their T2* weighting differs")
     assert read(["m0scan.EchoTime=0.013"], EchoTime=0.02)[1] == []
 
 

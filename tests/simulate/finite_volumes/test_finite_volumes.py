@@ -16,7 +16,7 @@ from simulate.bed.assembly import Bed, make_bed
 from simulate.finite_volumes import bed as interstitium_bed
 from simulate.finite_volumes.bed import march_bed
 from simulate.finite_volumes.capillary_units import add_diffusion, add_units
-from simulate.finite_volumes.compartments import OUTSIDE, Plumbing
+from simulate.finite_volumes.compartments import OUTSIDE, CompartmentNetwork
 from simulate.finite_volumes.diffusion import neighbour_conductance
 from simulate.finite_volumes.march import march
 from simulate.flow.trees import solve_flow
@@ -220,11 +220,11 @@ def test_plug_flow_delays_its_input_at_first_order_in_the_volumes():
 
     errors = []
     for parts in (50, 100, 200):
-        plumbing = Plumbing()
-        vessel = plumbing.chain([volume], [flow], parts)
-        plumbing.carry(OUTSIDE, vessel[:, 0], flow)
-        plumbing.carry(vessel[:, -1], OUTSIDE, flow)
-        found = march(plumbing.assemble(), pulse(knots), knots, knots, step=0.1)
+        network = CompartmentNetwork()
+        vessel = network.chain([volume], [flow], parts)
+        network.carry(OUTSIDE, vessel[:, 0], flow)
+        network.carry(vessel[:, -1], OUTSIDE, flow)
+        found = march(network.assemble(), pulse(knots), knots, knots, step=0.1)
         errors.append(relative(found.curves[-1], pulse(knots - volume / flow)))
     assert np.log2(errors[1] / errors[2]) == pytest.approx(1.0, abs=0.05)
     assert errors[-1] < 0.02
@@ -235,14 +235,14 @@ TUMOUR = Tissue(Fp=30 / 6000, PS=8 / 6000, vp=0.06, ve=0.25)
 
 def unit_curve(tanks, step, theta):
     """C(t) of one cell that is supplied directly."""
-    plumbing = Plumbing()
+    network = CompartmentNetwork()
     units = add_units(
-        plumbing, Tissue(*(np.array([v]) for v in (TUMOUR.Fp, TUMOUR.PS, TUMOUR.vp, TUMOUR.ve))), tanks, 2.0
+        network, Tissue(*(np.array([v]) for v in (TUMOUR.Fp, TUMOUR.PS, TUMOUR.vp, TUMOUR.ve))), tanks, 2.0
     )
-    plumbing.carry(OUTSIDE, units.plasma, 2.0 * TUMOUR.Fp)
-    plumbing.carry(units.outlet, OUTSIDE, 2.0 * TUMOUR.Fp)
-    reader = units.concentration(plumbing.size)
-    return march(plumbing.assemble(), AIF, KNOTS, TIMES, step=step, theta=theta, observe=reader).curves[0]
+    network.carry(OUTSIDE, units.plasma, 2.0 * TUMOUR.Fp)
+    network.carry(units.outlet, OUTSIDE, 2.0 * TUMOUR.Fp)
+    reader = units.concentration(network.size)
+    return march(network.assemble(), AIF, KNOTS, TIMES, step=step, theta=theta, observe=reader).curves[0]
 
 
 @pytest.mark.parametrize(("tanks", "model"), [(1, "2cxm"), (3, "tanks-3")])
@@ -269,10 +269,10 @@ def test_plug_flow_cells_of_a_bed_have_the_stated_number_of_tanks(bed):
 
 
 def test_cells_without_plasma_or_interstitium_are_left_out():
-    plumbing = Plumbing()
+    network = CompartmentNetwork()
     tissue = Tissue(Fp=np.array([0.01, 0, 0]), PS=np.full(3, 0.01), vp=np.array([0.05, 0, 0]), ve=np.array([0, 0.3, 0]))
-    units = add_units(plumbing, tissue, 2, 1.0)
-    assert plumbing.size == 4
+    units = add_units(network, tissue, 2, 1.0)
+    assert network.size == 4
     reader = units.concentration(4) @ np.ones(4)
     np.testing.assert_allclose(reader, [0.05, 0.3, 0.0], rtol=1e-14)
 
@@ -283,11 +283,11 @@ def test_cells_without_plasma_or_interstitium_are_left_out():
 def filled_slab(cells, time=200.0, thickness=2.0, ve=0.3):
     """Depth [mm] and EES concentration of a slab without flow, its surface held at 1 mmol/L for `time` [s]."""
     edge = thickness / cells
-    plumbing = Plumbing()
-    slab = plumbing.split(np.full(cells, ve * edge), 1)[:, 0]  # 1 mm^2 across
-    plumbing.exchange(*neighbour_conductance(np.full((cells, 1, 1), ve), (edge, 1.0, 1.0), D_EES))
-    plumbing.exchange(OUTSIDE, slab[0], D_EES * ve / (edge / 2))
-    found = march(plumbing.assemble(), np.ones(2), np.array([0.0, 1.0]), np.array([time]), step=20 / cells)
+    network = CompartmentNetwork()
+    slab = network.split(np.full(cells, ve * edge), 1)[:, 0]  # 1 mm^2 across
+    network.exchange(*neighbour_conductance(np.full((cells, 1, 1), ve), (edge, 1.0, 1.0), D_EES))
+    network.exchange(OUTSIDE, slab[0], D_EES * ve / (edge / 2))
+    found = march(network.assemble(), np.ones(2), np.array([0.0, 1.0]), np.array([time]), step=20 / cells)
     return (np.arange(cells) + 0.5) * edge, found.curves[:, 0], found
 
 
@@ -314,13 +314,13 @@ def test_steady_diffusion_through_layers_is_that_of_resistances_in_series():
     """Where ve jumps the harmonic mean gives the exact flux, C0 / sum h/(D ve)."""
     ve = np.repeat([0.5, 0.05, 0.2], 4)
     edge = 0.1
-    plumbing = Plumbing()
-    slab = plumbing.split(ve * edge, 1)[:, 0]
-    plumbing.exchange(*neighbour_conductance(ve.reshape(-1, 1, 1), (edge, 1.0, 1.0), D_EES))
-    plumbing.exchange(OUTSIDE, slab[0], D_EES * ve[0] / (edge / 2))
-    plumbing.carry(slab[-1], OUTSIDE, D_EES * ve[-1] / (edge / 2))  # to where there is none
+    network = CompartmentNetwork()
+    slab = network.split(ve * edge, 1)[:, 0]
+    network.exchange(*neighbour_conductance(ve.reshape(-1, 1, 1), (edge, 1.0, 1.0), D_EES))
+    network.exchange(OUTSIDE, slab[0], D_EES * ve[0] / (edge / 2))
+    network.carry(slab[-1], OUTSIDE, D_EES * ve[-1] / (edge / 2))  # to where there is none
     found = march(
-        plumbing.assemble(), np.ones(2), np.array([0.0, 1.0]), np.array([4e6]), step=1e4, theta=1.0,
+        network.assemble(), np.ones(2), np.array([0.0, 1.0]), np.array([4e6]), step=1e4, theta=1.0,
     )  # fmt: skip
     through = D_EES * ve[-1] / (edge / 2) * found.curves[-1, 0]
     assert through == pytest.approx(1 / np.sum(edge / (D_EES * ve)), rel=1e-9)
@@ -331,14 +331,14 @@ def test_diffusion_without_flow_does_not_see_how_many_tanks_a_cell_has(tanks):
     """Tank lies beside tank by its length, so a slab of tanks fills as one of whole cells."""
 
     def fill(tanks):
-        plumbing, nothing = Plumbing(), np.zeros(6)
-        units = add_units(plumbing, Tissue(Fp=nothing, PS=nothing, vp=nothing, ve=np.full(6, 0.3)), tanks, 1e-3)
+        network, nothing = CompartmentNetwork(), np.zeros(6)
+        units = add_units(network, Tissue(Fp=nothing, PS=nothing, vp=nothing, ve=np.full(6, 0.3)), tanks, 1e-3)
         one, other, conductance = neighbour_conductance(np.full((6, 1, 1), 0.3), (0.1, 0.1, 0.1), D_EES)
-        add_diffusion(plumbing, units, one, other, conductance)
+        add_diffusion(network, units, one, other, conductance)
         surface = units.ees[0] + np.arange(tanks[0])
-        plumbing.exchange(OUTSIDE, surface, 2 * conductance[0] / tanks[0])
-        reader = units.ees_concentration(plumbing.size)
-        return march(plumbing.assemble(), AIF, KNOTS, TIMES, step=1.0, observe=reader).curves
+        network.exchange(OUTSIDE, surface, 2 * conductance[0] / tanks[0])
+        reader = units.ees_concentration(network.size)
+        return march(network.assemble(), AIF, KNOTS, TIMES, step=1.0, observe=reader).curves
 
     np.testing.assert_allclose(fill(tanks), fill(np.ones(6, int)), rtol=1e-9, atol=1e-15)
 

@@ -10,9 +10,9 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
-from estimate.qtmnet.learning.lessons import LESSONS
 from estimate.qtmnet.learning.objectives import patch_outputs, scan_channels
 from estimate.qtmnet.learning.stream import blocks
+from estimate.qtmnet.learning.tasks import TASKS
 from estimate.qtmnet.network import QTMnet
 from simulate.banks.phantoms import Bank
 
@@ -20,7 +20,7 @@ _AT_ONCE = 4
 """Phantoms."""
 
 
-class Judged(NamedTuple):
+class Evaluation(NamedTuple):
     """One examination of v voxels, q quantities (the tracer's `scored`).
 
     value, spread, error : (v, q) what the network says, how sure it is, and truth minus value: of a logarithm, or in s.
@@ -36,7 +36,7 @@ class Judged(NamedTuple):
     region: Array | np.ndarray
 
 
-def judged(net: QTMnet, bank: Bank, *, seed: int, branch: bool) -> Iterator[Judged]:
+def evaluations(net: QTMnet, bank: Bank, *, seed: int, branch: bool) -> Iterator[Evaluation]:
     """One examination of every phantom of a bank, protocol, input and noise drawn as in training.
 
     branch : whether the network sees the neighbourhood.
@@ -48,25 +48,25 @@ def judged(net: QTMnet, bank: Bank, *, seed: int, branch: bool) -> Iterator[Judg
         key = jax.random.fold_in(jax.random.key(seed), number)
         found = jax.tree.map(np.asarray, _look(graph, bank.side, branch, weights, arrays, key, phantoms))
         for k in range(min(_AT_ONCE, count - begin)):
-            yield Judged(*(a[k] for a in found))
+            yield Evaluation(*(a[k] for a in found))
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
-def _look(graph: Any, side: int, branch: bool, weights: Any, arrays: tuple, key: Any, phantoms: Any) -> Judged:
+def _look(graph: Any, side: int, branch: bool, weights: Any, arrays: tuple, key: Any, phantoms: Any) -> Evaluation:
     net: QTMnet = nnx.merge(graph, weights)
     tracer = net.shape.sees
-    batch = blocks(key, Bank._make([*arrays, side]), LESSONS[net.shape.tracer].examination, phantoms)
+    batch = blocks(key, Bank._make([*arrays, side]), TASKS[net.shape.tracer].examination, phantoms)
     if branch:
         outputs = patch_outputs(net, batch, side)
     else:
         outputs = net(batch.features.voxel, scan_channels(net, batch), batch.inside)
     said = tracer.predicted(outputs)
-    return Judged(
+    return Evaluation(
         said.value, said.spread, batch.target - said.value, batch.weight > 0, batch.features.level, batch.region
     )
 
 
-def common_errors(scans: Iterator[Judged]) -> np.ndarray:
+def common_errors(scans: Iterator[Evaluation]) -> np.ndarray:
     """(q,) what all voxels of a scan are off by together: root mean square over scans of the median error of each."""
     medians = [
         [np.median(e[c]) if c.any() else np.nan for e, c in zip(scan.error.T, scan.counted.T, strict=True)]

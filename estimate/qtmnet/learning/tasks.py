@@ -1,4 +1,4 @@
-"""What a QTMnet for contrast and one for labelled water are taught by: examinations, and what counts in the loss."""
+"""What a QTMnet for contrast and one for labelled water are trained on: examinations, and what counts in the loss."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -10,7 +10,7 @@ REST = 0.25
 """Importance of a quantity that is not named."""
 
 
-class Lesson(NamedTuple):
+class Task(NamedTuple):
     """importance : of each scored quantity in the loss, by default `REST`.      examination : draws one to train on.
     out_of_distribution : one whose input or label none of the training is like."""
 
@@ -19,8 +19,8 @@ class Lesson(NamedTuple):
     out_of_distribution: Examination
 
 
-LESSONS = {
-    "contrast": Lesson({"Fp": 1.0, "PS": 1.0, "vp": 1.0, "ve": 1.0}, contrast.examination, contrast.slow_injection),
-    "water": Lesson({"CBF": 1.0, "ATT": 1.0}, water.examination, water.late_label),
+TASKS = {
+    "contrast": Task({"Fp": 1.0, "PS": 1.0, "vp": 1.0, "ve": 1.0}, contrast.examination, contrast.slow_injection),
+    "water": Task({"CBF": 1.0, "ATT": 1.0}, water.examination, water.late_label),
 }
 """By the tracer's name, see `estimate.qtmnet.tracers`."""
