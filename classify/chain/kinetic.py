@@ -33,6 +33,8 @@ class KineticEstimator:
         As `estimate.reliability` found them at the measured frames.
     model : str
         A compartmental model.
+    fit_delay : bool
+        Whether the delay from input to tissue is fitted too.
     parameters : tuple of str
         Those whose maps are taken.
     label : str
@@ -44,13 +46,15 @@ class KineticEstimator:
     aif: ArterialInput
     weight: Array
     model: str = "2cxm"
+    fit_delay: bool = False
     parameters: tuple[str, ...] = ("Fp", "PS", "vp", "ve")
     label: str = ""
 
     @classmethod
     def measured(
         cls, frames: Array, protocol: DCEProtocol, *, t10: Array, aif: ArterialInput, model: str = "2cxm",
-        parameters: tuple[str, ...] = ("Fp", "PS", "vp", "ve"), believed: tuple[str, ...] = ("Fp", "PS", "vp"),
+        fit_delay: bool = False, parameters: tuple[str, ...] = ("Fp", "PS", "vp", "ve"),
+        believed: tuple[str, ...] = ("Fp", "PS", "vp"),
     ) -> "KineticEstimator":  # fmt: skip
         """With the weights that the measured frames give.
 
@@ -66,6 +70,8 @@ class KineticEstimator:
             In plasma.
         model : str
             A compartmental model.
+        fit_delay : bool
+            Whether the delay is fitted too.
         parameters : tuple of str
             Those whose maps are taken.
         believed : tuple of str
@@ -76,8 +82,10 @@ class KineticEstimator:
         KineticEstimator
             Its weights frozen.
         """
-        fit = fit_frames(frames, protocol, t10=t10, aif=aif.curve, aif_times=aif.times, model=model)
-        return cls(protocol, t10, aif, np.asarray(reliability(fit, believed)), model, parameters)
+        fit = fit_frames(
+            frames, protocol, t10=t10, aif=aif.curve, aif_times=aif.times, model=model, fit_delay=fit_delay
+        )
+        return cls(protocol, t10, aif, np.asarray(reliability(fit, believed)), model, fit_delay, parameters)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -127,7 +135,7 @@ class KineticEstimator:
         """
         return frames_jacobian(
             frames, self.protocol, t10=self.t10, aif=self.aif.curve, aif_times=self.aif.times, model=self.model,
-            progress=progress,
+            fit_delay=self.fit_delay, progress=progress,
         )  # fmt: skip
 
     def by_t10(self, frames: Array, cotangent: Array) -> Array:
@@ -167,7 +175,10 @@ class KineticEstimator:
         """
 
         def pulled(curve: Array) -> Array:
-            fit = fit_frames(frames, self.protocol, t10=self.t10, aif=curve, aif_times=self.aif.times, model=self.model)
+            fit = fit_frames(
+                frames, self.protocol, t10=self.t10, aif=curve, aif_times=self.aif.times, model=self.model,
+                fit_delay=self.fit_delay,
+            )  # fmt: skip
             maps = [self._believed(name, fit.values[name]) for name in self.parameters]
             return sum(jnp.sum(c * m) for c, m in zip(np.asarray(cotangent), maps, strict=True))
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from classify.chain.estimator import Local
 from estimate.arterial.scale import InputScale, population_scale
-from estimate.qtmnet.contrast.inference import answer
+from estimate.qtmnet.contrast.inference import predict_scan
 from estimate.qtmnet.contrast.maps import parameters as parameters_of
 from estimate.qtmnet.contrast.maps import status_of
 from estimate.qtmnet.contrast.whole import Held, hold, qtmnet_maps
@@ -94,7 +94,7 @@ class QTMnetEstimator:
         curves = np.where(np.isfinite(curves).all(axis=1, keepdims=True), curves, 0.0)
         volume = np.zeros((*inside.shape, curves.shape[1]), curves.dtype)
         volume[where] = curves
-        found = answer(
+        found = predict_scan(
             trained, curves.astype(np.float32), np.asarray(protocol.times), float(np.asarray(protocol.frame_duration)),
             where=where, shape=inside.shape,
         )  # fmt: skip

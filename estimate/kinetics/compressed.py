@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.typing import ArrayLike
+from jax.typing import ArrayLike, DTypeLike
 
 from estimate.kinetics.bounds import TYPICAL, near_bound
 from estimate.kinetics.measurement import FitInput
@@ -47,11 +47,7 @@ def compressed_fit(
     padded : whether frames are, to a multiple of `FRAMES`.
     """
     double = given.times.dtype == jnp.float64
-    size = TableSize(
-        rank=(48 if double else 32) if model.fit_delay else (28 if double else 16),
-        rates=640 if double and not model.fit_delay else 160,
-        delays=delays_tabulated(limits["delay"]) if model.fit_delay else 1,
-    )
+    size = table_size(model, limits, given.times.dtype)
     table = exponential_table(given, size, delay_bounds=limits["delay"], padded=padded)
     tolerance = 1e-13 if double else 1e-5
     frames = np.asarray(given.times.size, np.int32)
@@ -70,6 +66,16 @@ def compressed_fit(
         )
 
     return fit
+
+
+def table_size(model: FitModel, limits: dict, dtype: DTypeLike) -> TableSize:
+    """What a table of this model's exponentials takes in a working precision."""
+    double = dtype == jnp.float64
+    return TableSize(
+        rank=(48 if double else 32) if model.fit_delay else (28 if double else 16),
+        rates=640 if double and not model.fit_delay else 160,
+        delays=delays_tabulated(limits["delay"]) if model.fit_delay else 1,
+    )
 
 
 class _Begun(NamedTuple):

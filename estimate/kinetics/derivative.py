@@ -84,7 +84,7 @@ def _displacement(
     model: FitModel, limits: tuple, curves: Array, given: FitInput, values: Array, d_curves: Array, d_aif: Array
 ) -> Array:
     """By how much the fitted values (p, v) move with the curves and the input; linear in d_curves and d_aif."""
-    u, inside = _inside(model, limits, values)
+    u, inside = inside_box(model, *box(model, dict(limits), values.dtype), values)
 
     def one_voxel(args):
         u_one, free, curve, d_curve = args
@@ -94,33 +94,18 @@ def _displacement(
 
     du = jax.lax.map(one_voxel, (u.T, inside.T, curves, d_curves), batch_size=512).T
 
-    return jax.jvp(partial(_physical, model), (u,), (du,))[1]
+    return jax.jvp(partial(physical, model), (u,), (du,))[1]
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def curve_jacobian(model: FitModel, limits: tuple, curves: Array, given: FitInput, values: Array) -> Array:
-    """(v, p, t) by how much the fitted values (p, v) of every voxel move with the samples of its curve (t,)."""
-    u, inside = _inside(model, limits, values)
-
-    def one_voxel(args):
-        u_one, free, curve = args
-        curve = jnp.where(jnp.isfinite(curve), curve, 0.0)
-        moves = jax.jacfwd(lambda x: predict(model, x, given))(u_one)  # the gradient by the curve is minus this
-        du = _solved(model, given, u_one, free, curve, moves.T)
-        return jax.jacfwd(partial(_physical, model))(u_one) @ du
-
-    return jax.lax.map(one_voxel, (u.T, inside.T, curves), batch_size=512)
-
-
-def _inside(model: FitModel, limits: tuple, values: Array) -> tuple[Array, Array]:
+def inside_box(model: FitModel, lower: Array, upper: Array, values: Array) -> tuple[Array, Array]:
     """Coordinates (p, v) of fitted values, and which of them are off their bounds."""
-    lower, upper = box(model, dict(limits), values.dtype)
     u = jnp.stack(to_coordinates(model.parameters, dict(zip(model.parameters, values, strict=True))))
     inside = ~near_bound(u, lower, upper) & jnp.isfinite(u)
     return jnp.where(jnp.isfinite(u), u, (lower + upper) / 2), inside
 
 
-def _physical(model: FitModel, u: Array) -> Array:
+def physical(model: FitModel, u: Array) -> Array:
+    """(p,) of coordinates (p,)."""
     found = to_physical(model.parameters, tuple(u))
     return jnp.stack([found[name] for name in model.parameters])
 
@@ -135,11 +120,19 @@ def _gradient(model: FitModel, given: FitInput, u: Array, curve: Array, aif: Arr
 
 
 def _solved(model: FitModel, given: FitInput, u: Array, free: Array, curve: Array, right: Array) -> Array:
-    """H^-1 right of one voxel, H the full Hessian along the free coordinates (p,); right (p, ...)."""
+    """H^-1 right (p,) of one voxel, H the full Hessian."""
     hessian = jax.jacfwd(partial(_gradient, model, given))(u, curve, given.aif)
+    return free_solution(hessian, free, jnp.sum(curve**2), right)
+
+
+def free_solution(hessian: Array, free: Array, energy: Array, right: Array) -> Array:
+    """H^-1 right along the free coordinates of one voxel, 0 along the others.
+
+    hessian : (p, p).      free : (p,).      energy : of the curve.      right : (p, ...).
+    """
     # what the curve does not feel (PS -> 0 in log PS) has no derivative either
-    free = free & (jnp.diagonal(hessian) > 1e-12 * jnp.sum(curve**2))
-    system = jnp.where(free[:, None] & free[None], hessian, jnp.eye(u.size, dtype=u.dtype))
+    free = free & (jnp.diagonal(hessian) > 1e-12 * energy)
+    system = jnp.where(free[:, None] & free[None], hessian, jnp.eye(len(free), dtype=hessian.dtype))
     scale = jax.lax.rsqrt(jnp.abs(jnp.diagonal(system)))
     along = (slice(None), *[None] * (right.ndim - 1))
     found = jnp.linalg.solve(system * scale[:, None] * scale, jnp.where(free[along], right, 0.0) * scale[along])

@@ -23,8 +23,8 @@ from jaxtyping import ArrayLike, Bool, Float, Int, Real
 
 from estimate.kinetics.bounds import resolve_bounds
 from estimate.kinetics.curves import checked
-from estimate.kinetics.derivative import curve_jacobian
 from estimate.kinetics.fit import IDENTIFIABLE, fit_kinetics
+from estimate.kinetics.jacobian import SIZES, curve_jacobian
 from estimate.kinetics.model import FitModel
 from estimate.signal.concentration import block_concentration
 from estimate.signal.errors import signal_errors
@@ -33,9 +33,6 @@ from simulate.base.progress import Progress, silent
 from simulate.base.status import NO_ESTIMATE, Status
 from simulate.base.types import DCEProtocol
 from simulate.kinetics.compartments import COMPARTMENT_MODELS
-
-BLOCK = 8192
-"""Voxels whose Jacobian is computed at a time."""
 
 
 @jax.tree_util.register_dataclass
@@ -87,6 +84,8 @@ def fit_frames(
     b1: Real[ArrayLike, "*#v"] = 1.0,
     r2star: float = 0.0,
     bounds: dict[str, tuple[float, float]] | None = None,
+    fit_delay: bool = False,
+    arterial_volume: bool = False,
 ) -> FrameFit:
     """Fit a kinetic model to measured frames.
 
@@ -110,6 +109,8 @@ def fit_frames(
         Transverse relaxivity.
     bounds : dict, optional
         Over those of `estimate.kinetics.bounds.BOUNDS`, in internal units.
+    fit_delay, arterial_volume : bool
+        Also fit the delay from input to tissue, and the arterial plasma volume va (2cxm, 2cum, tofts).
 
     Returns
     -------
@@ -126,10 +127,11 @@ def fit_frames(
     fit = fit_kinetics(
         concentration, protocol.frame_centres, aif, aif_times=aif_times, frame_duration=protocol.frame_duration,
         errors=signal_errors(frames, protocol, t10=t10, b1=b1, r2star=r2star), model=model, bounds=bounds,
+        fit_delay=fit_delay, arterial_volume=arterial_volume,
     )  # fmt: skip
     # a frame without concentration is why the curve is not finite: say the cause
     status = jnp.where((before & int(NO_ESTIMATE)) != 0, before, before | fit.status)
-    names = COMPARTMENT_MODELS[model].parameters
+    names = FitModel(model, arterial_volume, fit_delay).parameters
     values = {name: getattr(fit.tissue, name) for name in names} | {"Ktrans": fit.Ktrans}
     bound = {name: (status & int(Status[f"{name.upper()}_AT_BOUND"])) != 0 for name in names}
     return FrameFit(values, {name: fit.stderr[name] for name in values}, status, bound)
@@ -146,6 +148,8 @@ def frames_jacobian(
     b1: Real[ArrayLike, "*#v"] = 1.0,
     r2star: float = 0.0,
     bounds: dict[str, tuple[float, float]] | None = None,
+    fit_delay: bool = False,
+    arterial_volume: bool = False,
     progress: Progress = silent,
 ) -> tuple[FrameFit, FrameJacobian]:
     """The fit of `fit_frames` and its derivatives by frames and T10, `BLOCK` voxels at a time.
@@ -172,6 +176,8 @@ def frames_jacobian(
         Transverse relaxivity.
     bounds : dict, optional
         As of `fit_frames`.
+    fit_delay, arterial_volume : bool
+        Likewise.
     progress : callable
         Called after every block with what is done, how many voxels, and of how many.
 
@@ -184,40 +190,40 @@ def frames_jacobian(
     """
     signal = np.asarray(frames)
     t10, b1 = (np.broadcast_to(np.asarray(each), signal.shape[:1]) for each in (t10, b1))
-    given = {"aif": aif, "aif_times": aif_times, "model": model, "bounds": bounds, "r2star": r2star}
-    parts = []
-    for start in range(0, len(signal), BLOCK):
-        rows = slice(start, start + BLOCK)
-        parts.append(_block(signal[rows], protocol, t10[rows], b1[rows], **given))
-        progress("derivatives of the fit", min(start + BLOCK, len(signal)), len(signal))
-    return jax.tree.map(lambda *each: np.concatenate(each), *parts)
-
-
-def _block(
-    signal: np.ndarray, protocol: DCEProtocol, t10: np.ndarray, b1: np.ndarray, *, aif: Any, aif_times: Any,
-    model: str, bounds: Any, r2star: float,
-) -> tuple[FrameFit, FrameJacobian]:  # fmt: skip
-    """Arrays of one block, as NumPy holds them."""
     fit = fit_frames(
-        signal, protocol, t10=t10, aif=aif, aif_times=aif_times, model=model, b1=b1, r2star=r2star, bounds=bounds
-    )
+        signal, protocol, t10=t10, aif=aif, aif_times=aif_times, model=model, b1=b1, r2star=r2star, bounds=bounds,
+        fit_delay=fit_delay, arterial_volume=arterial_volume,
+    )  # fmt: skip
+    fit_model = FitModel(model, arterial_volume, fit_delay)
+    _, given = checked(signal, protocol.frame_centres, aif, aif_times, protocol.frame_duration)
+    jacobian = curve_jacobian(fit_model, given, resolve_bounds(bounds))
+    values = np.stack([np.asarray(fit.values[name]) for name in fit_model.parameters])
+    parts = []
+    for start in range(0, len(signal), SIZES[-1]):
+        rows = slice(start, start + SIZES[-1])
+        parts.append(
+            _by_frames(signal[rows], protocol, t10[rows], b1[rows], r2star, fit_model, values[:, rows], jacobian)
+        )
+        progress("derivatives of the fit", min(start + SIZES[-1], len(signal)), len(signal))
+    return jax.tree.map(np.asarray, fit), jax.tree.map(lambda *each: np.concatenate(each), *parts)
+
+
+def _by_frames(
+    signal: np.ndarray, protocol: DCEProtocol, t10: np.ndarray, b1: np.ndarray, r2star: float, model: FitModel,
+    values: np.ndarray, jacobian: Any,
+) -> FrameJacobian:  # fmt: skip
+    """Of some voxels, whose fitted values are (p, v)."""
     concentration, _ = block_concentration(signal, protocol, t10=t10, b1=b1, r2star=r2star)
     by = signal_errors(signal, protocol, t10=t10, t10_stderr=1.0, b1=b1, r2star=r2star)
-    curves, given = checked(concentration, protocol.frame_centres, aif, aif_times, protocol.frame_duration)
-    fit_model = FitModel(model)
-    values = jnp.stack([fit.values[name] for name in fit_model.parameters])
-    sound = jnp.isfinite(values).all(axis=0)
-    limits = tuple(resolve_bounds(bounds).items())
-    found = curve_jacobian(fit_model, limits, jnp.asarray(curves), given, values)  # (v, p, t)
-    found = jnp.where(sound[:, None, None], found, 0.0)
-    own = [found[:, k] for k in range(len(fit_model.parameters))]
-    by_value = jax.grad(lambda x: jnp.sum(_transfer_constant(fit_model, x)))(jnp.where(sound, values, 1.0))
-    by_curve = dict(zip(fit_model.parameters, own, strict=True))
-    by_curve["Ktrans"] = jnp.einsum("pv,vpt->vt", by_value, found)
+    found = jacobian(np.asarray(concentration), values)  # (v, p, t)
+    by_curve = {name: found[:, k] for k, name in enumerate(model.parameters)}
+    sound = np.isfinite(values).all(axis=0)
+    by_value = jax.grad(lambda x: jnp.sum(_transfer_constant(model, x)))(jnp.where(sound, values, 1.0))
+    by_curve["Ktrans"] = np.einsum("pv,vpt->vt", by_value, found)
     before = (np.arange(signal.shape[1]) < protocol.baseline) / protocol.baseline
-    by_frames = {n: J * by.noise + jnp.sum(J * by.baseline, axis=1)[:, None] * before for n, J in by_curve.items()}
-    by_t10 = {n: jnp.sum(J * by.t10, axis=1) for n, J in by_curve.items()}
-    return jax.tree.map(np.asarray, (fit, FrameJacobian(by_frames, by_t10)))
+    noise, baseline, of_t10 = (np.where(np.isfinite(each), each, 0.0) for each in (by.noise, by.baseline, by.t10))
+    by_frames = {n: J * noise + np.sum(J * baseline, axis=1)[:, None] * before for n, J in by_curve.items()}
+    return FrameJacobian(by_frames, {n: np.sum(J * of_t10, axis=1) for n, J in by_curve.items()})
 
 
 def _transfer_constant(model: FitModel, values: Array) -> Array:

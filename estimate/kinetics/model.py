@@ -118,6 +118,12 @@ def linearised(model: FitModel, table: ExponentialTable, matrix: Array, u: Array
     return Linear(table.basis.T @ curve.T, R, w, table.directions)
 
 
+def linearised_curve(model: FitModel, table: ExponentialTable, u: Array) -> Array:
+    """(p, v, r) derivatives of the compressed curve by the coordinates u (p, v)."""
+    _, flat, rows = _linearised(model, table, u)
+    return sum((rows[:, k, :, None] * each for k, each in enumerate(flat)), jnp.zeros(()))
+
+
 def _linearised(model: FitModel, table: ExponentialTable, u: Array) -> tuple[Array, list[Array], Array]:
     """The model's compressed curve (v, r), n curves (v, r) that its derivatives are made of, and how (p, n, v)."""
     names = model.parameters

@@ -1,11 +1,11 @@
 r"""A scan through a trained QTMnet as one pure function of its concentrations, for derivatives down to every frame.
 
-`inference.answer` streams a scan through NumPy, voxel by voxel and tile by tile; this holds all of it, under jit, grad
-and jvp, in the precision of the concentrations. What the network takes of the scan as a whole switches: the arrival
-sits between two frames, medians are single voxels, and a voxel is or is not seen to enhance. Each of them is `Held` as
-it is in the measured scan. What is left is smooth, and keeps the scale law: a level that was the median of the scan's
-voxels becomes the mean of those about it, times what made the two equal, so that a C still has the maps a \theta, and
-a derivative falls on many voxels, not on one.
+`inference.predict_scan` streams a scan through NumPy, voxel by voxel and tile by tile; this holds all of it, under
+jit, grad and jvp, in the precision of the concentrations. What the network takes of the scan as a whole switches: the
+arrival sits between two frames, medians are single voxels, and a voxel is or is not seen to enhance. Each of them is
+`Held` as it is in the measured scan. What is left is smooth, and keeps the scale law: a level that was the median of
+the scan's voxels becomes the mean of those about it, times what made the two equal, so that a C still has the maps
+a \theta, and a derivative falls on many voxels, not on one.
 
 Only what enters a residual block is kept for the way back; the rest is computed again (`jax.checkpoint`).
 """

@@ -1,5 +1,7 @@
 """Frames to parameters in one step: its values, its status, and its derivatives against finite differences."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,13 +21,15 @@ KNOTS = np.arange(0.0, 220.0, 0.5)
 AIF = np.asarray(parker_aif(KNOTS, haematocrit=0.42, onset=20.0))
 
 
-def measured(snr=80.0, voxels=24):
-    """Frames of random 2CXM tissue with noise."""
+def measured(snr=80.0, voxels=24, late=0.0):
+    """Frames of random 2CXM tissue with noise, up to `late` seconds late."""
     rng = np.random.default_rng(3)
     draw = lambda low, high: rng.uniform(low, high, voxels)  # noqa: E731
     tissue = Tissue(Fp=draw(0.005, 0.015), PS=draw(5e-4, 3e-3), vp=draw(0.03, 0.08), ve=draw(0.1, 0.35))
     protocol = DCEProtocol(3.0 * np.arange(70), 0.005, 15.0, baseline=6, frame_duration=3.0)
     t10 = draw(1.0, 1.8)
+    if late:
+        tissue = replace(tissue, delay=draw(0.0, late))
     curves = tissue_concentration(tissue, AIF, protocol.frame_centres, aif_times=KNOTS, frame_duration=3.0)
     signal = np.asarray(spgr_signal(curves, protocol, t10=t10, s0=100.0))
     noise = signal[:, :1] / snr * rng.standard_normal(signal.shape)
@@ -57,10 +61,13 @@ def test_the_conversions_status_is_not_lost():
         assert np.abs(J[3:]).max() > 0
 
 
-@pytest.mark.parametrize("model", ["2cxm", "etm", "patlak"])
+@pytest.mark.parametrize("model", ["2cxm", "2cxm and delay", "etm", "patlak"])
 def test_block_jacobian_against_finite_differences(model):
-    frames, protocol, t10, _ = measured()
-    call = {"t10": t10, "aif": AIF, "aif_times": KNOTS, "model": model}
+    model, *late = model.split(" and ")
+    frames, protocol, t10, _ = measured(late=5.0 if late else 0.0)
+    call = {"t10": t10, "aif": AIF, "aif_times": KNOTS, "model": model, "fit_delay": bool(late)}
+    # a delay's curvature is that of the measured input, which is linear between its samples: known to the table's step
+    rtol = 1e-3 if late else 2e-4
     fit, jacobian = frames_jacobian(frames, protocol, **call)
     direction = np.random.default_rng(0).standard_normal(frames.shape)
     h = 1e-5
@@ -70,15 +77,18 @@ def test_block_jacobian_against_finite_differences(model):
     for name, J in jacobian.frames.items():
         slope = (np.asarray(ahead.values[name]) - np.asarray(behind.values[name])) / (2 * h)
         along = (J * direction).sum(axis=1)
-        np.testing.assert_allclose(along[good], slope[good], rtol=2e-4, atol=2e-5 * np.abs(slope[good]).max())
+        np.testing.assert_allclose(along[good], slope[good], rtol=rtol, atol=2e-5 * np.abs(slope[good]).max())
     ahead, behind = (fit_frames(frames, protocol, **(call | {"t10": t10 + s * h})) for s in (1, -1))
     for name, J in jacobian.t10.items():
         slope = (np.asarray(ahead.values[name]) - np.asarray(behind.values[name])) / (2 * h)
-        np.testing.assert_allclose(J[good], slope[good], rtol=2e-4, atol=2e-5 * np.abs(slope[good]).max())
+        np.testing.assert_allclose(J[good], slope[good], rtol=rtol, atol=2e-5 * np.abs(slope[good]).max())
 
 
+@pytest.mark.slow  # finite differences say the same always
 def test_block_jacobian_is_what_reverse_mode_gives():
-    frames, protocol, t10, _ = measured()
+    """Both by the implicit function theorem: that one on the exact curves, this one on the fit's own table, whose
+    curvature is known to some 1e-6 (cubic interpolation) and enters times the residual."""
+    frames, protocol, t10, _ = measured(voxels=8)
     call = {"aif": AIF, "aif_times": KNOTS}
     _, jacobian = frames_jacobian(frames, protocol, t10=t10, **call)
 
@@ -90,8 +100,8 @@ def test_block_jacobian_is_what_reverse_mode_gives():
     for name, which in (("Fp", [1.0, 0.0]), ("Ktrans", [0.0, 1.0])):
         at = (jnp.asarray(frames), jnp.asarray(t10), jnp.asarray(which))
         by_frames, by_t10 = jax.grad(total, argnums=(0, 1))(*at)
-        np.testing.assert_allclose(jacobian.frames[name], by_frames, rtol=1e-6, atol=1e-9 * np.abs(by_frames).max())
-        np.testing.assert_allclose(jacobian.t10[name], by_t10, rtol=1e-6, atol=1e-9 * np.abs(by_t10).max())
+        np.testing.assert_allclose(jacobian.frames[name], by_frames, rtol=0, atol=1e-5 * np.abs(by_frames).max())
+        np.testing.assert_allclose(jacobian.t10[name], by_t10, rtol=0, atol=1e-5 * np.abs(by_t10).max())
 
 
 def test_scaling_the_concentration_scales_the_parameters():

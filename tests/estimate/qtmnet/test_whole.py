@@ -1,4 +1,4 @@
-"""QTMnet as one pure function: the streamed answer's values, its derivatives, the scale law, and its memory."""
+"""QTMnet as one pure function: the values of a streamed scan, its derivatives, the scale law, and its memory."""
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from estimate.arterial.scale import population_scale
-from estimate.qtmnet.contrast.inference import answer
+from estimate.qtmnet.contrast.inference import predict_scan
 from estimate.qtmnet.contrast.maps import parameters
 from estimate.qtmnet.contrast.whole import hold, qtmnet_maps
 from estimate.qtmnet.weights import load_trained
@@ -36,7 +36,7 @@ def test_values_are_those_of_the_streamed_scan(trained, scan):
     curves, inside = scan
     maps = qtmnet_maps(curves.astype(np.float32), PROTOCOL, trained, inside=inside)
     where = np.nonzero(inside)
-    found = answer(trained, curves[where], PROTOCOL.times, 2.5, where=where, shape=SHAPE)
+    found = predict_scan(trained, curves[where], PROTOCOL.times, 2.5, where=where, shape=SHAPE)
     streamed = parameters(found, population_scale(), trained.calibration_factor)
     for name in ("Fp", "PS", "vp", "ve", "Ktrans", "delay", "vp_vessels"):
         expected = streamed[name]
