@@ -15,60 +15,20 @@ relative to max(|\Delta|, .1 \sum |A_{pv}|), since a plain ratio explodes where 
 tolerance more nodes are taken. Integrated gradients: Sundararajan et al., ICML 2017.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from classify.attribution.path import Rule, rule
-from classify.chain.estimator import Estimator, Local
+from classify.chain.chain import Chain
+from classify.chain.errors import AttributionErrors, attribution_errors, noise_before_contrast
+from classify.chain.walk import Known, Walk
 from simulate.base.errors import InputError
 from simulate.base.progress import Progress, silent
 
 NODES = ((2, 16), (3, 24), (5, 32), (8, 48))
 """(of the estimator, of the head), taken one after the other until the gap is small enough."""
-
-
-@dataclass(frozen=True)
-class Chain:
-    """Frames (v, t) -> estimators -> maps (p, v) -> (features (k,) ->) logit.
-
-    Attributes
-    ----------
-    estimators : tuple of Estimator
-        Whose maps follow one another.
-    decide : callable
-        Of the features, or of the maps where there are none, to a number: a logit, or a log-hazard.
-    features : callable, optional
-        Of the maps, such as `RegionMeans`; None where a network reads the maps themselves.
-    """
-
-    estimators: tuple[Estimator, ...]
-    decide: Callable[[Any], Any]
-    features: Any = None
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Of all maps."""
-        return tuple(name for each in self.estimators for name in each.names)
-
-    def logit(self, maps: Any) -> Any:
-        """What is decided of maps.
-
-        Parameters
-        ----------
-        maps : (p, v) array
-            By `names`.
-
-        Returns
-        -------
-        number
-            Logit, or log-hazard.
-        """
-        return self.decide(maps if self.features is None else self.features(maps))
 
 
 class ChainAttribution(NamedTuple):
@@ -94,6 +54,8 @@ class ChainAttribution(NamedTuple):
         Share of voxels of no weight, by estimator.
     nodes : tuple of int
         Of the estimators and of the head that were needed.
+    errors : AttributionErrors or None
+        Of the parts, by the noise of the frames, where they were asked for.
     """
 
     logit: float
@@ -105,6 +67,7 @@ class ChainAttribution(NamedTuple):
     gap: float
     excluded: tuple[float, ...]
     nodes: tuple[int, int]
+    errors: AttributionErrors | None
 
     @property
     def delta(self) -> float:
@@ -119,6 +82,9 @@ def chain_attribution(
     baseline: int,
     tolerance: float = 0.01,
     nodes: Sequence[tuple[int, int]] = NODES,
+    errors: int = 0,
+    noise: float | None = None,
+    seed: int = 0,
     progress: Progress = silent,
 ) -> ChainAttribution:
     """Attribute a chain's logit to features, maps and frames.
@@ -135,8 +101,14 @@ def chain_attribution(
         Gap at which no more nodes are taken.
     nodes : sequence of (int, int)
         Nodes of the estimators and of the head to try.
+    errors : int
+        Draws of the frames' noise from which standard errors are taken; 0 for none. 64 know them to a tenth.
+    noise : float
+        Standard deviation of the signal in one frame; by the frames before contrast where it is left out.
+    seed : int
+        Of the draws.
     progress : callable
-        Told of every node.
+        Told of every node and of every draw.
 
     Returns
     -------
@@ -146,101 +118,40 @@ def chain_attribution(
     Raises
     ------
     InputError
-        Where there are no frames before contrast.
+        Where there are no frames before contrast, for a single draw, and for one frame before contrast where the noise
+        is taken from them.
     """
     frames = np.asarray(frames)
     if not 0 < baseline < frames.shape[1]:
         raise InputError("baseline", "", f"is {baseline} of {frames.shape[1]} frames", "give those before contrast")
-    start = np.broadcast_to(frames[:, :baseline].mean(axis=1, keepdims=True), frames.shape)
-    path = _Path(chain, start, frames - start, progress)
-    found = path.attribution(*nodes[0])
-    for more in nodes[1:]:
+    if errors == 1:
+        raise InputError("errors", "", "is 1: one draw has no scatter", "give 64, or 0 for none")
+    if errors and noise is None:
+        noise = noise_before_contrast(frames, baseline)
+    walk = Walk(chain, frames, baseline, progress)
+    for number in nodes:
+        taken = rule(*number)
+        known = walk.known(taken)
+        found = _attribution(walk, taken, known, number)
         if found.gap <= tolerance:
             break
-        found = path.attribution(*more)
-    return found
-
-
-class _Path:
-    """What is known along the path, kept from one attempt to the next."""
-
-    def __init__(self, chain: Chain, start: np.ndarray, direction: np.ndarray, progress: Progress):
-        self.chain, self.start, self.direction, self.progress = chain, start, direction, progress
-        self._end = None
-        self._head = jax.jit(jax.value_and_grad(chain.logit))
-
-    def attribution(self, estimator: int, head: int) -> ChainAttribution:
-        """With so many nodes."""
-        nodes = rule(estimator, head)
-        known = [self._known(a, k, len(nodes.estimator)) for k, a in enumerate(nodes.estimator)]
-        zero = jnp.zeros_like(known[-1].maps)
-        logit, at_zero = (float(self._head(m)[0]) for m in (known[-1].maps, zero))
-        cotangents, features = self._integrated(nodes, known)
-        maps = np.sum([G * each.slope for G, each in zip(cotangents, known, strict=True)], axis=0)
-        back = np.sum([each.back(G) for G, each in zip(cotangents, known, strict=True)], axis=0)
-        context = None
-        if any(each.own is not None for each in known):
-            own = np.sum([(each.own or each.back)(G) for G, each in zip(cotangents, known, strict=True)], axis=0)
-            context = (back - own) * self.direction
-        missed, size = abs(float(maps.sum()) - (logit - at_zero)), float(np.abs(maps).sum())
-        return ChainAttribution(
-            logit, at_zero, maps, back * self.direction, context, features,
-            gap=missed / max(abs(logit - at_zero), 0.1 * size, np.finfo(float).tiny),
-            excluded=tuple(float(np.mean(np.asarray(each.weight) == 0)) for each in self.chain.estimators),
-            nodes=(estimator, head),
-        )  # fmt: skip
-
-    def _known(self, a: float, number: int, of: int) -> "_Known":
-        """The end of the path is the same for every number of nodes."""
-        if a == 1.0 and self._end is not None:
-            return self._end
-        self.progress("nodes of the path", number, of)
-        frames = self.start + a * self.direction
-        found = _Known.joined([each.at(frames) for each in self.chain.estimators], self.direction)
-        if a == 1.0:
-            self._end = found
+    if not errors:
         return found
-
-    def _integrated(self, nodes: Rule, known: list["_Known"]) -> tuple[list[np.ndarray], np.ndarray | None]:
-        """One cotangent of the maps (p, v) for each node of the estimators, and the features' shares (k,)."""
-        cotangents = [np.zeros_like(known[0].maps) for _ in known]
-        parts: Any = 0.0
-        for n, weight in enumerate(nodes.weight):
-            at = sum(
-                nodes.values[1 + k, n] * each.maps + nodes.slopes[k, n] * each.slope for k, each in enumerate(known)
-            )
-            gradient = np.asarray(self._head(at)[1])
-            for k, total in enumerate(cotangents):
-                total += weight * nodes.share[k, n] * gradient
-            if self.chain.features is not None:
-                moves = sum(nodes.share[k, n] * each.slope for k, each in enumerate(known))
-                value, slope = jax.jvp(self.chain.features, (jnp.asarray(at),), (jnp.asarray(moves),))
-                parts = parts + weight * np.asarray(jax.grad(self.chain.decide)(value) * slope)
-        return cotangents, None if self.chain.features is None else parts
+    assert noise is not None
+    return found._replace(errors=attribution_errors(walk, taken, known, noise=noise, draws=errors, seed=seed))
 
 
-class _Known(NamedTuple):
-    """All estimators at one place of the path: maps (p, v), their slope along it, and back to the frames; `own` as
-    `Local` has it."""
-
-    maps: np.ndarray
-    slope: np.ndarray
-    back: Callable[[np.ndarray], np.ndarray]
-    own: Callable[[np.ndarray], np.ndarray] | None
-
-    @staticmethod
-    def joined(each: list[Local], direction: np.ndarray) -> "_Known":
-        ends = np.cumsum([len(local.maps) for local in each])[:-1]
-
-        def back(cotangent: np.ndarray) -> np.ndarray:
-            parts = zip(each, np.split(cotangent, ends), strict=True)
-            return np.sum([local.back(part) for local, part in parts], axis=0)
-
-        def own(cotangent: np.ndarray) -> np.ndarray:
-            parts = zip(each, np.split(cotangent, ends), strict=True)
-            return np.sum([(local.own or local.back)(part) for local, part in parts], axis=0)
-
-        reads_all = any(local.own is not None for local in each)
-        maps = np.concatenate([np.asarray(local.maps) for local in each])
-        slope = np.concatenate([np.asarray(local.slope(direction)) for local in each])
-        return _Known(maps, slope, back, own if reads_all else None)
+def _attribution(walk: Walk, nodes: Rule, known: list[Known], number: tuple[int, int]) -> ChainAttribution:
+    parts = walk.parts(nodes, known)
+    back = np.sum([each.back(G) for G, each in zip(parts.cotangents, known, strict=True)], axis=0)
+    context = None
+    if any(each.own is not None for each in known):
+        own = [(each.own or each.back)(G) for G, each in zip(parts.cotangents, known, strict=True)]
+        context = (back - np.sum(own, axis=0)) * walk.direction
+    delta, size = parts.logit - parts.at_zero, float(np.abs(parts.maps).sum())
+    return ChainAttribution(
+        parts.logit, parts.at_zero, parts.maps, back * walk.direction, context, parts.features,
+        gap=abs(float(parts.maps.sum()) - delta) / max(abs(delta), 0.1 * size, np.finfo(float).tiny),
+        excluded=tuple(float(np.mean(np.asarray(each.weight) == 0)) for each in walk.chain.estimators),
+        nodes=number, errors=None,
+    )  # fmt: skip

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+from simulate.base.errors import InputError
 from simulate.base.progress import Progress, silent
 
 Array = Any
@@ -27,8 +28,12 @@ class Local(NamedTuple):
 class Estimator(Protocol):
     """What makes maps of frames.
 
-    names : of its p maps.      weight : (v,) frozen, of each voxel in whatever follows.
+    label : of itself, other than that of any other in a chain.      names : of its p maps.
+    weight : (v,) frozen, of each voxel in whatever follows.
     """
+
+    @property
+    def label(self) -> str: ...
 
     @property
     def names(self) -> tuple[str, ...]: ...
@@ -37,3 +42,19 @@ class Estimator(Protocol):
     def weight(self) -> Array: ...
 
     def at(self, frames: Array, progress: Progress = silent) -> Local: ...
+
+    def sensitivities(self, frames: Array, cotangent: Array) -> dict[str, Array]: ...
+
+
+SCALED = ("Fp", "PS", "vp", "ve", "Ktrans")
+"""Maps that follow the concentrations' scale, and so vanish with them."""
+
+
+def check_scaled(parameters: tuple[str, ...]) -> None:
+    """Raises InputError for a map that is not of `SCALED`."""
+    for name in parameters:
+        if name not in SCALED:
+            raise InputError(
+                "parameters", name, "does not vanish with the concentrations: nothing is its start on a path",
+                f"choose from {', '.join(SCALED)}",
+            )  # fmt: skip

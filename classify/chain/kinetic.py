@@ -7,8 +7,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from classify.chain.estimator import Local
-from estimate.kinetics.frames import FrameFit, FrameJacobian, fit_frames, frames_jacobian, reliability
+from classify.chain.estimator import Local, check_scaled
+from estimate.kinetics.frames import (
+    FrameFit,
+    FrameJacobian,
+    fit_frames,
+    frames_jacobian,
+    input_sensitivity,
+    reliability,
+)
 from simulate.base.progress import Progress, silent
 from simulate.base.types import DCEProtocol
 from simulate.base.units import to_clinical
@@ -37,8 +44,13 @@ class KineticEstimator:
         Whether the delay from input to tissue is fitted too.
     parameters : tuple of str
         Those whose maps are taken.
-    label : str
-        Stands before their names; the model's name by default.
+    haematocrit : float, optional
+        With which an input that was measured in blood became plasma.
+
+    Raises
+    ------
+    InputError
+        For a map that does not vanish with the concentrations, such as a delay: a path cannot start from nothing there.
     """
 
     protocol: DCEProtocol
@@ -48,13 +60,21 @@ class KineticEstimator:
     model: str = "2cxm"
     fit_delay: bool = False
     parameters: tuple[str, ...] = ("Fp", "PS", "vp", "ve")
-    label: str = ""
+    haematocrit: float | None = None
+
+    def __post_init__(self) -> None:
+        check_scaled(self.parameters)
+
+    @property
+    def label(self) -> str:
+        """Stands before the names of its maps."""
+        return f"{self.model} with delay" if self.fit_delay else self.model
 
     @classmethod
     def measured(
         cls, frames: Array, protocol: DCEProtocol, *, t10: Array, aif: ArterialInput, model: str = "2cxm",
         fit_delay: bool = False, parameters: tuple[str, ...] = ("Fp", "PS", "vp", "ve"),
-        believed: tuple[str, ...] = ("Fp", "PS", "vp"),
+        believed: tuple[str, ...] = ("Fp", "PS", "vp"), haematocrit: float | None = None,
     ) -> "KineticEstimator":  # fmt: skip
         """With the weights that the measured frames give.
 
@@ -76,6 +96,8 @@ class KineticEstimator:
             Those whose maps are taken.
         believed : tuple of str
             Those that have to be reliable, all of them, for a voxel to count.
+        haematocrit : float, optional
+            With which an input that was measured in blood became plasma.
 
         Returns
         -------
@@ -85,12 +107,13 @@ class KineticEstimator:
         fit = fit_frames(
             frames, protocol, t10=t10, aif=aif.curve, aif_times=aif.times, model=model, fit_delay=fit_delay
         )
-        return cls(protocol, t10, aif, np.asarray(reliability(fit, believed)), model, fit_delay, parameters)
+        weight = np.asarray(reliability(fit, believed))
+        return cls(protocol, t10, aif, weight, model, fit_delay, parameters, haematocrit)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Of its maps: label and parameter."""
-        return tuple(f"{self.label or self.model} {name}" for name in self.parameters)
+        return tuple(f"{self.label} {name}" for name in self.parameters)
 
     def at(self, frames: Array, progress: Progress = silent) -> Local:
         """Maps and their derivatives at some frames.
@@ -138,8 +161,8 @@ class KineticEstimator:
             fit_delay=self.fit_delay, progress=progress,
         )  # fmt: skip
 
-    def by_t10(self, frames: Array, cotangent: Array) -> Array:
-        """Derivative of a number by each voxel's T10.
+    def sensitivities(self, frames: Array, cotangent: Array) -> dict[str, Array]:
+        """Derivatives of a number by what is held fixed.
 
         Parameters
         ----------
@@ -150,39 +173,22 @@ class KineticEstimator:
 
         Returns
         -------
-        (v,) array [1/s]
-            The chain rule's, through the fit.
+        dict of str to array
+            "T10" (v,) [1/s], "AIF" (k,) by the samples of the input [1/(mmol/L)] and, where the input was measured in
+            blood, "haematocrit" (): plasma is blood/(1 - haematocrit).
         """
-        _, by = self.linearised(frames)
-        return sum(
-            c * self._believed(n, by.t10[n]) for c, n in zip(np.asarray(cotangent), self.parameters, strict=True)
-        )
-
-    def by_aif(self, frames: Array, cotangent: Array) -> Array:
-        """Derivative of a number by the samples of the arterial input.
-
-        Parameters
-        ----------
-        frames : (v, t) array
-            Signal.
-        cotangent : (p, v) array
-            Derivative of the number by the maps.
-
-        Returns
-        -------
-        (k,) array [1/(mmol/L)]
-            The chain rule's, through all voxels' fits.
-        """
-
-        def pulled(curve: Array) -> Array:
-            fit = fit_frames(
-                frames, self.protocol, t10=self.t10, aif=curve, aif_times=self.aif.times, model=self.model,
-                fit_delay=self.fit_delay,
-            )  # fmt: skip
-            maps = [self._believed(name, fit.values[name]) for name in self.parameters]
-            return sum(jnp.sum(c * m) for c, m in zip(np.asarray(cotangent), maps, strict=True))
-
-        return np.asarray(jax.grad(pulled)(jnp.asarray(self.aif.curve)))
+        fit, by = self.linearised(frames)
+        pulled = dict(zip(self.parameters, np.asarray(cotangent), strict=True))
+        t10 = sum(c * self._believed(name, by.t10[name]) for name, c in pulled.items())
+        internal = {name: self._believed(name, c) for name, c in pulled.items()}  # clinical units are a factor
+        aif = input_sensitivity(
+            internal, fit, frames, self.protocol, t10=self.t10, aif=self.aif.curve, aif_times=self.aif.times,
+            model=self.model, fit_delay=self.fit_delay,
+        )  # fmt: skip
+        found = {"T10": t10, "AIF": aif}
+        if self.haematocrit is not None:
+            found["haematocrit"] = aif @ np.asarray(self.aif.curve) / (1 - self.haematocrit)
+        return found
 
     def _believed(self, name: str, values: Array) -> Array:
         """In clinical units, and 0 where the voxel is not believed, whatever stands there."""

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from classify.chain.estimator import Local
+from classify.chain.estimator import Local, check_scaled
 from estimate.arterial.scale import InputScale, population_scale
 from estimate.qtmnet.contrast.inference import predict_scan
 from estimate.qtmnet.contrast.maps import parameters as parameters_of
@@ -46,6 +46,11 @@ class QTMnetEstimator:
         Where absolute values come from.
     parameters : tuple of str
         Those whose maps are taken.
+
+    Raises
+    ------
+    InputError
+        For a map that does not vanish with the concentrations.
     """
 
     protocol: DCEProtocol
@@ -56,6 +61,10 @@ class QTMnetEstimator:
     weight: Array
     scale: InputScale
     parameters: tuple[str, ...] = ("Fp", "PS", "vp", "ve")
+    label = "QTMnet"
+
+    def __post_init__(self) -> None:
+        check_scaled(self.parameters)
 
     @classmethod
     def measured(
@@ -109,7 +118,7 @@ class QTMnetEstimator:
     @property
     def names(self) -> tuple[str, ...]:
         """Of its maps: QTMnet and parameter."""
-        return tuple(f"QTMnet {name}" for name in self.parameters)
+        return tuple(f"{self.label} {name}" for name in self.parameters)
 
     def at(self, frames: Array, progress: Progress = silent) -> Local:
         """Maps and their derivatives at some frames.
@@ -135,9 +144,30 @@ class QTMnetEstimator:
             lambda cotangent: np.asarray(self._own(x, jnp.asarray(cotangent, x.dtype))),
         )
 
-    def _of_frames(self, frames: Any, own: bool) -> Any:
+    def sensitivities(self, frames: Array, cotangent: Array) -> dict[str, Array]:
+        """Derivatives of a number by what is held fixed.
+
+        Parameters
+        ----------
+        frames : (v, t) array
+            Signal.
+        cotangent : (p, v) array
+            Derivative of the number by the maps.
+
+        Returns
+        -------
+        dict of str to array
+            "T10" (v,) [1/s], and "log area" () by the logarithm of the input's area that sets the scale.
+        """
+        x = jnp.asarray(frames)
+        G, t10 = (jnp.asarray(each, x.dtype) for each in (cotangent, np.broadcast_to(self.t10, x.shape[:1])))
+        by_t10 = jax.jit(jax.grad(lambda t: jnp.sum(G * self._of_frames(x, own=False, t10=t))))(t10)
+        # all maps are inversely proportional to the area
+        return {"T10": np.asarray(by_t10), "log area": -np.sum(np.asarray(G) * np.asarray(self._maps(x)))}
+
+    def _of_frames(self, frames: Any, own: bool, t10: Any = None) -> Any:
         """(p, v) in clinical units, 0 where a voxel is not believed."""
-        curves, _ = block_concentration(frames, self.protocol, t10=self.t10)
+        curves, _ = block_concentration(frames, self.protocol, t10=self.t10 if t10 is None else t10)
         where = np.nonzero(self.inside)
         usable = jnp.isfinite(curves).all(axis=1, keepdims=True)
         volume = jnp.zeros((*self.inside.shape, curves.shape[1]), curves.dtype)

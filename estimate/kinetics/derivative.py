@@ -97,6 +97,18 @@ def _displacement(
     return jax.jvp(partial(physical, model), (u,), (du,))[1]
 
 
+@partial(jax.jit, static_argnums=(0, 1))
+def pulled_to_input(
+    model: FitModel, limits: tuple, curves: Array, given: FitInput, values: Array, cotangent: Array
+) -> Array:
+    """(k,) derivative by the samples of the input of a number whose derivative by the fitted values is (p, v)."""
+
+    def moved(d_aif: Array) -> Array:
+        return _displacement(model, limits, curves, given, values, jnp.zeros_like(curves), d_aif)
+
+    return jax.vjp(moved, jnp.zeros_like(given.aif))[1](cotangent)[0]
+
+
 def inside_box(model: FitModel, lower: Array, upper: Array, values: Array) -> tuple[Array, Array]:
     """Coordinates (p, v) of fitted values, and which of them are off their bounds."""
     u = jnp.stack(to_coordinates(model.parameters, dict(zip(model.parameters, values, strict=True))))

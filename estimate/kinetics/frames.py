@@ -23,6 +23,7 @@ from jaxtyping import ArrayLike, Bool, Float, Int, Real
 
 from estimate.kinetics.bounds import resolve_bounds
 from estimate.kinetics.curves import checked
+from estimate.kinetics.derivative import pulled_to_input
 from estimate.kinetics.fit import IDENTIFIABLE, fit_kinetics
 from estimate.kinetics.jacobian import SIZES, curve_jacobian
 from estimate.kinetics.model import FitModel
@@ -206,6 +207,47 @@ def frames_jacobian(
         )
         progress("derivatives of the fit", min(start + SIZES[-1], len(signal)), len(signal))
     return jax.tree.map(np.asarray, fit), jax.tree.map(lambda *each: np.concatenate(each), *parts)
+
+
+def input_sensitivity(
+    cotangent: dict[str, np.ndarray],
+    fit: FrameFit,
+    frames: Real[ArrayLike, "v t"],
+    protocol: DCEProtocol,
+    *,
+    t10: Real[ArrayLike, "*#v"],
+    aif: Float[ArrayLike, " k"],
+    aif_times: Float[ArrayLike, " k"],
+    model: str = "2cxm",
+    fit_delay: bool = False,
+) -> np.ndarray:
+    """How a number moves with the samples of the arterial input, by the implicit function theorem.
+
+    Parameters
+    ----------
+    cotangent : dict of str to (v,) array
+        Derivative of the number by each parameter of each voxel, 0 where a voxel does not count.
+    fit : FrameFit
+        What `fit_frames` made of the same.
+    frames, protocol, t10, aif, aif_times, model, fit_delay
+        As of `fit_frames`.
+
+    Returns
+    -------
+    (k,) array [1/(mmol/L)]
+        Summed over all voxels.
+    """
+    fit_model = FitModel(model, fit_delay=fit_delay)
+    concentration, _ = block_concentration(frames, protocol, t10=t10)
+    curves, given = checked(concentration, protocol.frame_centres, aif, aif_times, protocol.frame_duration)
+    values = jnp.stack([jnp.asarray(fit.values[name]) for name in fit_model.parameters])
+    by_value = {**dict.fromkeys(fit_model.parameters, np.zeros(values.shape[1])), **cotangent}
+    pulled = jnp.asarray(np.stack([by_value[name] for name in fit_model.parameters]), values.dtype)
+    if "Ktrans" in cotangent:
+        slope = jax.grad(lambda x: jnp.sum(_transfer_constant(fit_model, x)))(jnp.nan_to_num(values, nan=1.0))
+        pulled = pulled + slope * jnp.asarray(cotangent["Ktrans"])
+    limits = tuple(resolve_bounds(None).items())
+    return np.asarray(pulled_to_input(fit_model, limits, jnp.asarray(curves), given, values, pulled))
 
 
 def _by_frames(

@@ -37,7 +37,7 @@ def curve_jacobian(model: FitModel, given: FitInput, limits: dict) -> Callable[[
     bounds = box(model, limits, dtype)
 
     def jacobian(curves: np.ndarray, values: np.ndarray) -> np.ndarray:
-        sound = np.isfinite(curves).all(axis=1) & np.isfinite(values).all(axis=0)
+        sound = np.asarray(np.isfinite(curves).all(axis=1) & np.isfinite(values).all(axis=0))
         count = len(curves)
         size = next(each for each in SIZES if each >= count)
         C, x = np.zeros((size, curves.shape[1]), dtype), np.full((len(values), size), 0.1, dtype)

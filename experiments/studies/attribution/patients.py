@@ -90,6 +90,8 @@ def _scanned() -> Any:
         weights = draw_inlet(draw, SPACING * jnp.arange(len(KNOTS)))
         edges = jnp.append(jnp.asarray(PROTOCOL.times), PROTOCOL.times[-1] + 3.0) - ONSET
         curves = (shape @ frame_matrix(weights, edges)) * peak[:, None]
-        return measure(noise, curves, PROTOCOL, t10=t10, s0=100.0, snr=snr), inlet_curve(weights, KNOTS - ONSET)
+        return measure(noise, curves, PROTOCOL, t10=t10, s0=100.0, snr=snr), inlet_curve(
+            weights, jnp.asarray(KNOTS - ONSET)
+        )
 
     return jax.jit(scanned)

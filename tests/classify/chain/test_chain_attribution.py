@@ -2,15 +2,17 @@
 
 from dataclasses import replace
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from classify.chain.attribution import Chain, chain_attribution
+from classify.chain.attribution import chain_attribution
+from classify.chain.chain import Chain
+from classify.chain.errors import noise_before_contrast
 from classify.chain.estimator import Local
 from classify.chain.features import RegionMeans
 from classify.chain.kinetic import KineticEstimator
+from classify.chain.sensitivity import chain_sensitivities
 from simulate.base.errors import InputError
 from simulate.base.types import DCEProtocol, Tissue
 from simulate.inputs.arterial_input import ArterialInput
@@ -27,13 +29,20 @@ BASELINE = 6
 
 
 class Squares:
-    """Two maps of frames in closed form: sum_t c_t S_t and its square over 10."""
+    """Two maps of frames in closed form: sum_t c_t S_t, and its square over 10; `start`: of what is left when the mean
+    of the first two frames is taken off."""
 
+    label = "squares"
     names = ("sum", "square")
     rates = np.linspace(-1.0, 1.0, 9)
 
-    def __init__(self, voxels):
+    def __init__(self, voxels, start=False):
         self.weight = np.ones(voxels)
+        if start:
+            self.rates = self.rates - np.where(np.arange(9) < 2, self.rates.sum() / 2, 0.0)
+
+    def sensitivities(self, frames, cotangent):
+        return {}
 
     def at(self, frames, progress=None):
         total = frames @ self.rates
@@ -119,6 +128,7 @@ def test_what_was_before_contrast_says_nothing(explained):
 
 
 def test_sensitivities_to_what_is_held_fixed(tumour, explained, estimator):
+    """Against finite differences: of T10 in all voxels together, and of an input that was measured in blood."""
     chain, _, _ = explained
     frames = tumour[0]
 
@@ -126,14 +136,43 @@ def test_sensitivities_to_what_is_held_fixed(tumour, explained, estimator):
         here = replace(estimator, t10=t10, aif=ArterialInput(KNOTS, curve, ""))
         return float(chain.logit(here.at(frames).maps))
 
-    cotangent = np.asarray(jax.grad(chain.logit)(jnp.asarray(estimator.at(frames).maps)))
-    by_t10 = estimator.by_t10(frames, cotangent).sum()
-    by_aif = estimator.by_aif(frames, cotangent) @ AIF.curve
+    found = chain_sensitivities(replace(chain, estimators=(replace(estimator, haematocrit=0.42),)), frames)["2cxm"]
     h = 1e-4
     slope = (logit(1.4 + h, AIF.curve) - logit(1.4 - h, AIF.curve)) / (2 * h)
-    assert by_t10 == pytest.approx(slope, rel=1e-3)
-    slope = (logit(1.4, AIF.curve * (1 + h)) - logit(1.4, AIF.curve * (1 - h))) / (2 * h)
-    assert by_aif == pytest.approx(slope, rel=1e-3)
+    assert found["T10"].sum() == pytest.approx(slope, rel=1e-3)
+    plasma = lambda haematocrit: AIF.curve * (1 - 0.42) / (1 - haematocrit)  # noqa: E731
+    slope = (logit(1.4, plasma(0.42 + h)) - logit(1.4, plasma(0.42 - h))) / (2 * h)
+    assert found["haematocrit"] == pytest.approx(slope, rel=1e-3)
+    assert found["AIF"] @ AIF.curve == pytest.approx(slope * 0.58, rel=1e-3)
+
+
+def test_a_map_that_does_not_vanish_with_the_contrast_is_refused(estimator):
+    with pytest.raises(InputError, match=r"delay: does not vanish .* choose from Fp"):
+        replace(estimator, parameters=("Fp", "delay"))
+
+
+def test_errors_are_those_of_redrawn_noise():
+    """A chain in closed form, logit = sum_v b_v s_v^2/10: A_v = b_v s_v^2/10, and s_v has the noise of its frames and
+    of the mean before contrast."""
+    rng = np.random.default_rng(1)
+    frames = 3 * rng.standard_normal((5, 9))
+    b, baseline, sigma = rng.standard_normal(5), 2, 0.05
+    c = Squares.rates - np.where(np.arange(9) < baseline, Squares.rates.sum() / baseline, 0.0)  # of the path's length
+    total = frames @ c
+    chain = Chain((Squares(5, start=True),), lambda maps: jnp.sum(jnp.asarray(b) * maps[1]))
+    found = chain_attribution(chain, frames, baseline=baseline, errors=2000, noise=sigma)
+    expected = np.abs(b * total / 5) * sigma * np.linalg.norm(c)
+    np.testing.assert_allclose(found.errors.maps[1], expected, rtol=0.08)
+    np.testing.assert_allclose(found.errors.voxels, expected, rtol=0.08)
+    assert found.errors.logit == pytest.approx(np.linalg.norm(expected), rel=0.08)
+
+
+def test_noise_is_that_of_the_frames_before_contrast():
+    frames = 100 + 2.5 * np.random.default_rng(0).standard_normal((4000, 9))
+    frames[:, 5:] += 50
+    assert noise_before_contrast(frames, 5) == pytest.approx(2.5, rel=0.02)
+    with pytest.raises(InputError, match="one frame has no scatter; give the noise"):
+        noise_before_contrast(frames, 1)
 
 
 def test_a_feature_that_too_few_reliable_voxels_carry_is_refused_by_name(estimator):

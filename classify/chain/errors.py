@@ -1,0 +1,100 @@
+r"""Standard errors of a logit's parts, from the noise of the frames.
+
+Noise \epsilon of the frames moves the maps by J \epsilon, J the estimators' Jacobian at the measured frames, and by
+a J \epsilon at place a of the path: maps are homogeneous in the concentrations. The head's integral is then done again,
+as far as it bends; estimators are not. Weights of voxels, inputs and T10 are held, as everywhere in an attribution:
+what their errors do is asked of `chain_sensitivities`.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from classify.attribution.path import Rule
+from classify.chain.walk import Known, Walk
+from simulate.base.errors import InputError
+
+
+class AttributionErrors(NamedTuple):
+    """Standard deviations over the noise of the frames.
+
+    Attributes
+    ----------
+    logit : float
+        Of the logit, and of delta.
+    maps : (p, v) array
+        Of the maps' parts.
+    voxels : (v,) array
+        Of each voxel's sum over its maps.
+    features : (k,) array or None
+        Of the features' parts.
+    noise : float
+        Standard deviation of the signal in one frame that was taken.
+    draws : int
+        Of noise that were made.
+    """
+
+    logit: float
+    maps: np.ndarray
+    voxels: np.ndarray
+    features: np.ndarray | None
+    noise: float
+    draws: int
+
+
+def noise_before_contrast(frames: np.ndarray, baseline: int) -> float:
+    """Standard deviation of the signal in one frame, by the frames before contrast of all voxels together.
+
+    Parameters
+    ----------
+    frames : (v, t) array
+        The measured signal.
+    baseline : int
+        Number of frames before contrast.
+
+    Returns
+    -------
+    float
+        In the signal's unit. The root of the mean variance: that of a receiver is the same in all voxels.
+
+    Raises
+    ------
+    InputError
+        For fewer than two frames, from which there is no telling.
+    """
+    if baseline < 2:
+        raise InputError("baseline", "", f"is {baseline}: one frame has no scatter", "give the noise of the signal")
+    before = np.asarray(frames, float)[:, :baseline]
+    return float(np.sqrt(np.nanmean(np.nanvar(before, axis=1, ddof=1))))
+
+
+def attribution_errors(
+    walk: Walk, nodes: Rule, known: list[Known], *, noise: float, draws: int, seed: int
+) -> AttributionErrors:
+    """By so many draws of Gaussian noise."""
+    rng = np.random.default_rng(seed)
+    sums: dict[str, list[Any]] = {"logit": [], "maps": [], "voxels": [], "features": []}
+    for number in range(draws):
+        walk.progress("errors of the attribution", number, draws)
+        moved = known[-1].along(noise * rng.standard_normal(walk.direction.shape))
+        there = [each.moved(moved, a) for a, each in zip(nodes.estimator, known, strict=True)]
+        parts = walk.parts(nodes, there)
+        found = {"logit": np.asarray(parts.logit), "maps": parts.maps, "voxels": parts.maps.sum(axis=0)}
+        found |= {} if parts.features is None else {"features": parts.features}
+        for name, value in found.items():
+            _add(sums[name], value)
+    spread = {name: np.sqrt(total[1] / (draws - 1)) for name, total in sums.items() if total}
+    return AttributionErrors(
+        float(spread["logit"]), spread["maps"], spread["voxels"], spread.get("features"), noise, draws
+    )
+
+
+def _add(so_far: list[Any], value: np.ndarray) -> None:
+    """Welford's mean, sum of squared deviations, and count: memory does not grow with draws."""
+    if not so_far:
+        so_far += [np.array(value, float), np.zeros(np.shape(value)), np.asarray(1.0)]
+        return
+    so_far[2] = so_far[2] + 1
+    away = value - so_far[0]
+    so_far[0] = so_far[0] + away / so_far[2]
+    so_far[1] = so_far[1] + away * (value - so_far[0])

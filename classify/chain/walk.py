@@ -1,0 +1,104 @@
+"""The path from the signal before contrast to the measured one, and what a logit's parts are along it."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from classify.attribution.path import Rule
+from classify.chain.chain import Chain
+from classify.chain.estimator import Local
+from simulate.base.progress import Progress
+
+
+class Parts(NamedTuple):
+    """Of a logit's difference: maps (p, v), features (k,) or None, and one cotangent (p, v) of the maps for each of the
+    estimators' nodes, from which the frames' parts follow."""
+
+    logit: float
+    at_zero: float
+    maps: np.ndarray
+    features: np.ndarray | None
+    cotangents: list[np.ndarray]
+
+
+class Known(NamedTuple):
+    """All estimators at one place of the path: maps (p, v), their slope along it, the slope along any direction (v, t),
+    and the way back to the frames; `own` as `Local` has it."""
+
+    maps: np.ndarray
+    slope: np.ndarray
+    along: Callable[[np.ndarray], np.ndarray]
+    back: Callable[[np.ndarray], np.ndarray]
+    own: Callable[[np.ndarray], np.ndarray] | None
+
+    @staticmethod
+    def joined(each: list[Local], direction: np.ndarray) -> "Known":
+        ends = np.cumsum([len(local.maps) for local in each])[:-1]
+
+        def along(direction: np.ndarray) -> np.ndarray:
+            return np.concatenate([np.asarray(local.slope(direction)) for local in each])
+
+        def back(cotangent: np.ndarray) -> np.ndarray:
+            parts = zip(each, np.split(cotangent, ends), strict=True)
+            return np.sum([local.back(part) for local, part in parts], axis=0)
+
+        def own(cotangent: np.ndarray) -> np.ndarray:
+            parts = zip(each, np.split(cotangent, ends), strict=True)
+            return np.sum([(local.own or local.back)(part) for local, part in parts], axis=0)
+
+        reads_all = any(local.own is not None for local in each)
+        maps = np.concatenate([np.asarray(local.maps) for local in each])
+        return Known(maps, along(direction), along, back, own if reads_all else None)
+
+    def moved(self, by: np.ndarray, a: float) -> "Known":
+        """At place a, where noise moves the maps at the path's end by so much: they vanish linearly along it (the scale
+        law), and so does what noise does to them."""
+        return self._replace(maps=self.maps + a * by, slope=self.slope + by)
+
+
+class Walk:
+    """What is known along the path, kept from one number of nodes to the next."""
+
+    def __init__(self, chain: Chain, frames: np.ndarray, baseline: int, progress: Progress):
+        self.chain, self.progress = chain, progress
+        self.start = np.broadcast_to(frames[:, :baseline].mean(axis=1, keepdims=True), frames.shape)
+        self.direction = frames - self.start
+        self._end: Known | None = None
+        self._head = jax.jit(jax.value_and_grad(chain.logit))
+
+    def known(self, nodes: Rule) -> list[Known]:
+        """At all nodes of the estimators."""
+        return [self._at(a, k, len(nodes.estimator)) for k, a in enumerate(nodes.estimator)]
+
+    def _at(self, a: float, number: int, of: int) -> Known:
+        """The end of the path is the same for every number of nodes."""
+        if a == 1.0 and self._end is not None:
+            return self._end
+        self.progress("nodes of the path", number, of)
+        frames = self.start + a * self.direction
+        found = Known.joined([each.at(frames, self.progress) for each in self.chain.estimators], self.direction)
+        if a == 1.0:
+            self._end = found
+        return found
+
+    def parts(self, nodes: Rule, known: list[Known]) -> Parts:
+        """The integral over the path of the head's gradient, split over maps and over features."""
+        cotangents = [np.zeros_like(known[0].maps) for _ in known]
+        features: Any = 0.0
+        for n, weight in enumerate(nodes.weight):
+            at = sum(
+                nodes.values[1 + k, n] * each.maps + nodes.slopes[k, n] * each.slope for k, each in enumerate(known)
+            )
+            gradient = np.asarray(self._head(at)[1])
+            for k, total in enumerate(cotangents):
+                total += weight * nodes.share[k, n] * gradient
+            if self.chain.features is not None:
+                moves = sum(nodes.share[k, n] * each.slope for k, each in enumerate(known))
+                value, slope = jax.jvp(self.chain.features, (jnp.asarray(at),), (jnp.asarray(moves),))
+                features = features + weight * np.asarray(jax.grad(self.chain.decide)(value) * slope)
+        logit, at_zero = (float(self._head(m)[0]) for m in (known[-1].maps, np.zeros_like(known[-1].maps)))
+        maps = np.sum([G * each.slope for G, each in zip(cotangents, known, strict=True)], axis=0)
+        return Parts(logit, at_zero, maps, None if self.chain.features is None else features, cotangents)
