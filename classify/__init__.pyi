@@ -3,6 +3,8 @@
 from .chain.attribution import Chain, ChainAttribution, chain_attribution
 from .chain.estimators import KineticEstimator
 from .chain.features import RegionMeans
+from .splits.folds import NestedSplit, Split, external_split, given_folds, grouped_folds, inner_split, nested_folds
+from .splits.proof import DisjointnessProof, prove_disjoint
 from .statistics.calibration import Calibration, brier_score, calibration, fit_temperature
 from .statistics.confusion import ConfusionMatrix, highest_macro_f1
 from .statistics.decision import DecisionCurve, decision_curve
@@ -13,6 +15,14 @@ from .statistics.multiclass import hand_till_auc, one_vs_rest_auc
 from .statistics.paired import PairedAUC, compare_aucs
 from .statistics.power import Power, auc_power, paired_auc_power
 from .statistics.resampling import cluster_bootstrap, permutation_test
+from .survival.brier import SurvivalBrier, survival_brier
+from .survival.concordance import Concordance, harrell_c, uno_c
+from .survival.cox_fit import CoxFit, fit_cox
+from .survival.cox_likelihood import cox_log_likelihood
+from .survival.discrete import IntervalTable, discrete_log_likelihood, discrete_survival, interval_table
+from .survival.horizon import HorizonLabel, horizon_label
+from .survival.kaplan_meier import KaplanMeier, censoring_curve, kaplan_meier
+from .survival.log_rank import LogRank, log_rank
 
 __all__ = [
     # from raw frames to a logit, and back
@@ -21,6 +31,16 @@ __all__ = [
     "RegionMeans",
     "chain_attribution",
     "ChainAttribution",
+    # who is learned from, and who is judged
+    "grouped_folds",
+    "nested_folds",
+    "inner_split",
+    "given_folds",
+    "external_split",
+    "Split",
+    "NestedSplit",
+    "prove_disjoint",
+    "DisjointnessProof",
     # how well it tells classes apart, and how sure that is
     "auc",
     "auc_interval",
@@ -52,4 +72,24 @@ __all__ = [
     "fit_temperature",
     "decision_curve",
     "DecisionCurve",
+    # times to an event
+    "kaplan_meier",
+    "KaplanMeier",
+    "log_rank",
+    "LogRank",
+    "cox_log_likelihood",
+    "fit_cox",
+    "CoxFit",
+    "interval_table",
+    "IntervalTable",
+    "discrete_log_likelihood",
+    "discrete_survival",
+    "horizon_label",
+    "HorizonLabel",
+    "censoring_curve",
+    "harrell_c",
+    "uno_c",
+    "Concordance",
+    "survival_brier",
+    "SurvivalBrier",
 ]
