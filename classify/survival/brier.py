@@ -67,7 +67,8 @@ def survival_brier(
     Raises
     ------
     InputError
-        tau at which nobody is in view any longer, times beyond it or out of order, predictions outside [0, 1].
+        tau or times at which nobody is in view any longer, times beyond tau or out of order, predictions outside
+        [0, 1].
     """
     where = "survival_brier"
     t, e = followed(where, time, event)
@@ -86,7 +87,15 @@ def survival_brier(
         raise InputError(where, "times", f"do not rise from 0 or more up to tau = {tau:g}", "give them in order")
     curve = censoring_until(where, t, e, tau, censoring)
     alive = t[:, None] > asked
-    in_view = np.divide(1, curve.at(asked), out=np.zeros(len(asked)), where=alive.any(axis=0))  # G may end at 0 there
+    followed_on, g = alive.any(axis=0), curve.at(asked)
+    if (g[followed_on] == 0).any():
+        raise InputError(
+            where,
+            "times",
+            f"reach {asked[-1]:g}, when nobody was in view in the training any longer",
+            "end them earlier",
+        )
+    in_view = np.divide(1, g, out=np.zeros(len(asked)), where=followed_on)
     died = event_weights(curve, t, e & (t <= tau))[:, None] * ~alive
     score = (died * predicted**2 + alive * in_view * (1 - predicted) ** 2).mean(axis=0)
     integrated = float(np.trapezoid(score, asked) / (asked[-1] - asked[0]))

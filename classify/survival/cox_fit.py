@@ -73,8 +73,21 @@ class CoxFit:
         -------
         (n,) array
             Higher means an earlier event.
+
+        Raises
+        ------
+        InputError
+            Another number of features.
         """
-        return (np.asarray(features, np.float64) - self.centre) @ self.coefficients
+        x = np.asarray(features, np.float64)
+        if x.ndim != 2 or x.shape[1] != len(self.names):
+            raise InputError(
+                "CoxFit",
+                "features",
+                f"have the shape {x.shape}",
+                f"give (n, {len(self.names)}): {', '.join(self.names)}",
+            )
+        return (x - self.centre) @ self.coefficients
 
     def survival(self, features: Any, times: Any) -> Float[np.ndarray, "n m"]:
         """Predicted chance to be without an event, by Breslow's cumulative hazard.
@@ -94,7 +107,7 @@ class CoxFit:
         Raises
         ------
         InputError
-            Times beyond the follow-up, where nothing was learned.
+            Times beyond the follow-up, where nothing was learned; another number of features.
         """
         asked = np.asarray(times, float)
         if asked.size and asked.max() > self.last:

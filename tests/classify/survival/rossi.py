@@ -18,7 +18,7 @@ def oracle():
     """lifelines, or the test is skipped; what it and pandas warn of at import is theirs."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return pytest.importorskip("lifelines", reason="lifelines (needs pandas < 3) is not installed")
+        return pytest.importorskip("lifelines", reason="lifelines (the extra `oracles`) is not installed")
 
 
 def rossi():

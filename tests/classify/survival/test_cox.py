@@ -156,6 +156,8 @@ def test_predicted_survival_is_the_truth_for_many_subjects():
     np.testing.assert_allclose(fit.survival(who, asked), np.exp(-np.exp(0.6 * who) * asked), atol=0.04)
     with pytest.raises(InputError, match="up to"):
         fit.survival(who, [time.max() + 1])
+    with pytest.raises(InputError, match=r"give \(n, 1\): feature 0"):
+        fit.log_hazard(who[:, 0])
 
 
 def separated(seed, combined):

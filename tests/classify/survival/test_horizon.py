@@ -152,6 +152,10 @@ HALF = np.full((12, 2), 0.5)
         (lambda: horizon_label(T, 3 * E, tau=0.1), "holds 3"),
         (lambda: horizon_label(-T, E, tau=0.1), "is negative"),
         (lambda: survival_brier(HALF, [0.1, 99.0], T, E, tau=99.0), "weights are infinite"),
+        (
+            lambda: survival_brier(HALF, [0.1, 0.2], T, E, tau=0.2, censoring=censoring_curve([0.1, 0.2], [0, 0])),
+            "earlier",
+        ),
         (lambda: survival_brier(HALF, [0.2, 0.1], T, E, tau=0.3), "do not rise"),
         (lambda: survival_brier(HALF, [0.1, 0.4], T, E, tau=0.3), "up to tau"),
         (lambda: survival_brier(2 * HALF + 0.1, [0.1, 0.2], T, E, tau=0.3), "between 0 and 1"),
