@@ -5,16 +5,18 @@ from .chain.estimators import KineticEstimator
 from .chain.features import RegionMeans
 from .splits.folds import NestedSplit, Split, external_split, given_folds, grouped_folds, inner_split, nested_folds
 from .splits.proof import DisjointnessProof, prove_disjoint
-from .statistics.calibration import Calibration, brier_score, calibration, fit_temperature
+from .statistics.best_of_many import BestOfMany, best_of_many
+from .statistics.calibration import Calibration, brier_score, calibration
 from .statistics.confusion import ConfusionMatrix, highest_macro_f1
 from .statistics.decision import DecisionCurve, decision_curve
 from .statistics.delong import DeLong, auc, delong
 from .statistics.intervals import Interval, auc_interval, hanley_mcneil_interval, proportion_interval
-from .statistics.many_maps import BestOfMany, MaxT, best_of_many, max_t
+from .statistics.max_t import MaxT, max_t
 from .statistics.multiclass import hand_till_auc, one_vs_rest_auc
 from .statistics.paired import PairedAUC, compare_aucs
 from .statistics.power import Power, auc_power, paired_auc_power
 from .statistics.resampling import cluster_bootstrap, permutation_test
+from .statistics.temperature import fit_temperature
 from .survival.brier import SurvivalBrier, survival_brier
 from .survival.concordance import Concordance, harrell_c, uno_c
 from .survival.cox_fit import CoxFit, fit_cox

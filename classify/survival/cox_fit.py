@@ -17,9 +17,9 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import logsumexp
 
+from classify.survival.cox_features import checked_features, refuse_dependence, refuse_separation
 from classify.survival.cox_likelihood import Ties, check_ties, risk_weights
 from classify.survival.inputs import with_events
-from classify.survival.separation import separating
 from simulate.base.errors import InputError
 
 _ITERATIONS = 100
@@ -162,12 +162,12 @@ def fit_cox(
     where = "fit_cox"
     check_ties(where, ties)
     t, e = with_events(where, time, event)
-    x, called = _features(where, features, names, len(t))
-    _refuse_dependence(where, x[t >= t[e].min()], called)
+    x, called = checked_features(where, features, names, len(t))
+    refuse_dependence(where, x[t >= t[e].min()], called)
     centre, spread = x.mean(axis=0), x.std(axis=0)
     z = (x - centre) / spread
     if not firth:
-        _refuse_separation(where, z, t, e, called)
+        refuse_separation(where, z, t, e, called)
     at = _Events(z, t, e, ties)
     b = _maximum(at, firth)
     found = at.moments(b)
@@ -239,47 +239,6 @@ def _maximum(at: _Events, firth: bool) -> np.ndarray:
         f"no maximum within {_ITERATIONS} steps",
         "look for features that are nearly equal, or take fewer",
     )
-
-
-def _features(
-    where: str, features: Any, names: Sequence[str] | None, subjects: int
-) -> tuple[Float[np.ndarray, "n p"], tuple[str, ...]]:
-    x = np.asarray(features, np.float64)
-    if x.ndim != 2 or len(x) != subjects or x.shape[1] == 0:
-        raise InputError(where, "features", f"have the shape {x.shape}", f"give (n, p) for {subjects} subjects")
-    called = tuple(names) if names is not None else tuple(f"feature {k}" for k in range(x.shape[1]))
-    if len(called) != x.shape[1]:
-        raise InputError(where, "names", f"are {len(called)} for {x.shape[1]} features", "give one per column")
-    if not np.isfinite(x).all():
-        wrong = ", ".join(name for name, column in zip(called, x.T, strict=True) if not np.isfinite(column).all())
-        raise InputError(where, wrong, "is not finite in some subjects", "leave those out, or fill in within each fold")
-    if x.shape[1] >= subjects:
-        raise InputError(
-            where, "features", f"are {x.shape[1]}, the subjects {subjects}", "take fewer features than subjects"
-        )
-    return x, called
-
-
-def _refuse_dependence(where: str, x: Float[np.ndarray, "n p"], names: tuple[str, ...]) -> None:
-    """Of those in view at the first event: the likelihood compares nobody else."""
-    z = np.zeros_like(x)
-    for k, name in enumerate(names):
-        if np.ptp(x[:, k]) == 0:
-            raise InputError(where, name, f"is {x[0, k]:g} in all subjects in view at the first event", "leave it out")
-        z[:, k] = (x[:, k] - x[:, k].mean()) / x[:, k].std()
-        if np.linalg.matrix_rank(z[:, : k + 1], tol=1e-8 * np.sqrt(len(x))) <= k:
-            raise InputError(where, name, "is a combination of the features before it", "leave it or another one out")
-
-
-def _refuse_separation(where: str, z: np.ndarray, time: np.ndarray, event: np.ndarray, names: tuple[str, ...]) -> None:
-    direction = separating(z, time, event)
-    if direction is None:
-        return
-    guilty = [name for name, each in zip(names, direction, strict=True) if abs(each) > 1e-6 * np.abs(direction).max()]
-    raise InputError(
-        where, " + ".join(guilty), "separates the events from all others in view, so that the coefficient is infinite",
-        "fit with firth=True, or leave it out",
-    )  # fmt: skip
 
 
 def _breslow_hazard(eta: np.ndarray, time: np.ndarray, event: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

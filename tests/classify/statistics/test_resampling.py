@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from classify.statistics.best_of_many import best_of_many
 from classify.statistics.delong import auc
 from classify.statistics.intervals import auc_interval
-from classify.statistics.many_maps import best_of_many, max_t
+from classify.statistics.max_t import max_t
 from classify.statistics.power import auc_power, paired_auc_power
 from classify.statistics.resampling import cluster_bootstrap, permutation_test
 from simulate.base.errors import InputError

@@ -7,10 +7,11 @@ import pytest
 from scipy.special import expit, logit
 from sklearn import metrics
 
-from classify.statistics.calibration import brier_score, calibration, fit_temperature
+from classify.statistics.calibration import brier_score, calibration
 from classify.statistics.confusion import ConfusionMatrix, highest_macro_f1
 from classify.statistics.decision import decision_curve
 from classify.statistics.multiclass import hand_till_auc, one_vs_rest_auc
+from classify.statistics.temperature import fit_temperature
 from simulate.base.errors import InputError
 
 NAMES = ("2", "3", "4")
