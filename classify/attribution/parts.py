@@ -1,0 +1,63 @@
+"""Parts of an input: what is told of them by arrays over its leading axes, and the input with some of them replaced."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import ArrayLike, PyTree
+
+from classify.attribution.function import Function
+from simulate.base.errors import InputError
+
+
+def spread(name: str, part: PyTree[ArrayLike], x: PyTree[jax.Array]) -> PyTree[jax.Array]:
+    """Like x, each leaf with the part's shape and axes of length 1 behind it, so that it broadcasts.
+
+    part : a number, an array over the leading axes of every leaf of x (voxels, whatever the channels), or a tree of
+    such in the structure of x.
+    """
+    one = len(jax.tree.leaves(part)) == 1
+    parts = part
+    if jax.tree.structure(part) != jax.tree.structure(x):
+        if not one:
+            raise InputError(name, "", "has not the structure of x", f"give one {name} for each leaf of x, or for all")
+        parts = jax.tree.map(lambda leaf: jax.tree.leaves(part)[0], x)
+    return jax.tree.map(lambda p, leaf: _behind(name, jnp.asarray(p), leaf), parts, x)
+
+
+def _behind(name: str, part: jax.Array, leaf: jax.Array) -> jax.Array:
+    if part.shape != leaf.shape[: part.ndim]:
+        problem = f"has shape {part.shape}, and x has {leaf.shape}"
+        raise InputError(name, "", problem, "give it on the grid of x: over its leading axes")
+    return part.reshape(part.shape + (1,) * (leaf.ndim - part.ndim))
+
+
+def mixed(keep: PyTree[jax.Array], x: PyTree[jax.Array], other: PyTree[jax.Array]) -> PyTree[jax.Array]:
+    """x where keep is true, the other elsewhere."""
+    return jax.tree.map(jnp.where, keep, x, other)
+
+
+def as_vector(tree: PyTree[ArrayLike]) -> tuple[np.ndarray, Callable[[np.ndarray], Any]]:
+    """All elements (n,), and the way back from other numbers of theirs to the tree's structure and shapes."""
+    leaves, structure = jax.tree.flatten(tree)
+    leaves = [np.asarray(leaf) for leaf in leaves]
+    ends = np.cumsum([leaf.size for leaf in leaves])[:-1]
+
+    def back(vector: np.ndarray) -> Any:
+        parts = np.split(vector, ends)
+        return structure.unflatten([p.reshape(leaf.shape) for p, leaf in zip(parts, leaves, strict=True)])
+
+    return np.concatenate([leaf.ravel() for leaf in leaves]), back
+
+
+def with_first(
+    f: Function,
+    x: PyTree[jax.Array],
+    other: PyTree[jax.Array],
+    order: PyTree[jax.Array],
+    counts: jax.Array,
+) -> jax.Array:
+    """A step: values of f (b,) where the first so many (b,) elements by their order, from 0, are those of x."""
+    return jax.vmap(lambda n: f(mixed(jax.tree.map(lambda place: place < n, order), x, other)))(counts)
