@@ -38,9 +38,9 @@ class ClassActivation(NamedTuple):
 
     Attributes
     ----------
-    map : (*space) array
+    map : (...) array
         On the image's grid, by linear interpolation between cells.
-    cells : (*cells) array
+    cells : (...) array
         As the layer has them, 0 where they speak against it.
     affine : (d+1, d+1) array
         Of the cells to positions [mm].
@@ -64,7 +64,7 @@ def grad_cam(
     Parameters
     ----------
     features : callable
-        Of x to activations (*cells, channels), the network up to a layer; the cells share the image's field of view.
+        Of x to activations (..., channels), the network up to a layer; the cells share the image's field of view.
     head : callable
         Of the activations to a class's logit, the rest of the network.
     x : pytree of arrays
@@ -97,7 +97,7 @@ def grad_cam_plus_plus(
     Parameters
     ----------
     features : callable
-        Of x to activations (*cells, channels), after the layer's rectifier.
+        Of x to activations (..., channels), after the layer's rectifier.
     head : callable
         Of the activations to a class's logit, the rest of the network.
     x : pytree of arrays

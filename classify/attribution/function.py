@@ -24,7 +24,7 @@ can see what it holds."""
 def admitted(f: Function, x: PyTree[ArrayLike]) -> PyTree[jax.Array]:
     """x as real arrays, once it is known to be finite and f to make a number of it."""
     x = reals("x", x)
-    number = jax.eval_shape(f, x)
+    number = jax.eval_shape(compiled(value_of, f), x)
     if getattr(number, "shape", None) != () or not jnp.issubdtype(number.dtype, jnp.floating):
         given = f"of shape {number.shape}" if hasattr(number, "shape") else f"a {type(number).__name__}"
         raise InputError("f", "", f"gives no real number but something {given}", "let it return one logit of one x")
@@ -80,7 +80,7 @@ def _shared(step: Callable[..., Any]) -> Callable[..., Any]:
     return jax.jit(step)
 
 
-def value_of(f: Function, x: PyTree[jax.Array]) -> jax.Array:
+def value_of(f: Function, x: PyTree[jax.Array]) -> Any:
     """A step: f itself."""
     return f(x)
 

@@ -55,7 +55,7 @@ def resampled(
 
     Parameters
     ----------
-    values : (*space) array
+    values : (...) array
         A map of d axes.
     affine : (d+1, d+1) array
         Of its voxels to positions [mm], oblique as it may be.

@@ -12,7 +12,7 @@ from classify.attribution.function import Function
 from simulate.base.errors import InputError
 
 
-def spread(name: str, part: PyTree[ArrayLike], x: PyTree[jax.Array]) -> PyTree[jax.Array]:
+def spread(name: str, part: PyTree[ArrayLike], x: PyTree[jax.Array], x_name: str = "x") -> PyTree[jax.Array]:
     """Like x, each leaf with the part's shape and axes of length 1 behind it, so that it broadcasts.
 
     part : a number, an array over the leading axes of every leaf of x (voxels, whatever the channels), or a tree of
@@ -22,15 +22,17 @@ def spread(name: str, part: PyTree[ArrayLike], x: PyTree[jax.Array]) -> PyTree[j
     parts = part
     if jax.tree.structure(part) != jax.tree.structure(x):
         if not one:
-            raise InputError(name, "", "has not the structure of x", f"give one {name} for each leaf of x, or for all")
+            raise InputError(
+                name, "", f"has not the structure of {x_name}", "give one for each of its leaves, or one for all"
+            )
         parts = jax.tree.map(lambda leaf: jax.tree.leaves(part)[0], x)
-    return jax.tree.map(lambda p, leaf: _behind(name, jnp.asarray(p), leaf), parts, x)
+    return jax.tree.map(lambda p, leaf: _behind(name, jnp.asarray(p), leaf, x_name), parts, x)
 
 
-def _behind(name: str, part: jax.Array, leaf: jax.Array) -> jax.Array:
+def _behind(name: str, part: jax.Array, leaf: jax.Array, x_name: str) -> jax.Array:
     if part.shape != leaf.shape[: part.ndim]:
-        problem = f"has shape {part.shape}, and x has {leaf.shape}"
-        raise InputError(name, "", problem, "give it on the grid of x: over its leading axes")
+        problem = f"has shape {part.shape}, and {x_name} has {leaf.shape}"
+        raise InputError(name, "", problem, f"give it on the grid of {x_name}: over its leading axes")
     return part.reshape(part.shape + (1,) * (leaf.ndim - part.ndim))
 
 

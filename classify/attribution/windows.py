@@ -19,7 +19,7 @@ class Occlusion(NamedTuple):
 
     Attributes
     ----------
-    map : (*space) array [logit]
+    map : (...) array [logit]
         For each voxel the mean over the windows that cover it.
     differences : (n,) array [logit]
         f(x) less f with the window replaced.
@@ -51,7 +51,7 @@ def occlusion(
     ----------
     f : callable
         Of x to a logit, by JAX.
-    x : pytree of (*space, ...) arrays
+    x : pytree of (..., channels) arrays
         An image, or several on one grid.
     window : (d,) int
         Its edges, in voxels.

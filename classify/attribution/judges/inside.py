@@ -21,14 +21,14 @@ def elements(inside: ArrayLike | None, **trees: PyTree[ArrayLike]) -> list[np.nd
     (name, first), *others = trees.items()
     first = reals(name, first)
     found = [first, *(like(other, tree, first, name) for other, tree in others)]
-    chosen = as_vector(_chosen(inside, first))[0]
+    chosen = as_vector(_chosen(inside, first, name))[0]
     if chosen.sum() < FEWEST:
         raise InputError("inside", "", f"holds {int(chosen.sum())} elements", "give a mask of 2 voxels at the least")
     return [as_vector(tree)[0].astype(float)[chosen] for tree in found]
 
 
-def _chosen(inside: ArrayLike | None, tree: PyTree[jax.Array]) -> PyTree[jax.Array]:
+def _chosen(inside: ArrayLike | None, tree: PyTree[jax.Array], name: str) -> PyTree[jax.Array]:
     if inside is None:
         return jax.tree.map(lambda leaf: jnp.ones(leaf.shape, bool), tree)
-    flags = spread("inside", jnp.asarray(inside, bool), tree)
+    flags = spread("inside", jnp.asarray(inside, bool), tree, name)
     return jax.tree.map(lambda flag, leaf: jnp.broadcast_to(flag, leaf.shape), flags, tree)

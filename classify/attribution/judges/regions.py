@@ -50,11 +50,11 @@ def localisation(
 
     Parameters
     ----------
-    attribution : (*space) array
+    attribution : (...) array
         Of any unit, not all of it 0.
-    mask : (*space) bool array
+    mask : (...) bool array
         Where the cause is.
-    inside : (*space) bool array, optional
+    inside : (...) bool array, optional
         Voxels that are compared at all, such as the brain: chance depends on them.
     affine : (d+1, d+1) array, optional
         Of the attribution's voxels to positions [mm].

@@ -112,7 +112,7 @@ def weight_randomisation(
     cascade, independent, beside = [], [], []
     for k, own in enumerate(of_layer):
         progress("layers destroyed", k, len(layers))
-        down = magnitudes(np.any(of_layer[: k + 1], axis=0))[0]
+        down = magnitudes([any(flags) for flags in zip(*of_layer[: k + 1], strict=True)])[0]
         alone = down if k == 0 else magnitudes(own)[0]
         cascade.append(spearman(whole, down))
         independent.append(spearman(whole, alone))
