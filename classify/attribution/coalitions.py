@@ -16,7 +16,7 @@ from jaxtyping import ArrayLike, Float, PyTree
 
 from classify.attribution.function import Function, admitted, check_values, compiled, in_batches, like
 from classify.attribution.parts import mixed, spread
-from classify.attribution.smoothed import at_least_two
+from classify.attribution.sampling import at_least_two
 from simulate.base.errors import InputError
 
 MOST_GROUPS = 16

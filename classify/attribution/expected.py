@@ -23,7 +23,7 @@ from classify.attribution.function import (
     reals,
     value_of,
 )
-from classify.attribution.smoothed import at_least_two, moments
+from classify.attribution.sampling import at_least_two, moments
 from simulate.base.errors import InputError
 from simulate.base.progress import Progress, silent
 

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike, PyTree
 
-from classify.attribution.function import Function
 from simulate.base.errors import InputError
 
 
@@ -52,14 +51,3 @@ def as_vector(tree: PyTree[ArrayLike]) -> tuple[np.ndarray, Callable[[np.ndarray
         return structure.unflatten([p.reshape(leaf.shape) for p, leaf in zip(parts, leaves, strict=True)])
 
     return np.concatenate([leaf.ravel() for leaf in leaves]), back
-
-
-def with_first(
-    f: Function,
-    x: PyTree[jax.Array],
-    other: PyTree[jax.Array],
-    order: PyTree[jax.Array],
-    counts: jax.Array,
-) -> jax.Array:
-    """A step: values of f (b,) where the first so many (b,) elements by their order, from 0, are those of x."""
-    return jax.vmap(lambda n: f(mixed(jax.tree.map(lambda place: place < n, order), x, other)))(counts)

@@ -3,13 +3,13 @@
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import ArrayLike, Float, PyTree
 
 from classify.attribution.function import Function, admitted, check_values, compiled, in_batches, like, reals
-from classify.attribution.parts import as_vector, spread, with_first
-from classify.attribution.smoothed import at_least_two
+from classify.attribution.judges.orders import numpy_generator, places, with_first
+from classify.attribution.parts import as_vector, spread
+from classify.attribution.sampling import at_least_two
 
 
 class InsertionDeletion(NamedTuple):
@@ -117,15 +117,3 @@ def insertion_deletion(
         float(np.mean(areas)),
         float(np.std(areas, ddof=1)),
     )
-
-
-def places(order: np.ndarray) -> np.ndarray:
-    """When each element's turn comes, from 0, of the elements in their order."""
-    found = np.empty(len(order), int)
-    found[order] = np.arange(len(order))
-    return found
-
-
-def numpy_generator(key: jax.Array) -> np.random.Generator:
-    """For permutations of millions, which NumPy makes in place."""
-    return np.random.default_rng(np.asarray(jax.random.bits(key, (4,), jnp.uint32)))

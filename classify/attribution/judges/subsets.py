@@ -9,8 +9,8 @@ from jaxtyping import ArrayLike, Float, Int, PyTree
 
 from classify.attribution.function import Function, admitted, check_values, compiled, in_batches, like, reals
 from classify.attribution.judges.correlation import chance_correlation, pearson
-from classify.attribution.judges.perturbation import numpy_generator, places
-from classify.attribution.parts import as_vector, spread, with_first
+from classify.attribution.judges.orders import numpy_generator, places, with_first
+from classify.attribution.parts import as_vector, spread
 from simulate.base.errors import InputError
 
 FEWEST = 3

@@ -39,6 +39,15 @@ def test_a_linear_function_is_explained_against_the_mean_baseline():
     assert found.gap < 4 * found.gap_stderr
 
 
+def test_of_a_sum_of_functions_each_part_is_its_own_difference():
+    """a_i = e^x_i - e^b_i, whose gradient is not linear along the path."""
+    for k, baseline in enumerate(BASELINES):
+        found = expected_gradients(lambda x: jnp.sum(jnp.exp(x)), X, baseline[None], key=jax.random.key(k), samples=100)
+        expected = np.exp(X) - np.exp(baseline)
+        np.testing.assert_array_less(np.abs(found.attribution - expected), 4 * found.stderr)
+        assert np.max(found.stderr / np.abs(expected)) < 0.1
+
+
 def test_the_gap_has_the_error_that_is_stated():
     """Of 60 runs about 95 % lie within two standard errors: 51 to 60 but once in ten thousand."""
     f = Partial(bent, W)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from jax.tree_util import Partial
 
+from classify.attribution.function import in_batches
 from classify.attribution.gradient import saliency
 from classify.attribution.integrated import integrated_gradients
 from simulate.base.errors import InputError
@@ -53,6 +54,20 @@ def test_a_step_is_compiled_once_whatever_the_nodes_and_for_all_parameters_of_a_
     assert len(traces) == first
     np.testing.assert_allclose(many.attribution, few.attribution, rtol=1e-5)
     np.testing.assert_allclose(doubled.attribution, 2 * np.asarray(few.attribution), rtol=1e-5)
+
+
+def test_batches_have_one_shape_whatever_is_left():
+    seen = []
+
+    def program(rows):
+        seen.append(rows.shape)
+        return rows[:, 0] ** 2
+
+    rows = np.arange(14.0).reshape(7, 2)
+    np.testing.assert_array_equal(in_batches(program, rows, 3), rows[:, 0] ** 2)
+    assert seen == [(3, 2)] * 3
+    np.testing.assert_array_equal(in_batches(program, rows, 100), rows[:, 0] ** 2)
+    assert seen[3:] == [(7, 2)]
 
 
 def test_a_network_that_has_learned_since_is_not_mistaken_for_what_it_was():

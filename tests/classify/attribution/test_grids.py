@@ -39,12 +39,17 @@ def test_a_linear_function_of_position_stays_itself_between_oblique_grids():
 
 
 def test_what_lies_outside_the_field_of_view_has_no_value():
-    away = ANATOMY.copy()
-    away[:3, 3] += [30, 0, 0]
-    found = resampled(np.ones(COARSE), OBLIQUE, FINE, away)
-    assert 0 < np.isnan(found).mean() < 1
-    np.testing.assert_allclose(found[~np.isnan(found)], 1)
-    np.testing.assert_array_equal(resampled(np.ones(COARSE), OBLIQUE, FINE, away, outside=0.0), np.nan_to_num(found))
+    for away in np.concatenate([40 * np.eye(3), -40 * np.eye(3)]):
+        moved = ANATOMY.copy()
+        moved[:3, 3] += away
+        found = resampled(np.ones(COARSE), OBLIQUE, FINE, moved)
+        index = apply_affine(np.linalg.inv(OBLIQUE) @ moved, np.stack(np.indices(FINE), axis=-1))
+        outside = np.any((index < -0.5) | (index > np.array(COARSE) - 0.5), axis=-1)
+        assert 0.2 < outside.mean() < 1
+        np.testing.assert_allclose(found, np.where(outside, np.nan, 1.0), rtol=1e-12)
+        np.testing.assert_array_equal(
+            resampled(np.ones(COARSE), OBLIQUE, FINE, moved, outside=0.0), np.nan_to_num(found)
+        )
 
 
 def test_the_same_grid_and_turned_axes_change_no_value():

@@ -35,12 +35,13 @@ def test_random_orders_lead_straight_from_end_to_end():
     assert abs(found.insertion_auc - found.chance) < 4 * found.chance_spread
 
 
-def test_equal_parts_cannot_be_ordered():
-    found = insertion_deletion(jnp.sum, np.ones(40), np.zeros(40), np.ones(40), key=KEY, steps=7)
-    assert (found.insertion_auc, found.deletion_auc, found.chance) == pytest.approx((20, 20, 20))
+@pytest.mark.parametrize(("count", "steps"), [(40, 7), (5, 2)])
+def test_equal_parts_cannot_be_ordered(count, steps):
+    found = insertion_deletion(jnp.sum, np.ones(count), np.zeros(count), np.ones(count), key=KEY, steps=steps)
+    assert (found.insertion_auc, found.deletion_auc, found.chance) == pytest.approx([count / 2] * 3)
     assert found.chance_spread == pytest.approx(0, abs=1e-12)
-    np.testing.assert_allclose(found.insertion, 40 * found.share)
-    np.testing.assert_allclose(found.deletion, 40 * (1 - found.share))
+    np.testing.assert_allclose(found.insertion, count * found.share)
+    np.testing.assert_allclose(found.deletion, count * (1 - found.share))
 
 
 def test_voxels_are_put_in_with_all_their_channels_and_trees_element_by_element():

@@ -46,6 +46,24 @@ def test_a_gradient_does_not_outlive_its_weights():
     assert found.chance == pytest.approx(1 / np.sqrt(399))
 
 
+def test_the_control_is_compared_with_the_same_maps():
+    def attribute(parameters):
+        return saliency(jax.tree_util.Partial(network, parameters), X)
+
+    found = weight_randomisation(
+        attribute, PARAMETERS, layers=["second", "first"], control=np.abs(attribute(PARAMETERS)), key=KEY
+    )
+    assert found.control == pytest.approx(1)
+    np.testing.assert_allclose(found.cascade_control, found.cascade)
+
+
+def test_a_layer_is_not_another_whose_name_begins_alike():
+    parameters = {"a": np.arange(50.0), "ab": np.arange(50.0)}
+    found = weight_randomisation(lambda p: p["ab"], parameters, layers=["a", "ab"], control=np.arange(50.0), key=KEY)
+    assert found.cascade[0] == pytest.approx(1)
+    assert abs(found.cascade[1]) < 4 * found.chance
+
+
 def test_what_comes_from_the_image_shows_in_the_control():
     """Times the input, maps stay alike whatever the weights: the control has the same height."""
     found = judged(lambda parameters: input_x_gradient(jax.tree_util.Partial(network, parameters), X))
