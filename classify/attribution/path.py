@@ -17,8 +17,8 @@ so \sum_k G_k . J_k (x_1 - x_0), split over maps or over samples of x as one lik
 from typing import NamedTuple
 
 import numpy as np
-from numpy.polynomial.legendre import leggauss
 from scipy.interpolate import KroghInterpolator
+from scipy.special import roots_legendre
 
 
 class Rule(NamedTuple):
@@ -49,5 +49,5 @@ def rule(estimator: int, head: int) -> Rule:
 
 def gauss_legendre(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Nodes (n,) on [0, 1] and weights (n,) of sum 1, exact for polynomials of degree 2n - 1."""
-    nodes, weights = leggauss(count)
+    nodes, weights = roots_legendre(count)
     return (nodes + 1) / 2, weights / 2

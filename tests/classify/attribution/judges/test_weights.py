@@ -129,10 +129,10 @@ def test_agreement_of_maps():
 
 
 def test_unrelated_maps_agree_by_chance():
-    runs = [agreement(*RNG.standard_normal((2, 50))) for _ in range(400)]
+    runs = [agreement(*RNG.standard_normal((2, 50))) for _ in range(150)]
     for score in ("spearman", "cosine"):
         found = np.array([getattr(run, score) for run in runs])
-        assert np.sqrt(np.mean(found**2)) == pytest.approx(runs[0].chance, rel=0.15)
+        assert np.sqrt(np.mean(found**2)) == pytest.approx(runs[0].chance, rel=0.2)
 
 
 def test_ties_have_midranks():
