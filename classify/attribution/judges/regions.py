@@ -4,10 +4,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import ArrayLike
-from scipy.stats import rankdata
 
 from classify.attribution.function import check_finite
 from classify.attribution.grids import check_one_grid
+from classify.statistics.delong import auc
 from simulate.base.errors import InputError
 
 
@@ -86,13 +86,6 @@ def localisation(
     return Localisation(
         pointing=float(flags[size == size.max()].mean()),
         energy=float(size[flags].sum() / size.sum()),
-        auc=_auc(size.ravel(), flags.ravel()),
+        auc=float(auc(flags.ravel(), size.ravel())[0]),
         chance=float(flags.mean()),
     )
-
-
-def _auc(scores: np.ndarray, flags: np.ndarray) -> float:
-    """By the sum of midranks (Mann and Whitney)."""
-    positive = int(flags.sum())
-    above = rankdata(scores)[flags].sum() - positive * (positive + 1) / 2
-    return float(above / (positive * (len(flags) - positive)))
