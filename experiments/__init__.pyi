@@ -5,6 +5,7 @@ from .commands.estimate_asl import ASLFiles, estimate_asl
 from .commands.estimate_dce import estimate_dce
 from .commands.read_dce import DCEOptions
 from .report.figures.asl import differences_figure
+from .report.figures.attribution import attribution_figure
 from .report.figures.curves import aif_figure, scatter_truth_figure
 from .report.figures.maps import maps_figure
 from .report.figures.simulation import frames_figure, vessels_figure
@@ -24,6 +25,8 @@ __all__ = [
     "aif_figure",
     "scatter_truth_figure",
     "differences_figure",
+    # an attribution over an image
+    "attribution_figure",
     # figures of what was simulated
     "vessels_figure",
     "frames_figure",

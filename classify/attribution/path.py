@@ -17,8 +17,8 @@ so \sum_k G_k . J_k (x_1 - x_0), split over maps or over samples of x as one lik
 from typing import NamedTuple
 
 import numpy as np
-from numpy.polynomial.legendre import leggauss
 from scipy.interpolate import KroghInterpolator
+from scipy.special import roots_legendre
 
 
 class Rule(NamedTuple):
@@ -38,8 +38,8 @@ class Rule(NamedTuple):
 
 def rule(estimator: int, head: int) -> Rule:
     """With so many Gauss-Legendre nodes of the estimator beside its end, and so many of the head."""
-    a = np.append(_gauss(estimator)[0], 1.0)
-    b, weight = _gauss(head)
+    a = np.append(gauss_legendre(estimator)[0], 1.0)
+    b, weight = gauss_legendre(head)
     unit = np.eye(len(a))
     share = np.stack([KroghInterpolator(a, row)(b) for row in unit])
     places = np.concatenate([[0.0], np.repeat(a, 2)])  # at a repeated place the second number is the slope
@@ -47,6 +47,7 @@ def rule(estimator: int, head: int) -> Rule:
     return Rule(a, b, weight, share, both[[0, *range(1, len(places), 2)]], both[2::2])
 
 
-def _gauss(count: int) -> tuple[np.ndarray, np.ndarray]:
-    nodes, weights = leggauss(count)
+def gauss_legendre(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes (n,) on [0, 1] and weights (n,) of sum 1, exact for polynomials of degree 2n - 1."""
+    nodes, weights = roots_legendre(count)
     return (nodes + 1) / 2, weights / 2

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from classify.attribution.completeness import completeness_gap
 from classify.attribution.path import Rule, rule
 from classify.chain.chain import Chain
 from classify.chain.errors import AttributionErrors, attribution_errors, noise_before_contrast
@@ -148,10 +149,9 @@ def _attribution(walk: Walk, nodes: Rule, known: list[Known], number: tuple[int,
     if any(each.own is not None for each in known):
         own = [(each.own or each.back)(G) for G, each in zip(parts.cotangents, known, strict=True)]
         context = (back - np.sum(own, axis=0)) * walk.direction
-    delta, size = parts.logit - parts.at_zero, float(np.abs(parts.maps).sum())
     return ChainAttribution(
         parts.logit, parts.at_zero, parts.maps, back * walk.direction, context, parts.features,
-        gap=abs(float(parts.maps.sum()) - delta) / max(abs(delta), 0.1 * size, np.finfo(float).tiny),
+        gap=completeness_gap(parts.maps, parts.logit - parts.at_zero),
         excluded=tuple(float(np.mean(np.asarray(each.weight) == 0)) for each in walk.chain.estimators),
         nodes=number, errors=None,
     )  # fmt: skip

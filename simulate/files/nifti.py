@@ -179,10 +179,15 @@ def check_same_grid(image: Image, reference: Image, what: str) -> None:
     if shape != expected:
         problem = f"shape {shape} differs from {expected} of {reference.path}"
         raise InputError(image.path, what, problem, cure)
-    tolerance = GRID_TOLERANCE * np.append(reference.zooms, 1.0)
-    if not (np.abs(image.affine - reference.affine) <= tolerance).all():
+    if not same_place(image.affine, reference.affine):
         problem = f"affine {_in_words(image.affine)} differs from {_in_words(reference.affine)} of {reference.path}"
         raise InputError(image.path, what, problem, cure)
+
+
+def same_place(affine: Any, reference: Any) -> bool:
+    """Whether two affines lead to the same voxels, within GRID_TOLERANCE."""
+    tolerance = GRID_TOLERANCE * np.append(voxel_sizes(np.asarray(reference)), 1.0)
+    return bool((np.abs(np.asarray(affine) - np.asarray(reference)) <= tolerance).all())
 
 
 def _in_words(affine: np.ndarray) -> str:

@@ -6,15 +6,12 @@ from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
-from jaxtyping import Bool, Shaped
+from jaxtyping import Bool
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import BoundaryNorm, ListedColormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
-from nibabel.affines import voxel_sizes
-from nibabel.orientations import apply_orientation, io_orientation
 
 from estimate.kinetics.fit import IDENTIFIABLE
 from experiments.report.figures.scales import (
@@ -27,20 +24,10 @@ from experiments.report.figures.scales import (
     shown_names,
     status_label,
 )
+from experiments.report.figures.slices import display_slices, mark_sides, pixel_aspect, representative, slice_titles
 from simulate.base.status import Status, primary_status
 from simulate.base.types import Maps
 from simulate.base.units import clinical_unit
-
-
-def display_slices(volume: Any, affine: Any) -> Shaped[np.ndarray, "slices rows columns"]:
-    """Axial slices as drawn: row 0 anterior, column 0 the patient's right, slices from inferior to superior.
-
-    volume : array of 1 to 3 dimensions in any orientation, told by `affine` (None: taken as RAS+).
-    """
-    volume = np.asarray(volume)
-    volume = volume.reshape(volume.shape + (1,) * (3 - volume.ndim))
-    ras = apply_orientation(volume, _orientation(affine))
-    return ras[::-1, ::-1].transpose(2, 1, 0)
 
 
 def maps_figure(
@@ -100,37 +87,14 @@ class _View:
     def of(cls, estimated: Bool[np.ndarray, "*space"], affine: Any, *, most: int) -> "_View":
         shown = display_slices(estimated, affine)
         rows, columns = (_extent(np.any(shown, axis=axes)) for axes in ((0, 2), (0, 1)))
-        return cls(affine, _representative(shown.sum((1, 2)), most), rows, columns)
+        return cls(affine, representative(shown.sum((1, 2)), most), rows, columns)
 
     def images(self, volume: Any) -> list[np.ndarray]:
         shown = display_slices(volume, self.affine)
         return [shown[k, self.rows, self.columns] for k in self.slices]
 
     def titles(self, shape: tuple[int, ...]) -> list[str]:
-        """Slice numbers as stored in the file, from 0, whatever the direction of the stored axis."""
-        axis, direction = next((a, d) for a, (to, d) in enumerate(_orientation(self.affine)) if to == 2)
-        length = (*shape, 1, 1)[axis]
-        return [f"slice {k if direction > 0 else length - 1 - k}" for k in self.slices]
-
-    @property
-    def pixel_aspect(self) -> float:
-        """Height over width of a displayed voxel."""
-        if self.affine is None:
-            return 1.0
-        stored = voxel_sizes(self.affine)
-        size = dict(zip(_orientation(self.affine)[:, 0], stored, strict=True))
-        return float(size[1] / size[0])
-
-
-def _orientation(affine: Any) -> np.ndarray:
-    return io_orientation(np.eye(4) if affine is None else np.asarray(affine))
-
-
-def _representative(counts: np.ndarray, most: int) -> list[int]:
-    """Evenly spaced among the fullest slices: those with at least half the voxels of the fullest."""
-    fullest = np.flatnonzero(counts >= counts.max() / 2)
-    count = min(most, len(fullest))
-    return [int(fullest[(2 * k + 1) * len(fullest) // (2 * count)]) for k in range(count)]
+        return slice_titles(self.slices, shape, self.affine)
 
 
 def _extent(occupied: np.ndarray, margin: int = 3) -> slice:
@@ -254,23 +218,16 @@ def _panel_size(row: _Row, view: _View) -> tuple[float, float]:
     """Width and height [inch] of a panel: larger where there are few, with room for the bar's labels."""
     lines, columns = row.groups[0].images[0].shape
     width = float(np.clip(8.4 / sum(len(group.images) for group in row.groups), 1.35, 2.0))
-    return width, float(np.clip(width * view.pixel_aspect * lines / columns, 0.85, 2.4))
+    return width, float(np.clip(width * pixel_aspect(view.affine) * lines / columns, 0.85, 2.4))
 
 
 def _image(axes: Axes, image: np.ndarray, colours: ScalarMappable, view: _View) -> None:
     shown = colours.to_rgba(np.ma.masked_invalid(image))
-    axes.imshow(shown, aspect=view.pixel_aspect, interpolation="nearest")
+    axes.imshow(shown, aspect=pixel_aspect(view.affine), interpolation="nearest")
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
-    if view.affine is None:
-        return  # without an affine nobody knows which side is which
-    outline = [withStroke(linewidth=1.6, foreground="black")]
-    for x, side in ((0.03, "R"), (0.97, "L")):  # display_slices puts the patient's right in column 0
-        axes.text(
-            x, 0.04, side, transform=axes.transAxes, fontsize=7.5, color="white", fontweight="bold",
-            ha="left" if side == "R" else "right", va="bottom", path_effects=outline,
-        )  # fmt: skip
+    mark_sides(axes, view.affine)
 
 
 def _colour_bar(figure: Figure, axes: Axes, group: _Group) -> None:

@@ -5,10 +5,9 @@ from typing import Any
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from nibabel.affines import voxel_sizes
 
-from experiments.report.figures.maps import display_slices
 from experiments.report.figures.scales import MASK_COLOUR
+from experiments.report.figures.slices import display_slices, pixel_aspect
 
 _MOST = 6
 _WIDTH = 1.9  # inches of a panel
@@ -21,8 +20,7 @@ def mask_figure(image: Any, mask: Any, affine: Any) -> Figure:
     """
     shown, inside = display_slices(np.asarray(image, float), affine), display_slices(np.asarray(mask, float), affine)
     slices = np.unique(np.linspace(0, len(shown) - 1, min(_MOST, len(shown))).round().astype(int))
-    edges = np.ones(3) if affine is None else voxel_sizes(np.asarray(affine))
-    aspect = float(edges[1] / edges[0])
+    aspect = pixel_aspect(affine)
     height = float(np.clip(_WIDTH * aspect * shown.shape[1] / shown.shape[2], 0.85, 2.6))
     figure = Figure(figsize=(_WIDTH * len(slices) + 0.2, height + 0.35), facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)

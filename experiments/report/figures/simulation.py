@@ -8,7 +8,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d.art3d import Line3DCollection
 
-from experiments.report.figures.maps import display_slices, maps_figure
+from experiments.report.figures.maps import maps_figure
+from experiments.report.figures.slices import display_slices
 from simulate.base.units import PASCAL_PER_MMHG, clinical_unit
 from simulate.bed.motion import arrival_times
 from simulate.examinations.dce import Simulation

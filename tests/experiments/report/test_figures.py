@@ -17,9 +17,10 @@ from experiments.report.figures.curves import (
     significant,
     status_figure,
 )
-from experiments.report.figures.maps import display_slices, maps_figure
+from experiments.report.figures.maps import maps_figure
 from experiments.report.figures.motion import frame_correlation, suspect_frames
 from experiments.report.figures.scales import NO_VALUE, RANGES, scale_of
+from experiments.report.figures.slices import display_slices
 from simulate.base.status import Status, status_shares
 from simulate.base.types import Maps
 from simulate.base.units import CLINICAL_UNITS, clinical_unit

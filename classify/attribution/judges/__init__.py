@@ -1,0 +1,1 @@
+"""How far an attribution can be believed: judges of it, each with what chance would reach."""
