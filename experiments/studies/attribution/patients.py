@@ -75,10 +75,10 @@ def patient(bank: Bank, index: int, key: Any, *, snr: float = SNR) -> Patient:
     shape, peak = (jnp.asarray(each[index], jnp.float32) for each in (bank.shape, bank.peak))
     frames, curve = _scanned()(draw, noise, shape, peak, jnp.asarray(truth["T10"]), snr)
     return Patient(
-        frames=np.asarray(frames),
+        frames=np.asarray(frames, float),
         inside=np.ones((bank.side,) * 3, bool),
-        t10=truth["T10"],
-        aif=ArterialInput(KNOTS, np.asarray(curve), "truth"),
+        t10=np.asarray(truth["T10"], float),
+        aif=ArterialInput(KNOTS, np.asarray(curve, float), "truth"),
         region=np.asarray(bank.region[index]),
         truth={name: np.asarray(to_clinical(name, truth[name])) for name in ("Fp", "PS", "vp", "ve", "delay")},
     )
