@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -136,12 +136,16 @@ class QTMnetEstimator:
             Maps in clinical units, their slope along any direction, and the ways back, with and without the context.
         """
         progress("QTMnet", 0, 1)
-        x = jnp.asarray(frames)
+        given = self._given(frames)
+
+        def of(cotangent: Array) -> Any:
+            return jnp.asarray(cotangent, given.frames.dtype)
+
         return Local(
-            np.asarray(self._maps(x)),
-            lambda direction: np.asarray(self._slope(x, jnp.asarray(direction, x.dtype))),
-            lambda cotangent: np.asarray(self._back(x, jnp.asarray(cotangent, x.dtype))),
-            lambda cotangent: np.asarray(self._own(x, jnp.asarray(cotangent, x.dtype))),
+            np.asarray(_maps(self._fixed, given)),
+            lambda direction: np.asarray(_slope(self._fixed, given, of(direction))),
+            lambda cotangent: np.asarray(_back(self._fixed, given, of(cotangent)).frames),
+            lambda cotangent: np.asarray(_own(self._fixed, given, of(cotangent)).frames),
         )
 
     def sensitivities(self, frames: Array, cotangent: Array) -> dict[str, Array]:
@@ -159,37 +163,78 @@ class QTMnetEstimator:
         dict of str to array
             "T10" (v,) [1/s], and "log area" () by the logarithm of the input's area that sets the scale.
         """
+        given = self._given(frames)
+        back = _back(self._fixed, given, jnp.asarray(cotangent, given.frames.dtype))
+        return {"T10": np.asarray(back.t10), "log area": np.asarray(back.area * given.area)}
+
+    @cached_property
+    def _fixed(self) -> "_Fixed":
+        return _Fixed(self.protocol, self.trained, self.inside, self.parameters)
+
+    def _given(self, frames: Array) -> "_Given":
         x = jnp.asarray(frames)
-        G, t10 = (jnp.asarray(each, x.dtype) for each in (cotangent, np.broadcast_to(self.t10, x.shape[:1])))
-        by_t10 = jax.jit(jax.grad(lambda t: jnp.sum(G * self._of_frames(x, own=False, t10=t))))(t10)
-        # all maps are inversely proportional to the area
-        return {"T10": np.asarray(by_t10), "log area": -np.sum(np.asarray(G) * np.asarray(self._maps(x)))}
+        t10, area = np.broadcast_to(self.t10, x.shape[:1]), self.scale.area
+        return _Given(x, *(jnp.asarray(each, x.dtype) for each in (t10, area, self.weight)), self.held)
 
-    def _of_frames(self, frames: Any, own: bool, t10: Any = None) -> Any:
-        """(p, v) in clinical units, 0 where a voxel is not believed."""
-        curves, _ = block_concentration(frames, self.protocol, t10=self.t10 if t10 is None else t10)
-        where = np.nonzero(self.inside)
-        usable = jnp.isfinite(curves).all(axis=1, keepdims=True)
-        volume = jnp.zeros((*self.inside.shape, curves.shape[1]), curves.dtype)
-        volume = volume.at[where].set(jnp.where(usable, curves, 0.0))
-        found = qtmnet_maps(
-            volume, self.protocol, self.trained, inside=self.inside, scale=self.scale, held=self.held, own=own
-        )
-        maps = jnp.stack([to_clinical(name, found[name][where]) for name in self.parameters])
-        return jnp.where(jnp.asarray(self.weight) > 0, maps, 0.0)
 
-    @cached_property
-    def _maps(self) -> Any:
-        return jax.jit(partial(self._of_frames, own=False))
+class _Given(NamedTuple):
+    """What a program is given, so that it is compiled once for all scans of a size: frames (v, t), t10 (v,), area (),
+    weight (v,), held."""
 
-    @cached_property
-    def _slope(self) -> Any:
-        return jax.jit(lambda x, d: jax.jvp(partial(self._of_frames, own=False), (x,), (d,))[1])
+    frames: Any
+    t10: Any
+    area: Any
+    weight: Any
+    held: Held
 
-    @cached_property
-    def _back(self) -> Any:
-        return jax.jit(lambda x, G: jax.vjp(partial(self._of_frames, own=False), x)[1](G)[0])
 
-    @cached_property
-    def _own(self) -> Any:
-        return jax.jit(lambda x, G: jax.vjp(partial(self._of_frames, own=True), x)[1](G)[0])
+class _Fixed:
+    """What a program is made for; alike where it holds the same numbers."""
+
+    def __init__(self, protocol: DCEProtocol, trained: Trained, inside: np.ndarray, parameters: tuple[str, ...]):
+        self.protocol, self.trained, self.inside, self.parameters = protocol, trained, inside, parameters
+        numbers = tuple(np.asarray(each).tobytes() for each in jax.tree.leaves(protocol))
+        self._key = (numbers, protocol.baseline, id(trained), inside.shape, inside.tobytes(), parameters)
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Fixed) and self._key == other._key
+
+
+def _of_frames(fixed: _Fixed, given: _Given, own: bool = False) -> Any:
+    """(p, v) in clinical units, 0 where a voxel is not believed."""
+    curves, _ = block_concentration(given.frames, fixed.protocol, t10=given.t10)
+    where = np.nonzero(fixed.inside)
+    usable = jnp.isfinite(curves).all(axis=1, keepdims=True)
+    volume = jnp.zeros((*fixed.inside.shape, curves.shape[1]), curves.dtype)
+    volume = volume.at[where].set(jnp.where(usable, curves, 0.0))
+    found = qtmnet_maps(
+        volume, fixed.protocol, fixed.trained, inside=fixed.inside, scale=_UNIT, held=given.held, own=own
+    )
+    maps = jnp.stack([to_clinical(name, found[name][where]) for name in fixed.parameters])
+    return jnp.where(given.weight > 0, maps / given.area, 0.0)  # all of `SCALED` are inversely proportional to it
+
+
+_UNIT = InputScale(1.0, 0.0, "one")
+
+
+def _pulled(fixed: _Fixed, given: _Given, cotangent: Any, own: bool) -> _Given:
+    """Of frames, T10 and area; what is held has no derivative."""
+
+    def maps(frames: Any, t10: Any, area: Any) -> Any:
+        return _of_frames(fixed, given._replace(frames=frames, t10=t10, area=area), own)
+
+    back = jax.vjp(maps, given.frames, given.t10, given.area)[1](cotangent)
+    return given._replace(frames=back[0], t10=back[1], area=back[2])
+
+
+_maps = jax.jit(_of_frames, static_argnums=0)
+_back = jax.jit(partial(_pulled, own=False), static_argnums=0)
+_own = jax.jit(partial(_pulled, own=True), static_argnums=0)
+
+
+@partial(jax.jit, static_argnums=0)
+def _slope(fixed: _Fixed, given: _Given, direction: Any) -> Any:
+    return jax.jvp(lambda x: _of_frames(fixed, given._replace(frames=x)), (given.frames,), (direction,))[1]
