@@ -19,7 +19,7 @@ from jax import Array
 from jaxtyping import ArrayLike
 from optax.contrib import MuonDimensionNumbers
 
-from estimate.training.checkpoint import load_tree, read_facts, save_tree
+from estimate.networks.tree_file import load_tree, read_facts, save_tree
 from simulate.base.errors import InputError
 
 CHECKPOINT, LOG = "checkpoint.safetensors", "log.jsonl"

@@ -10,11 +10,12 @@ import jax.numpy as jnp
 from flax import nnx
 from msgspec import structs
 
+from estimate.networks.weights import weights_digest
 from estimate.qtmnet.learning.calibration import calibrate
 from estimate.qtmnet.learning.objectives import new_network, patches_loss, sets_loss, validation
 from estimate.qtmnet.learning.tasks import TASKS
 from estimate.qtmnet.network import Architecture, QTMnet
-from estimate.qtmnet.weights import Trained, load_uncalibrated, save_trained, weights_digest
+from estimate.qtmnet.weights import Trained, load_uncalibrated, save_trained
 from estimate.training.devices import copy
 from estimate.training.loop import CHECKPOINT, LOG, Rhythm, Stage, read_log, train
 from experiments.config.train import BanksConfig, TrainConfig

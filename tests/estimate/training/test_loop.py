@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from estimate.training.checkpoint import load_tree, read_facts, save_tree
+from estimate.networks.tree_file import load_tree, read_facts, save_tree
 from estimate.training.loop import LOG, Rhythm, Stage, train
 from simulate.base.errors import InputError
 
