@@ -90,7 +90,7 @@ def train_classifier(
 
     learnt = train(
         folder, copy(weights), [_stage(config, epoch, _objective(apply, judge, config))], batch_at, seed=config.seed,
-        config={"learning": msgspec.to_builtins(config), "network": msgspec.to_builtins(network.shape),
+        config={"learning": msgspec.to_builtins(config), "network": msgspec.to_builtins(network.architecture),
                 "examples": len(examples), "targets": _digest(examples)},
         validate=None if validation is None else partial(_validated, outputs_by(apply), validation, judge, size),
         rhythm=Rhythm(log=epoch, validate=epoch, checkpoint=config.checkpoint * epoch, average=config.average),
@@ -111,10 +111,10 @@ def _folder(out: AnyPath, resume: bool) -> Path:
 
 
 def _default_loss(network: Staged, examples: Examples, config: LearningConfig) -> OutputLoss:
-    classes = max(2, network.shape.outputs)
+    classes = max(2, network.architecture.outputs)
     labels = checked_labels(examples.targets, classes)
     weights = jnp.asarray(class_weights(labels, classes), jnp.float32) if config.class_weights else None
-    entropy = cross_entropy if network.shape.outputs > 1 else binary_cross_entropy
+    entropy = cross_entropy if network.architecture.outputs > 1 else binary_cross_entropy
     return partial(entropy, smoothing=config.label_smoothing, weights=weights)
 
 

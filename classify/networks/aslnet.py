@@ -46,8 +46,10 @@ class ASLNetArchitecture(Architecture, frozen=True, tag="aslnet"):
         Of channels in every norm (the paper does not say; chosen: 8).
     final_norm : bool
         A norm after the last block.
-    spatial_dropout, dropout : float
-        Share of channels left out before the mean over space, and of its numbers after it.
+    spatial_dropout : float
+        Share of channels left out before the mean over space.
+    dropout : float
+        Share of its numbers left out after it.
     """
 
     tabular: Annotated[int, Meta(ge=0, le=4096)] = 0
@@ -64,8 +66,10 @@ class ASLNetArchitecture(Architecture, frozen=True, tag="aslnet"):
         ----------
         seed : int
             Of the draw.
-        mean, deviation : (t,) array
-            Of the tabular inputs in the training's examples: kept, not learnt. 0 and 1 if left out.
+        mean : (t,) array
+            Of the tabular inputs in the training's examples: kept, not learnt. 0 if left out.
+        deviation : (t,) array
+            Their standard deviation there. 1 if left out.
 
         Returns
         -------

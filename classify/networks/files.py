@@ -32,7 +32,7 @@ def save_network(path: AnyPath, network: Staged, facts: dict[str, Any] | None = 
     facts : dict
         What else is to be kept, as JSON: how it was trained.
     """
-    described = msgspec.to_builtins(network.shape)
+    described = msgspec.to_builtins(network.architecture)
     save_tree(path, as_tree(network), {"format": FORMAT, "architecture": described, "facts": facts or {}})
 
 

@@ -36,8 +36,10 @@ class MLPArchitecture(Architecture, frozen=True, tag="mlp"):
         ----------
         seed : int
             Of the draw.
-        mean, deviation : (c,) array
-            Of the numbers in the training's examples: kept, not learnt. 0 and 1 if left out.
+        mean : (c,) array
+            Of the numbers in the training's examples: kept, not learnt. 0 if left out.
+        deviation : (c,) array
+            Their standard deviation there. 1 if left out.
 
         Returns
         -------
@@ -56,7 +58,7 @@ class MLP(Staged):
     """Standardised numbers through linear layers."""
 
     def __init__(self, architecture: MLPArchitecture, standardised: Standardised, *, rngs: nnx.Rngs):
-        self.shape, self.rate = architecture, architecture.dropout
+        self.architecture, self.rate = architecture, architecture.dropout
         self.standardised = standardised
         widths = (architecture.channels, *architecture.hidden, architecture.outputs)
         self.linear = nnx.List(

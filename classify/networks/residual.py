@@ -36,7 +36,7 @@ class ResidualNetwork(Staged):
     def __init__(
         self, architecture: Architecture, stem: NormalisedConvolution, stages: list[list[Residual]], dense: nnx.Linear
     ):
-        self.shape = architecture
+        self.architecture = architecture
         self.stem, self.stages, self.dense = stem, nnx.List([nnx.List(stage) for stage in stages]), dense
 
     def steps(self) -> dict[str, Layer]:

@@ -55,7 +55,7 @@ class SmallCNN(Staged):
     """Convolution, norm and relu at every width, mean over space, linear."""
 
     def __init__(self, architecture: SmallCNNArchitecture, *, rngs: nnx.Rngs):
-        self.shape, self.rate = architecture, architecture.dropout
+        self.architecture, self.rate = architecture, architecture.dropout
         widths = (architecture.channels, *architecture.widths)
         self.convolutions = nnx.List(
             [

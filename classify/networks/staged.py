@@ -26,15 +26,37 @@ class Staged(nnx.Module):
     A network is a pure function of its weights by `pure`; it has no hidden state, and draws dropout from a key alone.
     """
 
-    shape: Architecture
+    architecture: Architecture
     """What it was built from."""
 
     def steps(self) -> Mapping[str, Layer]:
-        """The layers by name, in their order."""
+        """The layers by name, in their order.
+
+        Returns
+        -------
+        mapping of str to callable
+            (features of the layer before, condition or None, key or None) -> features.
+        """
         raise NotImplementedError
 
     def condition(self, tabular: Array | None) -> Array | None:
-        """What the layers are given of the numbers beside the volume: nothing, unless a network says otherwise."""
+        """What the layers are told of the numbers beside the volume: nothing, unless a network says otherwise.
+
+        Parameters
+        ----------
+        tabular : (b, t) array or None
+            The numbers.
+
+        Returns
+        -------
+        (b, f) array or None
+            What every layer is given.
+
+        Raises
+        ------
+        InputError
+            For numbers that the network does not take.
+        """
         if tabular is not None:
             raise InputError("tabular", "", "is given to a network without tabular inputs", "leave it out")
         return None
@@ -69,34 +91,66 @@ class Staged(nnx.Module):
         InputError
             For other numbers of channels or tabular inputs than the architecture's.
         """
-        channels = self.shape.channels
-        if x.shape[-1] != channels:
-            raise InputError("x", "", f"has {x.shape[-1]} channels, not {channels}", "give those of the architecture")
-        return self._run(x, 0, len(self.layers), tabular, key)
+        return self.features(x, self.layers[-1], tabular, key=key)
 
     def features(
         self, x: Float[Array, "b *s c"], upto: str, tabular: Float[Array, "b t"] | None = None, *,
         key: Key[Array, ""] | None = None,
     ) -> Float[Array, "b *z f"]:  # fmt: skip
-        """What the layer `upto` gives, see `layers`; of the others the arguments of a call.
+        """What a layer gives.
+
+        Parameters
+        ----------
+        x : (b, d, h, w, c) array
+            Volumes, channels last; or (b, c) numbers for a network of those.
+        upto : str
+            The layer, one of `layers`.
+        tabular : (b, t) array
+            Numbers beside the volumes, for a network that takes them.
+        key : key
+            Draws dropout.
+
+        Returns
+        -------
+        (b, e, f, g, o) or (b, o) array
+            Channels last; of a layer of volumes with fewer voxels than x.
 
         Raises
         ------
         InputError
-            For a layer that the network does not have.
+            For a layer that the network does not have, other channels or other tabular inputs.
         """
+        channels = self.architecture.channels
+        if x.shape[-1] != channels:
+            raise InputError("x", "", f"has {x.shape[-1]} channels, not {channels}", "give those of the architecture")
         return self._run(x, 0, self._after(upto), tabular, key)
 
     def head(
         self, features: Float[Array, "b *z f"], after: str, tabular: Float[Array, "b t"] | None = None, *,
         key: Key[Array, ""] | None = None,
     ) -> Float[Array, "b o"]:  # fmt: skip
-        """Logits from what the layer `after` gave: head(features(x, n), n) is the call itself, at every layer n.
+        """Logits from what a layer gave: head(features(x, n), n) is the call itself, at every layer n.
+
+        Parameters
+        ----------
+        features : array
+            What `features` gives.
+        after : str
+            The layer that gave them.
+        tabular : (b, t) array
+            Numbers beside the volumes, for a network that takes them.
+        key : key
+            Draws dropout.
+
+        Returns
+        -------
+        (b, o) array
+            Logits.
 
         Raises
         ------
         InputError
-            For a layer that the network does not have.
+            For a layer that the network does not have, or other tabular inputs.
         """
         return self._run(features, self._after(after), len(self.layers), tabular, key)
 

@@ -34,13 +34,13 @@ def test_head_after_features_is_the_network(architecture):
     whole = jax.jit(lambda x: network(x, tabular))(x)
     assert whole.shape == (2, architecture.outputs)
     assert np.isfinite(whole).all()
-    for name in (network.layers[0], network.layers[-2]):
-        features = jax.jit(lambda x, name=name: network.features(x, name, tabular))(x)
-        logits = jax.jit(lambda h, name=name: network.head(h, name, tabular))(features)
-        np.testing.assert_allclose(logits, whole, rtol=2e-4, atol=1e-5)
+    name = network.layers[len(network.layers) // 2]
+    features = jax.jit(lambda x: network.features(x, name, tabular))(x)
+    logits = jax.jit(lambda h: network.head(h, name, tabular))(features)
+    np.testing.assert_allclose(logits, whole, rtol=2e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("architecture", [ARCHITECTURES[1], ARCHITECTURES[3]], ids=lambda a: type(a).__name__)
+@pytest.mark.parametrize("architecture", ARCHITECTURES[2:], ids=lambda a: type(a).__name__)
 def test_examples_of_a_batch_do_not_touch_each_other(architecture):
     network, (x, tabular) = architecture.build(seed=1), drawn(architecture)
     alone = jax.jit(network)(x[:1], None if tabular is None else tabular[:1])
