@@ -32,13 +32,15 @@ class Lowest:
 
     def add(self, entry: dict[str, Any], weights: Any) -> None:
         value = entry[self.name]
-        if not self.values or value < np.nanmin(self.values):
+        if not np.isfinite(value):
+            raise FloatingPointError(f"the {self.name} is not finite at step {entry['step']}")
+        if not self.values or value < min(self.values):
             save_tree(self.file, weights, {self.name: value})
         self.values.append(value)
 
     @property
     def over(self) -> bool:
-        return self.values != [] and len(self.values) - int(np.nanargmin(self.values)) > self.patience.validations
+        return self.values != [] and len(self.values) - int(np.argmin(self.values)) > self.patience.validations
 
     def weights(self, like: Any) -> Any:
         return load_tree(self.file, like)
