@@ -1,7 +1,5 @@
 """Residual blocks of volumes (He et al. 2016), normalised by groups."""
 
-from collections.abc import Callable
-
 import jax
 from flax import nnx
 from jax import Array
@@ -54,9 +52,6 @@ class Residual(nnx.Module):
         if self.modulation is not None and condition is not None:
             h = self.modulation(h, condition)
         return jax.nn.relu(h + (x if self.shortcut is None else self.shortcut(x)))
-
-
-Block = Callable[..., Residual]
 
 
 def basic(
