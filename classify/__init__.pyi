@@ -21,6 +21,18 @@ from .chain.features import RegionMeans
 from .chain.kinetic import KineticEstimator
 from .chain.qtmnet import QTMnetEstimator
 from .chain.sensitivity import chain_sensitivities
+from .learning.augmentation import Augmentation
+from .learning.config import LearningConfig
+from .learning.examples import Example, Examples
+from .learning.losses import binary_cross_entropy, class_weights, cross_entropy
+from .learning.outputs import outputs_of
+from .learning.training import train_classifier
+from .networks.aslnet import ASLNetArchitecture
+from .networks.files import load_network, network_facts, save_network
+from .networks.mlp import MLPArchitecture
+from .networks.resnet import ResNetArchitecture
+from .networks.small import SmallCNNArchitecture
+from .networks.staged import Staged, pure, weight_count
 from .splits.folds import NestedSplit, Split, external_split, given_folds, grouped_folds, inner_split, nested_folds
 from .splits.proof import DisjointnessProof, prove_disjoint
 from .statistics.best_of_many import BestOfMany, best_of_many
@@ -45,6 +57,27 @@ from .survival.kaplan_meier import KaplanMeier, censoring_curve, kaplan_meier
 from .survival.log_rank import LogRank, log_rank
 
 __all__ = [
+    # networks of volumes and of numbers
+    "ResNetArchitecture",
+    "ASLNetArchitecture",
+    "SmallCNNArchitecture",
+    "MLPArchitecture",
+    "Staged",
+    "pure",
+    "weight_count",
+    "save_network",
+    "load_network",
+    "network_facts",
+    # their training
+    "train_classifier",
+    "Examples",
+    "Example",
+    "LearningConfig",
+    "Augmentation",
+    "cross_entropy",
+    "binary_cross_entropy",
+    "class_weights",
+    "outputs_of",
     # what made a function of arrays say what it says: by its derivatives
     "saliency",
     "input_x_gradient",

@@ -173,8 +173,8 @@ class QTMnetEstimator:
 
     def _given(self, frames: Array) -> "_Given":
         x = jnp.asarray(frames)
-        t10, area = np.broadcast_to(self.t10, x.shape[:1]), self.scale.area
-        return _Given(x, *(jnp.asarray(each, x.dtype) for each in (t10, area, self.weight)), self.held)
+        t10 = jnp.asarray(np.broadcast_to(self.t10, x.shape[:1]), x.dtype)
+        return _Given(x, t10, jnp.asarray(self.scale.area, x.dtype), jnp.asarray(self.weight, x.dtype), self.held)
 
 
 class _Given(NamedTuple):

@@ -15,10 +15,10 @@ from estimate.examination.request import check_options, needs_input
 from estimate.examination.series import baseline_warnings, check_baseline, checked_series, steady_state_warnings
 from estimate.examination.without_input import METHODS as WITHOUT_INPUT
 from estimate.examination.without_input import check_request
+from estimate.networks.tree_file import read_facts
 from estimate.signal.ceiling import ceiling_of
 from estimate.signal.mask import mask_of, tissue_mask
 from estimate.signal.t10 import VFA
-from estimate.training.checkpoint import read_facts
 from simulate.base.errors import InputError
 from simulate.base.types import Series
 from simulate.inputs.arterial_input import ArterialInput

@@ -1,1 +1,1 @@
-"""Layers that learnt estimators and classifiers share."""
+"""Layers that learnt estimators and classifiers share, and their weights in files."""

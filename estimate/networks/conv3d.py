@@ -6,18 +6,26 @@ times. So there a convolution is written as 2-D ones over batch and depth,
     y[d] = \sum_k  w[k] *_{2D} x[s d + k],
 
 and an in-plane stride as a stride of 1 on the s x s phases of the image, side by side as channels (space to depth),
-whose gradient needs no dilated input. Every other device gets XLA's 3-D convolution.
+whose gradient needs no dilated input. Deep in a network, where few voxels have many channels, a product of matrices is
+faster still: each voxel's neighbours in a row, times the kernel. Every other device gets XLA's 3-D convolution.
 """
 
+import math
 from collections.abc import Sequence
+from itertools import product
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-_FEW_CHANNELS = 12
-"""Up to this many (taps x channels), one 2-D convolution over all depth taps side by side is faster than a sum."""
+_FEW_CHANNELS = 128
+"""Up to this many (taps x channels), one 2-D convolution over all depth taps side by side is as fast as a sum or up to
+four times as fast (tried on a Zen 4 core)."""
+
+_FEW_NEIGHBOURS = 2**21
+"""Up to this many numbers (8 MB: what a core's cache holds), the product of matrices is faster, up to twenty times for
+2^3 voxels (tried there too)."""
 
 
 def conv3d(
@@ -42,7 +50,7 @@ def conv3d(
     pads = tuple((int(a), int(b)) for a, b in pads)
     return jax.lax.platform_dependent(
         x, kernel,
-        cpu=lambda x, kernel: _by_planes(x, kernel, steps, pads),
+        cpu=lambda x, kernel: _on_cpu(x, kernel, steps, pads),
         default=lambda x, kernel: _native(x, kernel, steps, pads),
     )  # fmt: skip
 
@@ -51,10 +59,27 @@ def _native(x: Array, kernel: Array, strides: Sequence[int], pads: Sequence[tupl
     return jax.lax.conv_general_dilated(x, kernel, strides, pads, dimension_numbers=("NDHWC", "DHWIO", "NDHWC"))
 
 
-def _by_planes(x: Array, kernel: Array, strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> Array:
-    """The same by 2-D convolutions of stride 1."""
+def _on_cpu(x: Array, kernel: Array, strides: Sequence[int], pads: Sequence[tuple[int, int]]) -> Array:
     x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
-    deep, high, wide = ((n - k) // s + 1 for n, k, s in zip(x.shape[1:4], kernel.shape[:3], strides, strict=True))
+    size = tuple((n - k) // s + 1 for n, k, s in zip(x.shape[1:4], kernel.shape[:3], strides, strict=True))
+    neighbours = x.shape[0] * math.prod(size) * math.prod(kernel.shape[:4])
+    few = math.prod(kernel.shape[:3]) == 1 or neighbours <= _FEW_NEIGHBOURS
+    return (_by_neighbours if few else _by_planes)(x, kernel, strides, size)
+
+
+def _by_neighbours(x: Array, kernel: Array, strides: Sequence[int], size: Sequence[int]) -> Array:
+    """Of a padded image, to this output size: all neighbours of a voxel in a row, times the kernel."""
+    shifted = [
+        x[:, *(slice(k, k + s * (n - 1) + 1, s) for k, s, n in zip(tap, strides, size, strict=True))]
+        for tap in product(*map(range, kernel.shape[:3]))
+    ]
+    rows = jnp.concatenate(shifted, axis=-1).reshape(-1, math.prod(kernel.shape[:4]))
+    return (rows @ kernel.reshape(-1, kernel.shape[-1])).reshape(x.shape[0], *size, kernel.shape[-1])
+
+
+def _by_planes(x: Array, kernel: Array, strides: Sequence[int], size: Sequence[int]) -> Array:
+    """The same by 2-D convolutions of stride 1."""
+    deep, high, wide = size
     x, kernel = _phases(x, kernel, strides[1:], (high, wide))
     taps, *_, channels, out = kernel.shape
     step = strides[0]

@@ -18,7 +18,7 @@ from flax import nnx
 from jax import Array
 from jaxtyping import Bool, Float
 
-from estimate.networks.conv3d import conv3d
+from estimate.networks.convolution import Convolution
 from estimate.qtmnet.tracers import TRACERS, Tracer
 
 LEVELS = 3
@@ -106,18 +106,6 @@ class Context(nnx.Module):
         means = sums[..., :-1] / jnp.maximum(sums[..., -1:], 1e-12)
         parts = [means.reshape(*means.shape[:-2], -1), scan] + ([] if previous is None else [previous])
         return self.out(nnx.gelu(self.hidden(jnp.concatenate(parts, axis=-1))))
-
-
-class Convolution(nnx.Module):
-    """3^3 convolution of a volume."""
-
-    def __init__(self, channels: int, out: int, *, rngs: nnx.Rngs):
-        scale = nnx.initializers.variance_scaling(2.0, "fan_in", "truncated_normal")
-        self.kernel = nnx.Param(scale(rngs.params(), (3, 3, 3, channels, out)))
-        self.bias = nnx.Param(jnp.zeros(out))
-
-    def __call__(self, x: Float[Array, "b d h w c"]) -> Float[Array, "b d h w o"]:
-        return conv3d(x, self.kernel[...]) + self.bias[...]
 
 
 class Stage(nnx.Module):

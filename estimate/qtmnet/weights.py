@@ -1,18 +1,15 @@
 """A trained QTMnet on disk: weights with all that is needed to use and to judge them."""
 
-import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
-import numpy as np
 from flax import nnx
 
+from estimate.networks.tree_file import load_tree, read_facts, save_tree
+from estimate.networks.weights import as_tree, read_network
 from estimate.qtmnet.network import Architecture, QTMnet
 from estimate.qtmnet.out_of_distribution import Gaussian, TrainingDistribution
-from estimate.training.checkpoint import load_tree, read_facts, save_tree
 from simulate.base.errors import InputError
 from simulate.files.atomic import AnyPath
 
@@ -87,8 +84,7 @@ class Trained:
 
 def save_trained(path: AnyPath, trained: Trained) -> None:
     """Write a network, whole or not at all."""
-    _, weights = nnx.split(trained.network)
-    tree = {"weights": nnx.to_pure_dict(weights), "training_distribution": _plain(trained.training_distribution)}
+    tree = as_tree(trained.network) | {"training_distribution": _plain(trained.training_distribution)}
     facts = {
         "format": FORMAT,
         "architecture": asdict(trained.network.shape),
@@ -125,7 +121,7 @@ def load_trained(path: AnyPath = SHIPPED, *, tracer: str = "contrast") -> Traine
     like = _renamed({"training_distribution": _plain(unknown)}, _IN_FILE)
     learnt = _renamed(load_tree(path, like), _HERE)["training_distribution"]
     return Trained(
-        network=_network(path, shape),
+        network=read_network(path, lambda: QTMnet(shape, rngs=nnx.Rngs(0))),
         uses_branch=facts["uses_branch"],
         calibration=Calibration(
             training_distribution=TrainingDistribution(**{name: Gaussian(**arrays) for name, arrays in learnt.items()}),
@@ -141,7 +137,8 @@ def load_uncalibrated(path: AnyPath, *, tracer: str = "contrast") -> tuple[QTMne
     Raises InputError for any other file.
     """
     facts = _facts(path, tracer, WITH_WEIGHTS)
-    return _network(path, _architecture(facts)), facts["uses_branch"], facts
+    network = read_network(path, lambda: QTMnet(_architecture(facts), rngs=nnx.Rngs(0)))
+    return network, facts["uses_branch"], facts
 
 
 def _facts(path: AnyPath, tracer: str, formats: tuple[str, ...]) -> dict[str, Any]:
@@ -167,22 +164,6 @@ def _renamed(tree: Any, names: dict[str, str]) -> Any:
     if not isinstance(tree, dict):
         return tree
     return {names.get(name, name): _renamed(value, names) for name, value in tree.items()}
-
-
-def _network(path: AnyPath, shape: Architecture) -> QTMnet:
-    graph, weights = nnx.split(nnx.eval_shape(lambda: QTMnet(shape, rngs=nnx.Rngs(0))))
-    tree = load_tree(path, {"weights": nnx.to_pure_dict(weights)})
-    nnx.replace_by_pure_dict(weights, jax.tree.map(jnp.asarray, tree["weights"]))
-    return nnx.merge(graph, weights)
-
-
-def weights_digest(network: QTMnet) -> str:
-    """SHA-256 of the weights alone, whatever else lies in their file."""
-    total = hashlib.sha256()
-    for where, leaf in jax.tree_util.tree_leaves_with_path(nnx.to_pure_dict(nnx.split(network)[1])):
-        array = np.asarray(leaf, order="C")
-        total.update(f"{jax.tree_util.keystr(where)} {array.dtype} {array.shape}\n".encode() + array.tobytes())
-    return total.hexdigest()
 
 
 def _plain(known: TrainingDistribution) -> dict[str, dict[str, Any]]:

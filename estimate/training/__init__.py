@@ -1,1 +1,1 @@
-"""How networks are trained: the loop, its checkpoints, the devices that it runs on."""
+"""How networks are trained: the loop, and the devices that it runs on."""

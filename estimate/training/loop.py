@@ -14,12 +14,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import optax.contrib
 from jax import Array
 from jaxtyping import ArrayLike
-from optax.contrib import MuonDimensionNumbers
 
-from estimate.training.checkpoint import load_tree, read_facts, save_tree
+from estimate.networks.tree_file import load_tree, read_facts, save_tree
+from estimate.training.optimisers import Rule, muon
+from estimate.training.patience import Lowest, Patience
 from simulate.base.errors import InputError
 
 CHECKPOINT, LOG = "checkpoint.safetensors", "log.jsonl"
@@ -46,23 +46,14 @@ class Stage:
     learning_rate: float
     loss: Loss
     warm_up: int = 100
+    rule: Rule = muon
 
     def optimiser(self) -> optax.GradientTransformation:
-        """Muon for matrices and convolution kernels, Adam for the rest: a good half fewer steps than Adam alone."""
+        """The rule on gradients that are clipped to a norm of 1."""
         rate = optax.warmup_cosine_decay_schedule(
             0.0, self.learning_rate, min(self.warm_up, self.steps // 5 + 1), self.steps, 0.01 * self.learning_rate
         )
-        muon = optax.contrib.muon(rate, adam_b2=0.99, muon_weight_dimension_numbers=_matrices)
-        return optax.chain(optax.clip_by_global_norm(1.0), muon)
-
-
-def _matrices(weights: Any) -> Any:
-    """Which axes of each array go in and out: of those with two or more, the last goes out."""
-
-    def axes(array: Array) -> MuonDimensionNumbers | None:
-        return MuonDimensionNumbers(tuple(range(array.ndim - 1)), array.ndim - 1) if array.ndim > 1 else None
-
-    return jax.tree.map(axes, weights)
+        return optax.chain(optax.clip_by_global_norm(1.0), self.rule(rate))
 
 
 @dataclass(frozen=True)
@@ -89,13 +80,16 @@ def train(
     config: dict[str, Any],
     validate: Callable[[Any, int], dict[str, float]] | None = None,
     rhythm: Rhythm = Rhythm(),
+    patience: Patience | None = None,
     resume: bool = False,
     report: Report | None = None,
 ) -> Any:
     """Run all stages and return the averaged weights; `folder` gets the checkpoint and the log.
 
-    validate : called with the averaged weights and the stage's number.      data : handed to every loss, on its device.
+    validate : called with the averaged weights and the stage's number.
+    data : handed to every loss, on its device; or a function of the step that gives what is handed.
     config : what makes the run; a checkpoint of another is refused.
+    patience : when to stop before the end; the weights are then those of the best validation.
 
     Raises
     ------
@@ -105,17 +99,13 @@ def train(
     state, step = State(weights, weights, stages[0].optimiser().init(weights)), 0
     log = _Log(folder / LOG)
     if resume:
-        facts = read_facts(folder / CHECKPOINT)
-        if facts["config"] != config:
-            raise InputError(
-                folder / CHECKPOINT, "config", "is another one than asked for", "give the same, or another folder"
-            )
-        step = facts["step"]
-        state = load_tree(folder / CHECKPOINT, state)
-    log.keep(step)
+        state, step = _resumed(folder / CHECKPOINT, state, config)
+    known = log.keep(step)
+    lowest = None if patience is None else Lowest(folder, patience, known)
+    data_at = data if callable(data) else lambda step: data
     total, done = sum(stage.steps for stage in stages), 0
     for number, stage in enumerate(stages):
-        if step >= done + stage.steps:
+        if step >= done + stage.steps or (lowest is not None and lowest.over):
             done += stage.steps
             continue
         optimiser = stage.optimiser()
@@ -123,9 +113,11 @@ def train(
             state = state._replace(optimiser=optimiser.init(state.weights))
         advance = _advance(stage, optimiser, rhythm.average)
         lines: list[dict[str, Array]] = []
-        while step < done + stage.steps:
+        last = False
+        while not last:
             key = jax.random.fold_in(jax.random.key(seed), step)
-            state, line = advance(state, key, data, step - done)
+            jax.block_until_ready(lines[-2:-1])  # one step runs while the next one's data are made, and no more wait
+            state, line = advance(state, key, data_at(step), step - done)
             lines.append(line)
             step += 1
             last = step == done + stage.steps
@@ -136,13 +128,24 @@ def train(
                     entry |= {f"validation {k}": v for k, v in validate(state.average, number).items()}
                 if not np.isfinite(entry["loss"]):
                     raise FloatingPointError(f"the loss is not finite at step {step}")
+                if lowest is not None and f"validation {lowest.patience.measure}" in entry:
+                    lowest.add(entry, state.average)
+                    last = last or lowest.over
                 log.add(entry)
                 if report is not None:
                     report(step, total, entry)
             if step % rhythm.checkpoint == 0 or last:
                 save_tree(folder / CHECKPOINT, state, {"step": step, "config": config})
         done += stage.steps
-    return state.average
+    return state.average if lowest is None else lowest.weights(state.average)
+
+
+def _resumed(checkpoint: Path, like: State, config: dict[str, Any]) -> tuple[State, int]:
+    """State and number of steps."""
+    facts = read_facts(checkpoint)
+    if facts["config"] != config:
+        raise InputError(checkpoint, "config", "is another one than asked for", "give the same, or another folder")
+    return load_tree(checkpoint, like), facts["step"]
 
 
 def _advance(stage: Stage, optimiser: optax.GradientTransformation, decay: float) -> Any:
@@ -170,10 +173,11 @@ class _Log:
     def __init__(self, path: Path):
         self.path = path
 
-    def keep(self, step: int) -> None:
+    def keep(self, step: int) -> list[dict[str, Any]]:
         lines = self.path.read_text().splitlines() if step and self.path.exists() else []
         known = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= step]
         self.path.write_text("".join(line + "\n" for line in known))
+        return [json.loads(line) for line in known]
 
     def add(self, entry: dict[str, Any]) -> None:
         with self.path.open("a") as file:

@@ -8,10 +8,10 @@ import numpy as np
 
 from experiments.commands.simulate_phantoms import Kind, phantom_of, run_phantoms, vessel_arrays
 from experiments.config.simulate_asl import ASLConfig
-from experiments.config.typed import as_record
 from experiments.report.figures.asl import examination_figures
 from simulate.base.constants import asl_blood_t1
 from simulate.base.progress import Progress, silent
+from simulate.base.typed import as_record
 from simulate.base.units import clinical_unit, from_clinical
 from simulate.examinations.asl import ASLSimulation, simulate_asl
 from simulate.examinations.perfused import vascularise

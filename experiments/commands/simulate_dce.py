@@ -10,10 +10,10 @@ import numpy as np
 from experiments.commands.simulate_phantoms import Kind, phantom_of, run_phantoms, vessel_arrays
 from experiments.commands.true_input import write_true_aif
 from experiments.config.simulate_dce import DCEConfig
-from experiments.config.typed import as_record
 from experiments.report.figures.simulation import simulation_figures
 from simulate.base.errors import InputError
 from simulate.base.progress import Progress, silent
+from simulate.base.typed import as_record
 from simulate.base.types import DCEProtocol
 from simulate.base.units import clinical_unit
 from simulate.examinations.dce import Simulation, simulate_dce

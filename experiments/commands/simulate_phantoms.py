@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Array, Key
 
 from experiments.config.phantoms import PhantomConfig, PhantomsConfig
-from experiments.config.typed import as_record
 from simulate.base.errors import InputError
 from simulate.base.progress import Progress
+from simulate.base.typed import as_record
 from simulate.base.units import PASCAL_PER_MMHG
 from simulate.bed.assembly import Bed
 from simulate.files.atomic import prepare_output_folder, temporary_sibling

@@ -10,19 +10,20 @@ import jax.numpy as jnp
 from flax import nnx
 from msgspec import structs
 
+from estimate.networks.weights import weights_digest
 from estimate.qtmnet.learning.calibration import calibrate
 from estimate.qtmnet.learning.objectives import new_network, patches_loss, sets_loss, validation
 from estimate.qtmnet.learning.tasks import TASKS
 from estimate.qtmnet.network import Architecture, QTMnet
-from estimate.qtmnet.weights import Trained, load_uncalibrated, save_trained, weights_digest
+from estimate.qtmnet.weights import Trained, load_uncalibrated, save_trained
 from estimate.training.devices import copy
 from estimate.training.loop import CHECKPOINT, LOG, Rhythm, Stage, read_log, train
 from experiments.config.train import BanksConfig, TrainConfig
-from experiments.config.typed import as_record
 from experiments.report.figures.training import training_figure
 from simulate.banks.phantoms import Bank, BankConfig, read_bank, write_bank
 from simulate.base.errors import InputError
 from simulate.base.progress import Progress, silent
+from simulate.base.typed import as_record
 from simulate.files.atomic import prepare_output_folder, temporary_sibling, write_atomically
 from simulate.files.provenance import InputFile, provenance
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from experiments.config.typed import Config, Seed
+from simulate.base.typed import Config, Seed
 
 Cells = Annotated[int, Meta(ge=8, le=1024, description="cells")]
 Edge = Annotated[float, Meta(ge=0.05, le=20, description="mm")]

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from experiments.config.phantoms import Coarsening, Frequencies, LateFeed, PhantomConfig, PhantomsConfig
-from experiments.config.typed import Config
 from simulate.base.constants import ASL_BLOOD_T1
 from simulate.base.errors import InputError
+from simulate.base.typed import Config
 
 Delay = Annotated[float, Meta(ge=0, le=9.9, description="s; of pasl the inversion times")]
 FIELDS = f"one of {', '.join(map(str, ASL_BLOOD_T1))}"

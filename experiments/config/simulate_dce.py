@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from experiments.config.phantoms import Coarsening, Frequencies, PhantomsConfig
-from experiments.config.typed import Config
+from simulate.base.typed import Config
 
 
 class InputConfig(Config, frozen=True):

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from msgspec import structs
 
-from experiments.config.typed import Config, words
 from simulate.base.errors import InputError
+from simulate.base.typed import Config, words
 
 C = TypeVar("C", bound=Config)
 

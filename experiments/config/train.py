@@ -4,8 +4,8 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from experiments.config.typed import Config, Seed
 from simulate.base.errors import InputError
+from simulate.base.typed import Config, Seed
 
 Examples = Annotated[int, Meta(ge=1, le=1_000_000)]
 Held = Annotated[int, Meta(ge=1, le=100_000)]

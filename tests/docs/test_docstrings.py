@@ -38,8 +38,10 @@ def constant_docstring(module, name):
 
 
 def fields_of(thing):
-    """Names of the fields of a dataclass or named tuple; nothing for any other."""
-    return [field.name for field in fields(thing)] if is_dataclass(thing) else list(getattr(thing, "_fields", ()))
+    """Names of the fields of a dataclass, named tuple or msgspec's struct; nothing for any other."""
+    if is_dataclass(thing):
+        return [field.name for field in fields(thing)]
+    return list(getattr(thing, "_fields", getattr(thing, "__struct_fields__", ())))
 
 
 def members(thing):
@@ -74,7 +76,8 @@ def check_sections(thing, text):
     held = fields_of(thing) if a_class else []
     assert names["attribute"] == held
     signature = inspect.signature(thing)
-    made = held or (a_class and issubclass(thing, enum.Enum))  # what the constructor takes is said by the fields
+    untold = a_class and set(signature.parameters) == {"args", "kwargs"}  # made by others, as networks are
+    made = held or untold or (a_class and issubclass(thing, enum.Enum))  # what the constructor takes the fields say
     assert names["param"] == ([] if made else [name for name in signature.parameters if name not in ("self", "cls")])
     assert bool(told.many_returns) == (not a_class and signature.return_annotation is not None)
     raises = not a_class and "raise InputError" in inspect.getsource(inspect.unwrap(thing))

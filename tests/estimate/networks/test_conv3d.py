@@ -8,9 +8,18 @@ import numpy as np
 import pytest
 from scipy.signal import correlate
 
+import estimate.networks.conv3d as conv3d_module
 from estimate.networks.conv3d import conv3d
 
 pytestmark = pytest.mark.x64
+
+
+@pytest.fixture(params=[0, conv3d_module._FEW_NEIGHBOURS], ids=["planes", "neighbours"])
+def way(request, monkeypatch):
+    """Both ways of the CPU's, whatever the size."""
+    monkeypatch.setattr(conv3d_module, "_FEW_NEIGHBOURS", request.param)
+    return request.param
+
 
 CASES = [
     # volume, taps, strides, padding, channels in and out
@@ -37,7 +46,7 @@ def drawn(size, taps, inside, outside):
 
 
 @pytest.mark.parametrize(("size", "taps", "strides", "padding", "inside", "outside"), CASES)
-def test_value_and_gradients_are_those_of_the_native_convolution(size, taps, strides, padding, inside, outside):
+def test_value_and_gradients_are_those_of_the_native_convolution(way, size, taps, strides, padding, inside, outside):
     x, kernel = drawn(size, taps, inside, outside)
 
     @jax.jit
@@ -53,7 +62,7 @@ def test_value_and_gradients_are_those_of_the_native_convolution(size, taps, str
         np.testing.assert_allclose(one, other, atol=1e-12 * float(jnp.abs(other).max()))
 
 
-def test_against_scipy():
+def test_against_scipy(way):
     """An implementation that shares nothing with XLA."""
     x, kernel = drawn((6, 7, 8), (3, 3, 3), 2, 1)
     expected = sum(correlate(np.asarray(x[0, ..., c]), np.asarray(kernel[..., c, 0]), "valid") for c in range(2))
@@ -61,7 +70,7 @@ def test_against_scipy():
 
 
 @pytest.mark.parametrize("strides", [1, 2])
-def test_no_three_dimensional_and_no_dilated_convolution_is_compiled_for_a_cpu(strides):
+def test_no_three_dimensional_and_no_dilated_convolution_is_compiled_for_a_cpu(way, strides):
     x, kernel = drawn((8, 8, 8), (3, 3, 3), 4, 4)
 
     def loss(x, kernel):
@@ -69,6 +78,6 @@ def test_no_three_dimensional_and_no_dilated_convolution_is_compiled_for_a_cpu(s
 
     text = jax.jit(jax.grad(loss, argnums=(0, 1))).lower(x, kernel).compile().as_text()
     windows = re.findall(r"convolution\(.*?window=\{(.*?)\}", text)
-    assert windows, "the search finds convolutions at all"
+    assert bool(windows) == (way == 0), "the search finds convolutions at all"
     assert all(len(re.search(r"size=(\S+)", window)[1].split("x")) == 2 for window in windows)
     assert not any("lhs_dilate" in window for window in windows)

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
+from estimate.networks.weights import weights_digest
 from estimate.qtmnet.contrast.inference import predict_scan
 from estimate.qtmnet.contrast.targets import PS_FLOOR, SCORED
 from estimate.qtmnet.learning.limits import SCAN_FALSE_ALARMS
-from estimate.qtmnet.weights import SHIPPED, load_trained, weights_digest
+from estimate.qtmnet.weights import SHIPPED, load_trained
 from experiments.studies.comparison.found import derived
 from experiments.studies.comparison.networks import qtmnet
 from experiments.studies.comparison.scans import Condition, examine

@@ -10,12 +10,13 @@ import pytest
 
 from estimate.asl.multi_delay import fit_asl
 from estimate.asl.network import shipped
+from estimate.networks.weights import weights_digest
 from estimate.qtmnet.learning.stream import Voxels
 from estimate.qtmnet.learning.water import LabelScan, measure
 from estimate.qtmnet.water.domain import T1B
 from estimate.qtmnet.water.features import Delays
 from estimate.qtmnet.water.inference import predict_scan
-from estimate.qtmnet.weights import SHIPPED_ASL, weights_digest
+from estimate.qtmnet.weights import SHIPPED_ASL
 from simulate.banks.phantoms import BankConfig, read_bank, write_bank
 from simulate.banks.water import TRUTHS, label_matrix
 from simulate.base.constants import LABEL_EFFICIENCY, PARTITION_COEFFICIENT

@@ -7,8 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from estimate.training.checkpoint import load_tree, read_facts, save_tree
+from estimate.networks.tree_file import load_tree, read_facts, save_tree
 from estimate.training.loop import LOG, Rhythm, Stage, train
+from estimate.training.optimisers import adamw
+from estimate.training.patience import Patience
 from simulate.base.errors import InputError
 
 TRUE = np.array([[1.0, -1.0], [0.5, 1.5], [0.0, 1.0]])
@@ -76,6 +78,11 @@ def test_a_loss_that_is_not_finite_ends_the_run(tmp_path):
     stages = [Stage("bad", 10, 0.1, lambda w, key, data: (jnp.sum(w["bias"]) * jnp.nan, {}))]
     with pytest.raises(FloatingPointError, match="step 10"):
         train(tmp_path, START, stages, jnp.ones(3), seed=0, config={}, rhythm=RHYTHM)
+    with pytest.raises(FloatingPointError, match="validation gap is not finite at step 20"):
+        train(
+            tmp_path, START, STAGES, jnp.ones(3), seed=0, config={}, rhythm=RHYTHM,
+            validate=lambda weights, stage: {"gap": float("nan")}, patience=Patience("gap", 4),
+        )  # fmt: skip
 
 
 def test_trees_survive_their_file(tmp_path):
@@ -91,3 +98,41 @@ def test_trees_survive_their_file(tmp_path):
     (tmp_path / "broken").write_bytes((tmp_path / "tree.safetensors").read_bytes()[:-9])
     with pytest.raises(InputError, match="cannot be read"):
         load_tree(tmp_path / "broken", tree)
+
+
+def test_data_may_be_a_function_of_the_step(tmp_path):
+    """Data that a function gives are those that are handed as they are."""
+    given, seen = {}, []
+
+    def data(step):
+        seen.append(step)
+        return jnp.ones(3)
+
+    for name, source in (("fixed", jnp.ones(3)), ("function", data)):
+        (tmp_path / name).mkdir()
+        given[name] = train(tmp_path / name, START, STAGES, source, seed=3, config={}, rhythm=RHYTHM)
+    assert seen == list(range(100))
+    np.testing.assert_array_equal(given["fixed"]["kernel"], given["function"]["kernel"])
+
+
+@pytest.mark.parametrize("killed_at", [None, 50])
+def test_a_run_whose_validation_rises_stops_and_gives_its_best_weights(tmp_path, killed_at):
+    """The bias falls towards 0 and is judged by how far it is from 1/2: the best is where it passes."""
+
+    def kill(step, total, line):
+        if step == killed_at:
+            raise KeyboardInterrupt
+
+    options = {
+        "seed": 3, "config": {}, "rhythm": Rhythm(log=5, validate=5, checkpoint=10, average=0.0),
+        "validate": lambda weights, stage: {"gap": float(jnp.abs(weights["bias"][0] - 0.5))},
+        "patience": Patience("gap", 4),
+    }  # fmt: skip
+    stages = [Stage("only", 200, 0.02, loss, warm_up=5, rule=adamw(0.0))]
+    if killed_at:
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path, START, stages, jnp.ones(3), report=kill, **options)
+    weights = train(tmp_path, START, stages, jnp.ones(3), resume=bool(killed_at), **options)
+    gaps = [json.loads(line)["validation gap"] for line in (tmp_path / LOG).read_text().splitlines()]
+    assert len(gaps) == np.argmin(gaps) + 1 + 4 < 40
+    np.testing.assert_allclose(jnp.abs(weights["bias"][0] - 0.5), min(gaps), rtol=1e-6)

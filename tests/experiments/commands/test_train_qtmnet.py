@@ -10,7 +10,8 @@ import time
 import numpy as np
 import pytest
 
-from estimate.qtmnet.weights import load_trained, weights_digest
+from estimate.networks.weights import weights_digest
+from estimate.qtmnet.weights import load_trained
 from experiments.cli import run
 from experiments.config.toml import read_toml
 from experiments.config.train import QTMnetConfig

@@ -20,8 +20,8 @@ from experiments.config.simulate_asl import ASLConfig, LabellingConfig
 from experiments.config.simulate_dce import DCEConfig, MeasurementConfig
 from experiments.config.toml import as_toml, read_toml
 from experiments.config.train import PatchesConfig, QTMnetASLConfig, QTMnetConfig, RhythmConfig
-from experiments.config.typed import Config, as_record
 from simulate.base.errors import InputError
+from simulate.base.typed import Config, as_record
 
 COMMANDS = {
     DCEConfig: ["simulate", "dce"],

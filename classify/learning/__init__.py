@@ -1,0 +1,1 @@
+"""How classifiers are trained: examples, augmentation, losses, the training itself."""
