@@ -43,11 +43,6 @@ STUDIES = {
         "three minutes; a killed run goes on where it stopped",
         "experiments.studies.calibration.study",
     ),
-    "chain-attribution": Registered(
-        "Does an attribution point to what made a label, down to the frames?",
-        "five minutes; with --config paper an hour, and a killed run goes on where it stopped",
-        "experiments.studies.attribution.study",
-    ),
 }  # fmt: skip
 """By name: what each asks, about how long it takes, and where it is."""
 

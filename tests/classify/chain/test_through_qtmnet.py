@@ -15,20 +15,14 @@ from classify.chain.kinetic import KineticEstimator
 from classify.chain.qtmnet import QTMnetEstimator
 from classify.chain.sensitivity import chain_sensitivities
 from estimate.qtmnet.weights import load_trained
-from experiments.studies.attribution.patients import BASELINE, PROTOCOL, bank_config, patient
-from simulate.banks.phantoms import Bank, bank_phantom
+from tests.classify.chain.virtual import BASELINE, PROTOCOL, simulated
 
 pytestmark = pytest.mark.x64
-SIDE = 12
 
 
 @pytest.fixture(scope="module")
 def scan():
-    """A simulated glioblastoma; QTMnet believes nothing that is unlike what vessels make."""
-    found = bank_phantom(bank_config("test", 1, SIDE), 3)
-    stacked = [np.asarray(getattr(found, name))[None] for name in ("shape", "peak", "truth", "region")]
-    bank = Bank(*stacked, np.asarray(found.cell[:1]), np.ones(1), np.empty((1, 0, 0)), SIDE)
-    return patient(bank, 0, jax.random.key(2))
+    return simulated(1, 3)
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +67,7 @@ def test_what_comes_by_the_context_is_shown_apart(scan, estimators, explained):
     assert np.asarray(estimators[0].weight)[scan.rim].mean() > 0.5
 
 
+@pytest.mark.slow  # those of QTMnet's maps always run (estimate/qtmnet/test_whole.py)
 def test_its_derivatives_are_those_of_finite_differences(scan, estimators):
     """By frames, by T10 and by the area of the input, small steps: what switches is held."""
     network, _ = estimators

@@ -194,13 +194,24 @@ def test_derivatives_of_frames_against_finite_differences(model):
     np.testing.assert_allclose(product, (ends[1] - ends[0]) / (2 * h), rtol=1e-5)
 
 
-@pytest.mark.parametrize("model", ["dp", "tanks-3", "th", "aath"])
-def test_derivatives_in_float32_are_those_in_float64(model):
+ONCE = {"reverse": jax.grad}
+TWICE = {
+    "forward over reverse": lambda f: jax.jacfwd(jax.grad(f)),
+    "reverse over reverse": lambda f: jax.grad(lambda p: jax.grad(f)(p).sum()),
+}
+
+
+@pytest.mark.parametrize(
+    ("model", "derivatives"),
+    [
+        *((model, ONCE) for model in ("dp", "tanks-3", "th", "aath")),
+        pytest.param("dp", TWICE, marks=pytest.mark.slow, id="dp, twice"),
+    ],
+)
+def test_derivatives_in_float32_are_those_in_float64(model, derivatives):
     """Under jit and vmap, in forward and reverse mode, once and twice: what float64 inside must not break."""
-    twice = [lambda f: jax.jacfwd(jax.grad(f)), lambda f: jax.grad(lambda p: jax.grad(f)(p).sum())]
-    cases = twice if model == "dp" else [jax.grad]
     several = np.float32([CORNERS[0], CORNERS[3]][: 1 if model == "th" else 2]).astype(float)  # th is the slowest
-    for derivative in cases:
+    for derivative in derivatives.values():
         results = []
         for x64 in (False, True):
             with precision(x64):
