@@ -14,6 +14,7 @@ from .kinetics.fit import FIT_MODELS, MODEL_CODES, KineticFit, fit_kinetics
 from .kinetics.frames import FrameFit, FrameJacobian, fit_frames, frames_jacobian, reliability
 from .maps.pipeline import estimate_examination, estimate_maps
 from .maps.soundness import sound
+from .qtmnet.contrast.whole import Held, hold, qtmnet_maps
 from .qtmnet.weights import SHIPPED, SHIPPED_ASL, Trained, load_trained
 from .signal.baseline import detect_baseline, estimate_onset
 from .signal.concentration import concentration_from_signal
@@ -37,6 +38,10 @@ __all__ = [
     "frames_jacobian",
     "FrameJacobian",
     "reliability",
+    # a scan through QTMnet likewise
+    "qtmnet_maps",
+    "hold",
+    "Held",
     # a whole series to maps
     "estimate_maps",
     "examine",

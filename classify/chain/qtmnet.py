@@ -61,10 +61,14 @@ class QTMnetEstimator:
     weight: Array
     scale: InputScale
     parameters: tuple[str, ...] = ("Fp", "PS", "vp", "ve")
-    label = "QTMnet"
 
     def __post_init__(self) -> None:
         check_scaled(self.parameters)
+
+    @property
+    def label(self) -> str:
+        """Stands before the names of its maps."""
+        return "QTMnet"
 
     @classmethod
     def measured(

@@ -110,8 +110,10 @@ def fit_frames(
         Transverse relaxivity.
     bounds : dict, optional
         Over those of `estimate.kinetics.bounds.BOUNDS`, in internal units.
-    fit_delay, arterial_volume : bool
-        Also fit the delay from input to tissue, and the arterial plasma volume va (2cxm, 2cum, tofts).
+    fit_delay : bool
+        Also fit the delay from input to tissue.
+    arterial_volume : bool
+        Also fit the arterial plasma volume va (2cxm, 2cum, tofts).
 
     Returns
     -------
@@ -177,7 +179,9 @@ def frames_jacobian(
         Transverse relaxivity.
     bounds : dict, optional
         As of `fit_frames`.
-    fit_delay, arterial_volume : bool
+    fit_delay : bool
+        Likewise.
+    arterial_volume : bool
         Likewise.
     progress : callable
         Called after every block with what is done, how many voxels, and of how many.

@@ -138,7 +138,7 @@ def test_the_table_of_a_sidecar_names_fields_that_are_read():
     assert set(re.findall(r"^\| `(\w+)` \|", dce, re.MULTILINE)) < set(DCE_FIELDS)
 
 
-@pytest.mark.parametrize("floor", ["simulate", "estimate", "experiments"])
+@pytest.mark.parametrize("floor", ["simulate", "estimate", "classify", "experiments"])
 def test_the_house_has_the_rooms_that_import_linter_holds(floor):
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     (layers,) = (c["layers"] for c in contracts if c.get("containers") == [floor])

@@ -47,8 +47,18 @@ ABOUT = 0.05
 class Held(NamedTuple):
     """What switches, as it is in a measured scan of v voxels.
 
-    arrival : [s].      enhanced : (v,) whether the context may use a voxel.      loud : (v,) whether its level is more
-    than noise.      level, variance : (v,) weights of the voxels in the scan's own.
+    Attributes
+    ----------
+    arrival : number [s]
+        Of contrast.
+    enhanced : (v,) bool array
+        Whether the context may use a voxel.
+    loud : (v,) bool array
+        Whether its level is more than noise.
+    level : (v,) array
+        Weights of the voxels' levels in the scan's.
+    variance : (v,) array
+        Likewise of their noise.
     """
 
     arrival: Any
@@ -59,7 +69,22 @@ class Held(NamedTuple):
 
 
 def hold(concentration: Float[Any, "d h w t"], protocol: DCEProtocol, *, inside: Bool[np.ndarray, "d h w"]) -> Held:
-    """What switches in a scan, as its measured concentrations [mmol/L] have it; see `qtmnet_maps`."""
+    """What switches in a scan, as its measured concentrations have it; see `qtmnet_maps`.
+
+    Parameters
+    ----------
+    concentration : (d, h, w, t) array [mmol/L]
+        Finite inside.
+    protocol : DCEProtocol
+        Times and duration of the frames.
+    inside : (d, h, w) bool array
+        Voxels of the scan.
+
+    Returns
+    -------
+    Held
+        For all concentrations along a path to these.
+    """
     curves, frames = np.asarray(concentration)[inside], _frames(protocol, jnp.result_type(float))
     arrival, read, found = _read(jnp.asarray(curves), frames, None)
     every = np.ones(len(curves), bool)
