@@ -18,6 +18,9 @@ from simulate.base.errors import InputError
 class AttributionErrors(NamedTuple):
     """Standard deviations over the noise of the frames.
 
+    Noise also biases a fit, a little and alike in all voxels: that is not in them, and counts most for the logit, in
+    which voxels' noise cancels and their bias does not.
+
     Attributes
     ----------
     logit : float
