@@ -30,6 +30,7 @@ class Estimator(Protocol):
 
     label : of itself, other than that of any other in a chain.      names : of its p maps.
     weight : (v,) frozen, of each voxel in whatever follows.
+    maps : (..., v, t) -> (..., p, v), those of `at` alone, of several scans at once: what moves them is not asked for.
     """
 
     @property
@@ -40,6 +41,8 @@ class Estimator(Protocol):
 
     @property
     def weight(self) -> Array: ...
+
+    def maps(self, frames: Array) -> Array: ...
 
     def at(self, frames: Array, progress: Progress = silent) -> Local: ...
 

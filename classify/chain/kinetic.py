@@ -3,19 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from classify.chain.estimator import Local, check_scaled
-from estimate.kinetics.frames import (
-    FrameFit,
-    FrameJacobian,
-    fit_frames,
-    frames_jacobian,
-    input_sensitivity,
-    reliability,
-)
+from estimate.kinetics.frames import fit_frames, frames_jacobian, input_sensitivity, reliability
 from simulate.base.progress import Progress, silent
 from simulate.base.types import DCEProtocol
 from simulate.base.units import to_clinical
@@ -115,6 +106,27 @@ class KineticEstimator:
         """Of its maps: label and parameter."""
         return tuple(f"{self.label} {name}" for name in self.parameters)
 
+    def maps(self, frames: Array) -> Array:
+        """Maps at some frames, by fits of the voxels that count.
+
+        Parameters
+        ----------
+        frames : (..., v, t) array
+            Signal, of one scan or of several, all of whose voxels are fitted together.
+
+        Returns
+        -------
+        (..., p, v) array
+            In clinical units, 0 in voxels that do not count.
+        """
+        scans = np.reshape(frames, (-1, *np.shape(frames)[-2:]))
+        counts, given = self._of_those_that_count(scans[0])
+        together = scans[:, counts].reshape(-1, scans.shape[-1])
+        fit = fit_frames(**{**given, "frames": together, "t10": np.tile(given["t10"], len(scans))})
+        values = {name: np.asarray(fit.values[name]).reshape(len(scans), -1) for name in self.parameters}
+        found = [[self._everywhere(name, counts, values[name][k]) for name in self.parameters] for k in range(len(scans))]
+        return np.reshape(found, (*np.shape(frames)[:-2], len(self.parameters), len(self.weight)))
+
     def at(self, frames: Array, progress: Progress = silent) -> Local:
         """Maps and their derivatives at some frames.
 
@@ -130,36 +142,22 @@ class KineticEstimator:
         Local
             Maps in clinical units, their slope along any direction, and the way back.
         """
-        fit, by = self.linearised(frames, progress)
-        maps = np.stack([self._believed(name, fit.values[name]) for name in self.parameters])
-        jacobian = np.stack([self._believed(name, by.frames[name]) for name in self.parameters])  # (p, v, t)
-        return Local(
-            maps,
-            lambda direction: np.einsum("pvt,vt->pv", jacobian, direction),
-            lambda cotangent: np.einsum("pv,pvt->vt", cotangent, jacobian),
-        )
+        counts, given = self._of_those_that_count(frames)
+        fit, by = frames_jacobian(**given, progress=progress)
+        maps = np.stack([self._everywhere(name, counts, fit.values[name]) for name in self.parameters])
+        jacobian = np.stack([self._clinical(name, counts, by.frames[name]) for name in self.parameters])  # (p, c, t)
 
-    def linearised(self, frames: Array, progress: Progress = silent) -> tuple[FrameFit, FrameJacobian]:
-        """The fit and its derivatives by frames and T10.
+        def slope(direction: Array) -> Array:
+            found = np.zeros_like(maps)
+            found[:, counts] = np.einsum("pvt,vt->pv", jacobian, np.asarray(direction)[counts])
+            return found
 
-        Parameters
-        ----------
-        frames : (v, t) array
-            Signal.
-        progress : callable
-            Told of every block of voxels.
+        def back(cotangent: Array) -> Array:
+            found = np.zeros(np.shape(frames), maps.dtype)
+            found[counts] = np.einsum("pv,pvt->vt", np.asarray(cotangent)[:, counts], jacobian)
+            return found
 
-        Returns
-        -------
-        FrameFit
-            In internal units.
-        FrameJacobian
-            Likewise.
-        """
-        return frames_jacobian(
-            frames, self.protocol, t10=self.t10, aif=self.aif.curve, aif_times=self.aif.times, model=self.model,
-            fit_delay=self.fit_delay, progress=progress,
-        )  # fmt: skip
+        return Local(maps, slope, back)
 
     def sensitivities(self, frames: Array, cotangent: Array) -> dict[str, Array]:
         """Derivatives of a number by what is held fixed.
@@ -177,21 +175,33 @@ class KineticEstimator:
             "T10" (v,) [1/s], "AIF" (k,) by the samples of the input [1/(mmol/L)] and, where the input was measured in
             blood, "haematocrit" (): plasma is blood/(1 - haematocrit).
         """
-        fit, by = self.linearised(frames)
+        counts, given = self._of_those_that_count(frames)
+        fit, by = frames_jacobian(**given)
         pulled = dict(zip(self.parameters, np.asarray(cotangent), strict=True))
-        t10 = sum(c * self._believed(name, by.t10[name]) for name, c in pulled.items())
-        internal = {name: self._believed(name, c) for name, c in pulled.items()}  # clinical units are a factor
-        aif = input_sensitivity(
-            internal, fit, frames, self.protocol, t10=self.t10, aif=self.aif.curve, aif_times=self.aif.times,
-            model=self.model, fit_delay=self.fit_delay,
-        )  # fmt: skip
+        t10 = sum(c * self._everywhere(name, counts, by.t10[name]) for name, c in pulled.items())
+        internal = {name: self._clinical(name, counts, c[counts]) for name, c in pulled.items()}  # a unit is a factor
+        aif = input_sensitivity(internal, fit, **given)
         found = {"T10": t10, "AIF": aif}
         if self.haematocrit is not None:
             found["haematocrit"] = aif @ np.asarray(self.aif.curve) / (1 - self.haematocrit)
         return found
 
-    def _believed(self, name: str, values: Array) -> Array:
-        """In clinical units, and 0 where the voxel is not believed, whatever stands there."""
-        xp = jnp if isinstance(values, jax.Array) else np
-        weight = self.weight.reshape(-1, *[1] * (values.ndim - 1))
-        return xp.where(weight > 0, to_clinical(name, values) * weight, 0.0)
+    def _of_those_that_count(self, frames: Array) -> tuple[Array, dict[str, Any]]:
+        """Their numbers, and what a fit of them is given: voxels are independent, and the others weigh nothing."""
+        counts = np.flatnonzero(np.asarray(self.weight))
+        return counts, {
+            "frames": np.asarray(frames)[counts], "protocol": self.protocol, "aif": self.aif.curve,
+            "t10": np.broadcast_to(self.t10, np.shape(self.weight))[counts], "aif_times": self.aif.times,
+            "model": self.model, "fit_delay": self.fit_delay,
+        }  # fmt: skip
+
+    def _clinical(self, name: str, counts: Array, values: Array) -> Array:
+        """Of those that count, times their weight."""
+        weight = np.asarray(self.weight)[counts].reshape(-1, *[1] * (np.ndim(values) - 1))
+        return to_clinical(name, values) * weight
+
+    def _everywhere(self, name: str, counts: Array, values: Array) -> Array:
+        """The same, and 0 in all other voxels."""
+        found = np.zeros((len(self.weight), *np.shape(values)[1:]), np.asarray(values).dtype)
+        found[counts] = self._clinical(name, counts, values)
+        return found

@@ -124,6 +124,23 @@ class QTMnetEstimator:
         """Of its maps: QTMnet and parameter."""
         return tuple(f"{self.label} {name}" for name in self.parameters)
 
+    def maps(self, frames: Array) -> Array:
+        """Maps at some frames.
+
+        Parameters
+        ----------
+        frames : (..., v, t) array
+            Signal, of one scan or of several.
+
+        Returns
+        -------
+        (..., p, v) array
+            In clinical units, 0 in voxels that do not count.
+        """
+        scans = np.reshape(frames, (-1, *np.shape(frames)[-2:]))
+        found = [np.asarray(_maps(self._fixed, self._given(scan))) for scan in scans]
+        return np.reshape(found, (*np.shape(frames)[:-2], len(self.parameters), -1))
+
     def at(self, frames: Array, progress: Progress = silent) -> Local:
         """Maps and their derivatives at some frames.
 

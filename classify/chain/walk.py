@@ -25,21 +25,17 @@ class Parts(NamedTuple):
 
 
 class Known(NamedTuple):
-    """All estimators at one place of the path: maps (p, v), their slope along it, the slope along any direction (v, t),
-    and the way back to the frames; `own` as `Local` has it."""
+    """All estimators at one place of the path: maps (p, v), their slope along it, and the way back to the frames; `own`
+    as `Local` has it."""
 
     maps: np.ndarray
     slope: np.ndarray
-    along: Callable[[np.ndarray], np.ndarray]
     back: Callable[[np.ndarray], np.ndarray]
     own: Callable[[np.ndarray], np.ndarray] | None
 
     @staticmethod
     def joined(each: list[Local], direction: np.ndarray) -> "Known":
         ends = np.cumsum([len(local.maps) for local in each])[:-1]
-
-        def along(direction: np.ndarray) -> np.ndarray:
-            return np.concatenate([np.asarray(local.slope(direction)) for local in each])
 
         def back(cotangent: np.ndarray) -> np.ndarray:
             parts = zip(each, np.split(cotangent, ends), strict=True)
@@ -51,7 +47,8 @@ class Known(NamedTuple):
 
         reads_all = any(local.own is not None for local in each)
         maps = np.concatenate([np.asarray(local.maps) for local in each])
-        return Known(maps, along(direction), along, back, own if reads_all else None)
+        slope = np.concatenate([np.asarray(local.slope(direction)) for local in each])
+        return Known(maps, slope, back, own if reads_all else None)
 
     def moved(self, by: np.ndarray, a: float) -> "Known":
         """At place a, where noise moves the maps at the path's end by so much: they vanish linearly along it (the scale
@@ -63,7 +60,7 @@ class Walk:
     """What is known along the path, kept from one number of nodes to the next."""
 
     def __init__(self, chain: Chain, frames: np.ndarray, baseline: int, progress: Progress):
-        self.chain, self.progress = chain, progress
+        self.chain, self.frames, self.progress = chain, frames, progress
         self.start = np.broadcast_to(frames[:, :baseline].mean(axis=1, keepdims=True), frames.shape)
         self.direction = frames - self.start
         self._end: Known | None = None
@@ -78,7 +75,7 @@ class Walk:
         if a == 1.0 and self._end is not None:
             return self._end
         self.progress("nodes of the path", number, of)
-        frames = self.start + a * self.direction
+        frames = self.frames if a == 1.0 else self.start + a * self.direction  # the end to the last digit
         found = Known.joined([each.at(frames, self.progress) for each in self.chain.estimators], self.direction)
         if a == 1.0:
             self._end = found

@@ -204,7 +204,7 @@ def frames_jacobian(
     jacobian = curve_jacobian(fit_model, given, resolve_bounds(bounds))
     values = np.stack([np.asarray(fit.values[name]) for name in fit_model.parameters])
     parts = []
-    for start in range(0, len(signal), SIZES[-1]):
+    for start in range(0, max(len(signal), 1), SIZES[-1]):
         rows = slice(start, start + SIZES[-1])
         parts.append(
             _by_frames(signal[rows], protocol, t10[rows], b1[rows], r2star, fit_model, values[:, rows], jacobian)
@@ -284,9 +284,10 @@ def _check_model(model: str) -> None:
 def reliability(fit: FrameFit, names: tuple[str, ...] = ("Fp", "PS", "vp")) -> Float[Array, " v"]:
     """Weights of voxels in whatever is made of their parameters: 1 where all of `names` can be believed, else 0.
 
-    A parameter can where its standard error is at most `IDENTIFIABLE` of it, it lies off its bounds and the fit has
-    converged. What is made of unreliable voxels jumps along any path in the signal, and no attribution closes: all of
-    Fp, PS and vp together serve each of them best. The weights are constants to differentiation.
+    A parameter can where its standard error is at most `IDENTIFIABLE` of it, no parameter of its voxel, a delay among
+    them, lies on a bound, and the fit has converged. What is made of unreliable voxels jumps along any path in the
+    signal, and no attribution closes: all of Fp, PS and vp together serve each of them best. The weights are constants
+    to differentiation.
 
     Parameters
     ----------
@@ -300,11 +301,8 @@ def reliability(fit: FrameFit, names: tuple[str, ...] = ("Fp", "PS", "vp")) -> F
     (v,) array
         1 or 0.
     """
-    never = int(NO_ESTIMATE | Status.NOT_CONVERGED)
+    never = int(NO_ESTIMATE | Status.NOT_CONVERGED | Status.AT_BOUND)
     good = (fit.status & never) == 0
     for name in names:
-        value = fit.values[name]
-        good = (
-            good & (fit.stderr[name] <= IDENTIFIABLE * jnp.abs(value)) & ~fit.at_bound.get(name, jnp.zeros_like(good))
-        )
+        good = good & (fit.stderr[name] <= IDENTIFIABLE * jnp.abs(fit.values[name]))
     return jax.lax.stop_gradient(jnp.where(good, 1.0, 0.0).astype(jnp.result_type(*fit.values.values())))

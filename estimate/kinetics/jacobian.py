@@ -25,8 +25,9 @@ from estimate.kinetics.measurement import FitInput
 from estimate.kinetics.model import FitModel, compressed_normal_equations, linearised_curve
 from estimate.kinetics.table import ExponentialTable, exponential_table
 
-SIZES = (64, 1024, 8192)
-"""Voxels to which a block is padded, so that few programs are compiled; the last is the largest block."""
+SIZES = (64, 1024)
+"""Voxels to which a block is padded, so that few programs are compiled; the last is the largest block: a voxel costs a
+hundred times what it does in a fit, and so what is padded counts more than a call."""
 
 
 def curve_jacobian(model: FitModel, given: FitInput, limits: dict) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:

@@ -44,11 +44,15 @@ class Squares:
     def sensitivities(self, frames, cotangent):
         return {}
 
+    def maps(self, frames):
+        total = frames @ self.rates
+        return np.stack([total, total**2 / 10], axis=-2)
+
     def at(self, frames, progress=None):
         total = frames @ self.rates
         outer = np.stack([np.ones_like(total), total / 5])
         return Local(
-            np.stack([total, total**2 / 10]),
+            self.maps(frames),
             lambda d: outer * (d @ self.rates),
             lambda G: np.einsum("pv,t->vt", G * outer, self.rates),
         )
@@ -161,7 +165,8 @@ def test_errors_are_those_of_redrawn_noise():
     total = frames @ c
     chain = Chain((Squares(5, start=True),), lambda maps: jnp.sum(jnp.asarray(b) * maps[1]))
     found = chain_attribution(chain, frames, baseline=baseline, errors=2000, noise=sigma)
-    expected = np.abs(b * total / 5) * sigma * np.linalg.norm(c)
+    spread = sigma * np.linalg.norm(c)
+    expected = np.abs(b) * np.hypot(total / 5 * spread, np.sqrt(2) / 10 * spread**2)  # of a square of what is normal
     np.testing.assert_allclose(found.errors.maps[1], expected, rtol=0.08)
     np.testing.assert_allclose(found.errors.voxels, expected, rtol=0.08)
     assert found.errors.logit == pytest.approx(np.linalg.norm(expected), rel=0.08)

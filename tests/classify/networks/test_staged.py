@@ -16,6 +16,7 @@ ARCHITECTURES = [
     ResNetArchitecture(channels=2, width=8),
     ASLNetArchitecture(channels=2, outputs=1, tabular=3, width=8, final_norm=True),
     SmallCNNArchitecture(channels=2, widths=(8, 16), dropout=0.5),
+    SmallCNNArchitecture(channels=2, widths=(8, 16), groups=0),
     MLPArchitecture(channels=2, hidden=(6, 5), dropout=0.5),
 ]
 
