@@ -15,7 +15,6 @@ from classify.attribution.path import Rule
 from classify.chain.walk import Known, Walk
 from simulate.base.errors import InputError
 
-
 TOGETHER = 65_536
 """Voxels of scans with drawn noise that are estimated at once."""
 

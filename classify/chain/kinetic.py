@@ -124,7 +124,9 @@ class KineticEstimator:
         together = scans[:, counts].reshape(-1, scans.shape[-1])
         fit = fit_frames(**{**given, "frames": together, "t10": np.tile(given["t10"], len(scans))})
         values = {name: np.asarray(fit.values[name]).reshape(len(scans), -1) for name in self.parameters}
-        found = [[self._everywhere(name, counts, values[name][k]) for name in self.parameters] for k in range(len(scans))]
+        found = [
+            [self._everywhere(name, counts, values[name][k]) for name in self.parameters] for k in range(len(scans))
+        ]
         return np.reshape(found, (*np.shape(frames)[:-2], len(self.parameters), len(self.weight)))
 
     def at(self, frames: Array, progress: Progress = silent) -> Local:

@@ -43,6 +43,11 @@ STUDIES = {
         "three minutes; a killed run goes on where it stopped",
         "experiments.studies.calibration.study",
     ),
+    "chain-attribution": Registered(
+        "Does an attribution down to the raw frames find the voxels that a label was made of?",
+        "ten minutes; with --config paper an hour, and a killed run goes on where it stopped",
+        "experiments.studies.attribution.study",
+    ),
 }  # fmt: skip
 """By name: what each asks, about how long it takes, and where it is."""
 

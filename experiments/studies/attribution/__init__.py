@@ -1,0 +1,1 @@
+"""Does an attribution find the cause?"""
