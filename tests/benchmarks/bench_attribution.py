@@ -3,8 +3,8 @@
     python tests/benchmarks/bench_attribution.py 2cxm
     python tests/benchmarks/bench_attribution.py qtmnet
 
-One estimator a run, since memory is the process's highest. The scan is a simulated tumour side by side with itself, with
-noise of its own everywhere; the head is linear in the means of Fp and PS in its rims.
+One estimator a run, since memory is the process's highest. The scan is a simulated tumour side by side with itself, its
+noise nowhere the same; the head is linear in the means of Fp and PS in its rims.
 """
 
 import argparse

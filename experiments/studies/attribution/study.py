@@ -113,7 +113,7 @@ def _scanned_again(case: Case, heads: Mapping[Which, Taught], size: Size, traine
 
 
 STUDY = Study(
-    sizes={"small": Size(60, 4, 16, 40, (1, 10)), "paper": Size(200, 20, 16, 60, (4, 25))},
+    sizes={"small": Size(40, 4, 16, 40, (1, 8)), "paper": Size(100, 20, 16, 60, (2, 20))},
     run=run_attribution,
     findings=findings,
     tables=tables,
