@@ -45,7 +45,7 @@ STUDIES = {
     ),
     "chain-attribution": Registered(
         "Does an attribution down to the raw frames find the voxels that a label was made of?",
-        "ten minutes; with --config paper an hour, and a killed run goes on where it stopped",
+        "twenty minutes; with --config paper an hour and a half, and a killed run goes on where it stopped",
         "experiments.studies.attribution.study",
     ),
 }  # fmt: skip

@@ -92,6 +92,11 @@ class NetworkHead:
     def __call__(self, maps: Any) -> Any:
         return self.of_maps(self.weights, maps)
 
+    def doubled(self) -> "NetworkHead":
+        """With weights in float64, where that is switched on."""
+        weights = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), self.weights)
+        return NetworkHead(with_weights(self.network, weights), self.scale, self.side)
+
     @property
     def function(self) -> Partial:
         """The same, compiled once for all patients."""
@@ -103,6 +108,10 @@ class Taught(NamedTuple):
 
     head: LinearHead | NetworkHead
     left_out: int
+
+    def doubled(self) -> "Taught":
+        """A network's weights in float64, in which attributions are taken; a linear head's are."""
+        return self._replace(head=self.head.doubled()) if isinstance(self.head, NetworkHead) else self
 
 
 def taught(
@@ -136,25 +145,18 @@ def _trained(
 ) -> NetworkHead:
     """Trained into the folder, or read from there where that was done before."""
     architecture, scale = SmallCNNArchitecture(channels=len(PARAMETERS), outputs=1, groups=0), _typical(measured)
-    with jax.enable_x64(False):  # as anybody trains
-        if (folder / WEIGHTS_FILE).exists():
-            trained = load_network(folder / WEIGHTS_FILE)
-        else:
-            head = NetworkHead(architecture.build(config.seed), scale, side)
-            volumes = np.stack([np.asarray(head.volume(each.maps))[0] for each in measured])
-            trained = train_classifier(
-                head.network, Examples.of(volumes, labels), folder, config=config, progress=progress,
-                resume=(folder / CHECKPOINT).exists(),
-            )  # fmt: skip
-    return NetworkHead(_doubled(trained), scale, side)
+    if (folder / WEIGHTS_FILE).exists():
+        return NetworkHead(load_network(folder / WEIGHTS_FILE), scale, side)
+    head = NetworkHead(architecture.build(config.seed), scale, side)
+    volumes = np.stack([np.asarray(head.volume(each.maps), np.float32)[0] for each in measured])
+    trained = train_classifier(
+        head.network, Examples.of(volumes, labels), folder, config=config, progress=progress,
+        resume=(folder / CHECKPOINT).exists(),
+    )  # fmt: skip
+    return NetworkHead(trained, scale, side)
 
 
 def _typical(measured: Sequence[Measured]) -> np.ndarray:
     """(4,) mean of each map over all voxels that are believed."""
     total = sum(each.maps.sum(axis=1) for each in measured)
     return np.asarray(total / sum(each.weight.sum() for each in measured))
-
-
-def _doubled(network: Staged) -> Staged:
-    """Its weights in float64, in which attributions are taken."""
-    return with_weights(network, jax.tree.map(lambda leaf: jnp.asarray(leaf, float), pure(network)[1]))

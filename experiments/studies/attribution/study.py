@@ -46,13 +46,14 @@ class Size(NamedTuple):
 def run_attribution(size: Size, folder: Path, progress: Progress) -> Found:
     """Draw, estimate, learn, explain; all of it is kept in the folder."""
     trained = load_trained()
+    train, test = (
+        cohort(split, count, size.side, folder / "patients", trained, progress)
+        for split, count in (("train", size.train), ("test", size.test))
+    )
+    limits = {rule: float(np.median([case.cause[rule] for case in train])) for rule in RULES}
+    heads = _heads(train, limits, size, folder / "heads", progress)
     with jax.enable_x64(True):
-        train, test = (
-            cohort(split, count, size.side, folder / "patients", trained, progress)
-            for split, count in (("train", size.train), ("test", size.test))
-        )
-        limits = {rule: float(np.median([case.cause[rule] for case in train])) for rule in RULES}
-        heads = _heads(train, limits, size, folder / "heads", progress)
+        heads = {chain: each.doubled() for chain, each in heads.items()}
         learnt = size._replace(test=0, scanned_again=(0, 0))._asdict()
         made = key({"size": learnt, "networks": shipped_checksums()}, explaining.__name__, redrawn.__name__)
         records = kept_records(

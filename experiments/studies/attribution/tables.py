@@ -8,7 +8,7 @@ import numpy as np
 from classify.statistics.delong import auc
 from experiments.report.tables import Table
 from experiments.studies.attribution.explained import CHAIN, ELSEWHERE, FRAMES, MAPS, METHODS, PLACES
-from experiments.studies.attribution.heads import LINEAR
+from experiments.studies.attribution.heads import LINEAR, NETWORK
 from experiments.studies.attribution.measured import ESTIMATORS
 from experiments.studies.attribution.patients import RULES
 from experiments.studies.attribution.randomised import ATTRIBUTIONS
@@ -152,11 +152,40 @@ def _patients(found: Found) -> Table:
 
 
 def summary(found: Found) -> dict[str, Any]:
-    """All rows, the rules' limits, and the weights that they are of."""
+    """Of every chain what the tables say of it, as numbers; the rules' limits, and the weights that they are of."""
     return {
-        "weights": shipped_checksums(), "limits": dict(found.limits), "rows": [row._asdict() for row in found.rows],
-        "errors": [row._asdict() for row in found.errors],
-        "left out": {", ".join(chain): count for chain, count in found.left_out.items()},
+        "weights": shipped_checksums(), "limits": dict(found.limits), "errors": [row._asdict() for row in found.errors],
+        "chains": [_chain(found, chain) for chain in found.chains()],
+    }  # fmt: skip
+
+
+def _chain(found: Found, chain: tuple[str, str, str]) -> dict[str, Any]:
+    there = found.of(*chain)
+    scores = {
+        (level, method): x
+        for level in (FRAMES, MAPS)
+        for method in METHODS
+        if np.isfinite(x := values(there, "auc", level, method)).any()
+    }
+    medians = {
+        name: float(np.median(values(there, *path)))
+        for name, path in {
+            "tail": ("tail",), "Shapley cosine": ("Shapley cosine",), "excluded of the rim": ("excluded of the rim",),
+            "context": ("context",), **{f"in {p}": ("energy", p) for p in (*PLACES, ELSEWHERE)},
+        }.items()
+    }  # fmt: skip
+    left = {
+        name: float(np.mean(values(there, "randomised", name, "mean")))
+        for name in ATTRIBUTIONS if chain[2] == NETWORK
+    }  # fmt: skip
+    return {
+        "rule": chain[0], "estimator": chain[1], "head": chain[2], "patients": len(there),
+        "refused": found.refused(*chain), "head's AUC": head_auc(found, chain),
+        "largest gap": float(values(there, "gap").max(initial=0.0)), **medians, "randomised": left,
+        "auc": [
+            {"level": level, "method": method, "median": float(np.median(x)), "high": int((x >= HIGH).sum())}
+            for (level, method), x in scores.items()
+        ],
     }  # fmt: skip
 
 

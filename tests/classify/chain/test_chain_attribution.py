@@ -131,6 +131,20 @@ def test_what_was_before_contrast_says_nothing(explained):
     assert np.abs(found.frames[:, :BASELINE].sum(axis=0)).sum() < 0.02 * np.abs(found.frames.sum(axis=0)).sum()
 
 
+def test_means_of_regions_move_as_finite_differences_say(tumour, explained, estimator):
+    """With the frames, along a random direction: 1e-4 of a feature's slope, each voxel's maps to 1e-3."""
+    frames, features, h = tumour[0], explained[1], 1e-3
+    direction = np.random.default_rng(5).standard_normal(frames.shape)
+    along = estimator.at(frames).slope(direction)
+    ahead, behind = estimator.maps(np.stack([frames + h * direction, frames - h * direction]))
+    counts = np.asarray(estimator.weight) > 0
+    size = np.sqrt(np.mean(along[:, counts] ** 2, axis=1, keepdims=True))
+    assert np.all(np.abs((ahead - behind) / (2 * h) - along) <= 1e-3 * np.maximum(np.abs(along), 0.1 * size))
+    slope = np.asarray(features(ahead) - features(behind)) / (2 * h)
+    expected = np.asarray(features(along))
+    np.testing.assert_allclose(slope, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max() / 100)
+
+
 def test_sensitivities_to_what_is_held_fixed(tumour, explained, estimator):
     """Against finite differences: of T10 in all voxels together, and of an input that was measured in blood."""
     chain, _, _ = explained
@@ -138,7 +152,7 @@ def test_sensitivities_to_what_is_held_fixed(tumour, explained, estimator):
 
     def logit(t10, curve):
         here = replace(estimator, t10=t10, aif=ArterialInput(KNOTS, curve, ""))
-        return float(chain.logit(here.at(frames).maps))
+        return float(chain.logit(here.maps(frames)))
 
     found = chain_sensitivities(replace(chain, estimators=(replace(estimator, haematocrit=0.42),)), frames)["2cxm"]
     h = 1e-4

@@ -58,7 +58,7 @@ def test_noise_free_curves_give_their_parameters_back(model):
         assert np.all(np.isnan(fit.stderr[name]))
 
 
-@pytest.mark.parametrize("model", ["dp", "aath"])
+@pytest.mark.parametrize("model", [pytest.param("dp", marks=pytest.mark.slow), "aath"])
 def test_capillary_models_give_their_parameters_back(model):
     tissue = tissues(count=6)
     fit = fit_kinetics(np.asarray(tissue_concentration(tissue, AIF, TIMES, model=model)), TIMES, AIF, model=model)
@@ -163,7 +163,7 @@ def test_standard_errors_are_the_scatter_of_repeated_measurements():
 @pytest.mark.x64
 @pytest.mark.parametrize(
     "options",
-    [{"fit_delay": True}, *(pytest.param(o, marks=pytest.mark.slow) for o in ({}, {"arterial_volume": True}))],
+    [{}, *(pytest.param(o, marks=pytest.mark.slow) for o in ({"fit_delay": True}, {"arterial_volume": True}))],
 )
 def test_derivatives_of_the_fit_against_refitting(options):
     """Forward and reverse derivatives at interior optima, against fits of perturbed curves and inputs."""

@@ -86,7 +86,7 @@ def test_2cxm(shared_data):
     print("2cxm: 24 rows")
 
 
-@pytest.mark.parametrize("shift", [0, 10])
+@pytest.mark.parametrize("shift", [pytest.param(0, marks=pytest.mark.slow), 10])
 def test_2cxm_with_an_unknown_delay(shared_data, shift):
     """OSIPI has no such file for 2CXM. One more unknown makes case_14 (Fp 5, MTT 120 s) uncertain: the standard
     error of its PS alone is .02/min, OSIPI's whole tolerance, so there two standard errors count."""

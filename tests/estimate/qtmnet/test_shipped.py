@@ -99,6 +99,7 @@ def test_they_beat_any_constant_on_both_kinds_of_capillaries(exams, trained):
         assert 0.5 < inside[rim].mean() <= 1
 
 
+@pytest.mark.slow  # of weights that are committed; their training and their limits are tested always
 def test_they_know_an_injection_unlike_the_trainings(trained, tmp_path):
     """An infusion of 15 to 60 s, where no voxel's curve is an outlier: the scan is, beside a known injection's."""
     bank = read_bank(write_bank(tmp_path, BankConfig(split="test", local_aif=True), 6))

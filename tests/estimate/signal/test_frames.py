@@ -75,7 +75,7 @@ def test_every_frame_may_have_its_own_length():
     np.testing.assert_allclose(fit.tissue.Fp, tissue.Fp, rtol=5e-3)
 
 
-@pytest.mark.parametrize("model", [pytest.param("dp", marks=pytest.mark.slow), "aath"])
+@pytest.mark.parametrize("model", [pytest.param(model, marks=pytest.mark.slow) for model in ("dp", "aath")])
 def test_capillary_fits_average_too(model):
     tissue = tissues(3)
     times, knots, aif = np.arange(2.0, 297.0, 4.0), KNOTS[::4], AIF[::4]  # every knot costs a capillary time

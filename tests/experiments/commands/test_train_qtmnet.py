@@ -82,6 +82,7 @@ def test_training_makes_weights_that_work(tmp_path, capsys):
     assert "leave out one" in capsys.readouterr().err
 
 
+@pytest.mark.slow  # that for contrast always, by the same loop
 def test_the_network_for_labelled_water_is_trained_alike(tmp_path, capsys):
     config = configuration(tmp_path, steps=2, branch="[]")
     assert run(["train", "qtmnet-asl", str(config), "--out", str(tmp_path / "out")]) == 0

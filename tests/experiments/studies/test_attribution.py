@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -32,6 +33,7 @@ VOXELS = SIDE**3
 def test_a_patient_is_the_same_every_time_but_for_the_noise_of_another_scan():
     drawn = patient(bank("test", 12, 0), 0)
     again = patient(bank("test", 12, 0), 0)
+    assert jnp.zeros(1).dtype == np.float64  # what comes after it is in double again
     np.testing.assert_array_equal(again.frames, drawn.frames)
     np.testing.assert_array_equal(scanned(drawn, 0), drawn.frames)
     residual = (scanned(drawn, 1) - drawn.clean)[:, :BASELINE]

@@ -287,6 +287,7 @@ def test_what_fits_is_keyed_by_the_fits_and_networks_by_the_network(monkeypatch)
         assert [a != b for a, b in zip(names(changed), plain, strict=True)] == expected, changed
 
 
+@pytest.mark.slow  # that what is kept is not made again, test_pieces.py says always
 def test_another_network_costs_no_fit_again(tmp_path, monkeypatch):
     """A study that is asked for again with one more network examines that one alone."""
     tiny = Size(phantoms=1, inlets=1, slow=0, qtm=0, sweep_phantoms=1, sweeps=(TISSUE,))

@@ -204,7 +204,8 @@ TWICE = {
 @pytest.mark.parametrize(
     ("model", "derivatives"),
     [
-        *((model, ONCE) for model in ("dp", "tanks-3", "th", "aath")),
+        *((model, ONCE) for model in ("dp", "aath")),
+        *(pytest.param(model, ONCE, marks=pytest.mark.slow) for model in ("tanks-3", "th")),
         pytest.param("dp", TWICE, marks=pytest.mark.slow, id="dp, twice"),
     ],
 )
