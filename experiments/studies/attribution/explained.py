@@ -33,11 +33,11 @@ ELSEWHERE = "elsewhere"
 
 
 def explain(
-    case: Case, patient: Patient, estimator: Estimator, name: str, head_name: str, head: LinearHead | NetworkHead
+    case: Case, patient: Patient, estimator: Estimator, head_name: str, head: LinearHead | NetworkHead
 ) -> dict[str, Any]:
     """What `scores` finds, ready for JSON; {"refused": why} where a feature cannot be had of this patient."""
     try:
-        features = None if head_name == NETWORK else features_of(head_name, case, name)
+        features = None if head_name == NETWORK else features_of(head_name, case.region, np.asarray(estimator.weight))
     except InputError as refused:
         return {"refused": str(refused)}
     chain = Chain((estimator,), head, features)

@@ -47,10 +47,9 @@ REGIONS: dict[str, Regions] = {
 """Of the linear heads: the first is told nothing of where the tumour is, the second its outline."""
 
 
-def features_of(head: str, case: Case, estimator: str) -> RegionMeans:
+def features_of(head: str, region: np.ndarray, weight: np.ndarray) -> RegionMeans:
     """Raises InputError where too few voxels of a region are believed."""
-    reliable = np.tile(case.maps[estimator].weight, (len(PARAMETERS), 1))
-    return RegionMeans.of(PARAMETERS, REGIONS[head](case.region), reliable)
+    return RegionMeans.of(PARAMETERS, REGIONS[head](region), np.tile(weight, (len(PARAMETERS), 1)))
 
 
 @dataclass(frozen=True)
@@ -127,8 +126,9 @@ def taught(
         )
     rows, kept = [], []
     for number, case in enumerate(cases):
+        maps, weight = case.maps[estimator]
         try:
-            rows.append(np.asarray(features_of(name, case, estimator)(case.maps[estimator].maps)))
+            rows.append(np.asarray(features_of(name, case.region, weight)(maps)))
         except InputError:
             continue
         kept.append(number)

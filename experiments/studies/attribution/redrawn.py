@@ -22,7 +22,6 @@ def covered(
     case: Case,
     patient: Patient,
     estimator: Estimator,
-    name: str,
     head_name: str,
     head: LinearHead | NetworkHead,
     redraws: int,
@@ -32,7 +31,9 @@ def covered(
     Voxels' weights and all that QTMnet takes of the scan stay as the patient's own frames have them. "ratio" : of the
     scatter over redraws to the error that is stated, for the logit.
     """
-    features = None if isinstance(head, NetworkHead) else features_of(head_name, case, name)
+    features = (
+        None if isinstance(head, NetworkHead) else features_of(head_name, case.region, np.asarray(estimator.weight))
+    )
     chain = Chain((estimator,), head, features)
     target = _levels(chain_attribution(chain, patient.clean, baseline=BASELINE, nodes=NODES))
     counts = np.asarray(estimator.weight) > 0

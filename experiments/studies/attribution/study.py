@@ -51,11 +51,11 @@ def run_attribution(size: Size, folder: Path, progress: Progress) -> Found:
         for split, count in (("train", size.train), ("test", size.test))
     )
     limits = {rule: float(np.median([case.cause[rule] for case in train])) for rule in RULES}
-    heads = _heads(train, limits, size, folder / "heads", progress)
+    learnt = size._replace(test=0, scanned_again=(0, 0))._asdict()
+    made = key({"size": learnt, "networks": shipped_checksums()}, explaining.__name__, redrawn.__name__)
+    heads = _heads(train, limits, size, folder / "heads" / made, progress)
     with jax.enable_x64(True):
         heads = {chain: each.doubled() for chain, each in heads.items()}
-        learnt = size._replace(test=0, scanned_again=(0, 0))._asdict()
-        made = key({"size": learnt, "networks": shipped_checksums()}, explaining.__name__, redrawn.__name__)
         records = kept_records(
             folder / "explained", [f"patient-{case.index:04d}-{made}.json" for case in test],
             lambda i: _explained(test[i], heads, size, trained), what="patients explained", progress=progress,
@@ -82,7 +82,7 @@ def _heads(
         labels = np.asarray([int(case.cause[rule] > limits[rule]) for case in train])
         for estimator in ESTIMATORS:
             for name in HEADS:
-                place = folder / f"{rule}-{estimator}-{size.train}-{size.side}-{size.epochs}"
+                place = folder / f"{rule}-{estimator}"
                 found[rule, estimator, name] = taught(name, train, estimator, labels, place, size.epochs, progress)
     return found
 
@@ -94,7 +94,7 @@ def _explained(case: Case, heads: Mapping[Which, Taught], size: Size, trained: A
     rows = [
         {
             "patient": case.index, "rule": rule, "estimator": estimator, "head": name, "cause": case.cause[rule],
-            "scores": explain(case, who, estimators[estimator], estimator, name, each.head),
+            "scores": explain(case, who, estimators[estimator], name, each.head),
         } for (rule, estimator, name), each in heads.items()
     ]  # fmt: skip
     return {"rows": rows}
@@ -108,7 +108,7 @@ def _scanned_again(case: Case, heads: Mapping[Which, Taught], size: Size, traine
     for estimator in ESTIMATORS:
         for name in (IMAGE, NETWORK):
             head = heads[RULES[0], estimator, name].head
-            found = covered(case, who, estimators[estimator], estimator, name, head, size.scanned_again[1])
+            found = covered(case, who, estimators[estimator], name, head, size.scanned_again[1])
             rows.append({"patient": case.index, "estimator": estimator, "head": name, **found})
     return {"rows": rows}
 

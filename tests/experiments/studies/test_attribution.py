@@ -91,7 +91,7 @@ def case(virtual):
 def test_a_linear_chain_is_explained_as_it_is_made(virtual, case):
     """A head on the image's mean of one map: the rim's voxels, five times as bright, have five times the share."""
     head = LinearHead(np.asarray([1.0, 0.0, 0.0, 0.0]), -1.0)
-    found = explain(case, virtual, Remembered(Linear(np.ones(VOXELS))), ESTIMATORS[0], IMAGE, head)
+    found = explain(case, virtual, Remembered(Linear(np.ones(VOXELS))), IMAGE, head)
     assert found["gap"] < 1e-6
     assert found["levels"] < 1e-9
     counts = np.bincount(places(virtual.region))
@@ -110,7 +110,7 @@ def test_a_linear_chain_is_explained_as_it_is_made(virtual, case):
 def test_a_network_is_explained_too(virtual, case):
     network = SmallCNNArchitecture(channels=4, outputs=1, widths=(4, 8), groups=0).build(0)
     head = NetworkHead(network, np.full(4, 5.0), SIDE)
-    found = explain(case, virtual, Remembered(Linear(np.ones(VOXELS))), ESTIMATORS[0], NETWORK, head)
+    found = explain(case, virtual, Remembered(Linear(np.ones(VOXELS))), NETWORK, head)
     assert found["gap"] < 0.01
     assert 0 <= found["auc"][MAPS]["Grad-CAM"] <= 1
     judged = found["randomised"]
@@ -125,7 +125,7 @@ def test_a_feature_that_too_few_voxels_carry_leaves_a_patient_out(virtual, case,
     cases = [case, lacking, Case(2, SIDE, virtual.region, virtual.cause, dict.fromkeys(ESTIMATORS, other))]
     found = taught(IMAGE, cases, ESTIMATORS[0], np.asarray([0, 1, 1]), tmp_path, 1, silent)
     assert found.left_out == 1
-    refused = explain(lacking, virtual, Linear(few.weight), ESTIMATORS[0], IMAGE, found.head)
+    refused = explain(lacking, virtual, Linear(few.weight), IMAGE, found.head)
     assert "rests on 10 reliable voxels" in refused["refused"]
 
 
