@@ -11,7 +11,8 @@ from .asl.white_paper import white_paper_cbf
 from .examination.checked import DCEExamination, examine
 from .kinetics.bounds import BOUNDS
 from .kinetics.fit import FIT_MODELS, MODEL_CODES, KineticFit, fit_kinetics
-from .kinetics.frames import FrameFit, FrameJacobian, fit_frames, frames_jacobian, reliability
+from .kinetics.frames import FrameFit, FrameJacobian, fit_frames, frames_jacobian
+from .kinetics.reliability import reliability
 from .maps.pipeline import estimate_examination, estimate_maps
 from .maps.soundness import sound
 from .qtmnet.contrast.whole import Held, hold, qtmnet_maps

@@ -51,8 +51,8 @@ class ChainAttribution(NamedTuple):
         None where the chain has none.
     gap : float
         Share by which the parts miss delta: over max(abs(delta), 0.1 sum of abs(maps)).
-    excluded : tuple of float
-        Share of voxels of no weight, by estimator.
+    excluded : (p,) array
+        Share of voxels of no weight, by the names of the chain.
     nodes : tuple of int
         Of the estimators and of the head that were needed.
     errors : AttributionErrors or None
@@ -66,7 +66,7 @@ class ChainAttribution(NamedTuple):
     context: np.ndarray | None
     features: np.ndarray | None
     gap: float
-    excluded: tuple[float, ...]
+    excluded: np.ndarray
     nodes: tuple[int, int]
     errors: AttributionErrors | None
 
@@ -152,6 +152,6 @@ def _attribution(walk: Walk, nodes: Rule, known: list[Known], number: tuple[int,
     return ChainAttribution(
         parts.logit, parts.at_zero, parts.maps, back * walk.direction, context, parts.features,
         gap=completeness_gap(parts.maps, parts.logit - parts.at_zero),
-        excluded=tuple(float(np.mean(np.asarray(each.weight) == 0)) for each in walk.chain.estimators),
+        excluded=np.concatenate([np.mean(np.asarray(e.weight) == 0, axis=1) for e in walk.chain.estimators]),
         nodes=number, errors=None,
     )  # fmt: skip

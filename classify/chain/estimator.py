@@ -12,7 +12,7 @@ Array = Any
 class Local(NamedTuple):
     """An estimator at some frames (v, t).
 
-    maps : (p, v) in clinical units, 0 in voxels that it does not believe.
+    maps : (p, v) in clinical units times the weight: 0 where it does not believe them.
     slope : direction (v, t) -> (p, v) by how much the maps move with the frames along it.
     back : cotangent (p, v) of the maps -> (v, t) of the frames.
     own : the same without what voxels say of the scan as a whole to all others; None where none says anything.
@@ -29,8 +29,9 @@ class Estimator(Protocol):
     """What makes maps of frames.
 
     label : of itself, other than that of any other in a chain.      names : of its p maps.
-    weight : (v,) frozen, of each voxel in whatever follows.
+    weight : (p, v) frozen, of each map in each voxel.
     maps : (..., v, t) -> (..., p, v), those of `at` alone, of several scans at once: what moves them is not asked for.
+    at : of frames whose contrast is `place` times the measured one, so that limits of maps can go with it.
     """
 
     @property
@@ -44,9 +45,18 @@ class Estimator(Protocol):
 
     def maps(self, frames: Array) -> Array: ...
 
-    def at(self, frames: Array, progress: Progress = silent) -> Local: ...
+    def at(self, frames: Array, progress: Progress = silent, *, place: float = 1.0) -> Local: ...
 
     def sensitivities(self, frames: Array, cotangent: Array) -> dict[str, Array]: ...
+
+
+BELIEVED = ("Fp", "PS", "vp")
+"""What has to be known of a voxel before any of its maps counts."""
+
+
+def needed(parameter: str, believed: tuple[str, ...]) -> tuple[str, ...]:
+    """What has to be known where a parameter's map counts: itself too, and Ktrans is made of Fp and PS."""
+    return tuple(dict.fromkeys((*believed, *(("Fp", "PS") if parameter == "Ktrans" else (parameter,)))))
 
 
 SCALED = ("Fp", "PS", "vp", "ve", "Ktrans")

@@ -24,7 +24,7 @@ class RegionMeans:
     maps : (k,) int array
         Which map each takes.
     weight : (k, v) array
-        Of the voxels, of sum 1.
+        Of the weighted voxels: 1 over the sum of a region's weights within it, 0 outside.
     """
 
     names: tuple[str, ...]
@@ -33,7 +33,7 @@ class RegionMeans:
 
     @classmethod
     def of(
-        cls, map_names: Sequence[str], regions: Mapping[str, np.ndarray], reliable: np.ndarray, *, fewest: int = FEWEST
+        cls, map_names: Sequence[str], regions: Mapping[str, np.ndarray], weight: np.ndarray, *, fewest: int = FEWEST
     ) -> "RegionMeans":
         """One feature for every map in every region.
 
@@ -43,8 +43,8 @@ class RegionMeans:
             Of the estimators' maps.
         regions : mapping of str to (v,) bool array
             By name.
-        reliable : (p, v) array
-            Weight of every voxel in each map.
+        weight : (p, v) array
+            Of every voxel in each map, such as an estimator's.
         fewest : int
             Voxels that a region has to have by weight.
 
@@ -61,8 +61,7 @@ class RegionMeans:
         names, maps, weights = [], [], []
         for region, inside in regions.items():
             for k, name in enumerate(map_names):
-                weight = np.asarray(reliable[k], float) * np.asarray(inside)
-                feature, total = f"{name}, {region}", float(weight.sum())
+                feature, total = f"{name}, {region}", float(np.sum(np.asarray(weight[k], float) * inside))
                 if total < fewest:
                     raise InputError(
                         "features", feature, f"rests on {total:.0f} reliable voxels of {int(np.sum(inside))}",
@@ -70,9 +69,9 @@ class RegionMeans:
                     )  # fmt: skip
                 names.append(feature)
                 maps.append(k)
-                weights.append(weight / total)
+                weights.append(np.asarray(inside, float) / total)
         return cls(tuple(names), np.asarray(maps), np.stack(weights))
 
     def __call__(self, maps: Any) -> Any:
-        """(k,) of maps (p, v) that are 0 where a voxel is not reliable."""
+        """(k,) of maps (p, v) times their weight, as estimators give them."""
         return jnp.sum(jnp.asarray(maps)[self.maps] * self.weight, axis=1)

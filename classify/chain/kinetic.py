@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from classify.chain.estimator import Local, check_scaled
-from estimate.kinetics.frames import fit_frames, frames_jacobian, input_sensitivity, reliability
+from classify.chain.estimator import BELIEVED, SCALED, Local, check_scaled, needed
+from estimate.kinetics.frames import fit_frames, frames_jacobian, input_sensitivity
+from estimate.kinetics.reliability import reliability
+from simulate.base.errors import InputError
 from simulate.base.progress import Progress, silent
 from simulate.base.types import DCEProtocol
 from simulate.base.units import to_clinical
@@ -27,8 +29,8 @@ class KineticEstimator:
         T1 before contrast.
     aif : ArterialInput
         In plasma.
-    weight : (v,) array
-        As `estimate.reliability` found them at the measured frames.
+    weight : (p, v) array
+        Of each map, as `estimate.reliability` found them at the measured frames.
     model : str
         A compartmental model.
     fit_delay : bool
@@ -64,8 +66,8 @@ class KineticEstimator:
     @classmethod
     def measured(
         cls, frames: Array, protocol: DCEProtocol, *, t10: Array, aif: ArterialInput, model: str = "2cxm",
-        fit_delay: bool = False, parameters: tuple[str, ...] = ("Fp", "PS", "vp", "ve"),
-        believed: tuple[str, ...] = ("Fp", "PS", "vp"), haematocrit: float | None = None,
+        fit_delay: bool = False, parameters: tuple[str, ...] | None = None,
+        believed: tuple[str, ...] | None = None, haematocrit: float | None = None,
     ) -> "KineticEstimator":  # fmt: skip
         """With the weights that the measured frames give.
 
@@ -83,10 +85,11 @@ class KineticEstimator:
             A compartmental model.
         fit_delay : bool
             Whether the delay is fitted too.
-        parameters : tuple of str
-            Those whose maps are taken.
-        believed : tuple of str
-            Those that have to be reliable, all of them, for a voxel to count.
+        parameters : tuple of str, optional
+            Those whose maps are taken; all of the model's by default, but for the delay.
+        believed : tuple of str, optional
+            Those by whose reliability, all of them, a voxel's maps count; beside them each by its own. By default those
+            of Fp, PS and vp that the model has.
         haematocrit : float, optional
             With which an input that was measured in blood became plasma.
 
@@ -94,11 +97,24 @@ class KineticEstimator:
         -------
         KineticEstimator
             Its weights frozen.
+
+        Raises
+        ------
+        InputError
+            For a parameter that the model does not have.
         """
         fit = fit_frames(
             frames, protocol, t10=t10, aif=aif.curve, aif_times=aif.times, model=model, fit_delay=fit_delay
         )
-        weight = np.asarray(reliability(fit, believed))
+        parameters = tuple(n for n in SCALED if n in fit.at_bound) if parameters is None else parameters
+        believed = tuple(n for n in BELIEVED if n in fit.at_bound) if believed is None else believed
+        for name in (*parameters, *believed):
+            if name not in fit.values:
+                raise InputError(
+                    "parameters", name, f"is none of the model {model}", f"choose from {', '.join(fit.values)}"
+                )
+        known = {name: tuple(n for n in needed(name, believed) if n in fit.values) for name in parameters}
+        weight = np.stack([np.asarray(reliability(fit, known[name])) for name in parameters])
         return cls(protocol, t10, aif, weight, model, fit_delay, parameters, haematocrit)
 
     @property
@@ -117,7 +133,7 @@ class KineticEstimator:
         Returns
         -------
         (..., p, v) array
-            In clinical units, 0 in voxels that do not count.
+            In clinical units, 0 where they do not count.
         """
         scans = np.reshape(frames, (-1, *np.shape(frames)[-2:]))
         counts, given = self._of_those_that_count(scans[0])
@@ -127,10 +143,14 @@ class KineticEstimator:
         found = [
             [self._everywhere(name, counts, values[name][k]) for name in self.parameters] for k in range(len(scans))
         ]
-        return np.reshape(found, (*np.shape(frames)[:-2], len(self.parameters), len(self.weight)))
+        return np.reshape(found, (*np.shape(frames)[:-2], *np.shape(self.weight)))
 
-    def at(self, frames: Array, progress: Progress = silent) -> Local:
+    def at(self, frames: Array, progress: Progress = silent, *, place: float = 1.0) -> Local:
         """Maps and their derivatives at some frames.
+
+        Limits of the parameters go with the path, or ve would reach its lower one long before the maps vanish and take
+        PS with it: a fit with `place` times the input has the parameters at the measured end, and `place` times these
+        are the maps.
 
         Parameters
         ----------
@@ -138,6 +158,8 @@ class KineticEstimator:
             Signal.
         progress : callable
             Told of every block of voxels.
+        place : float
+            Of the path, above 0.
 
         Returns
         -------
@@ -145,9 +167,10 @@ class KineticEstimator:
             Maps in clinical units, their slope along any direction, and the way back.
         """
         counts, given = self._of_those_that_count(frames)
+        given["aif"] = place * np.asarray(self.aif.curve)
         fit, by = frames_jacobian(**given, progress=progress)
-        maps = np.stack([self._everywhere(name, counts, fit.values[name]) for name in self.parameters])
-        jacobian = np.stack([self._clinical(name, counts, by.frames[name]) for name in self.parameters])  # (p, c, t)
+        maps = np.stack([self._everywhere(name, counts, place * fit.values[name]) for name in self.parameters])
+        jacobian = np.stack([self._weighted(name, counts, place * by.frames[name]) for name in self.parameters])
 
         def slope(direction: Array) -> Array:
             found = np.zeros_like(maps)
@@ -181,7 +204,7 @@ class KineticEstimator:
         fit, by = frames_jacobian(**given)
         pulled = dict(zip(self.parameters, np.asarray(cotangent), strict=True))
         t10 = sum(c * self._everywhere(name, counts, by.t10[name]) for name, c in pulled.items())
-        internal = {name: self._clinical(name, counts, c[counts]) for name, c in pulled.items()}  # a unit is a factor
+        internal = {name: self._weighted(name, counts, c[counts]) for name, c in pulled.items()}  # a unit is a factor
         aif = input_sensitivity(internal, fit, **given)
         found = {"T10": t10, "AIF": aif}
         if self.haematocrit is not None:
@@ -190,20 +213,21 @@ class KineticEstimator:
 
     def _of_those_that_count(self, frames: Array) -> tuple[Array, dict[str, Any]]:
         """Their numbers, and what a fit of them is given: voxels are independent, and the others weigh nothing."""
-        counts = np.flatnonzero(np.asarray(self.weight))
+        counts = np.flatnonzero(np.any(self.weight, axis=0))
         return counts, {
             "frames": np.asarray(frames)[counts], "protocol": self.protocol, "aif": self.aif.curve,
-            "t10": np.broadcast_to(self.t10, np.shape(self.weight))[counts], "aif_times": self.aif.times,
+            "t10": np.broadcast_to(self.t10, np.shape(self.weight)[1:])[counts], "aif_times": self.aif.times,
             "model": self.model, "fit_delay": self.fit_delay,
         }  # fmt: skip
 
-    def _clinical(self, name: str, counts: Array, values: Array) -> Array:
-        """Of those that count, times their weight."""
-        weight = np.asarray(self.weight)[counts].reshape(-1, *[1] * (np.ndim(values) - 1))
-        return to_clinical(name, values) * weight
+    def _weighted(self, name: str, counts: Array, values: Array) -> Array:
+        """In clinical units, of those that count in any map, times their weight in this one."""
+        weight = np.asarray(self.weight)[self.parameters.index(name), counts]
+        weight = weight.reshape(-1, *[1] * (np.ndim(values) - 1))
+        return np.where(weight > 0, to_clinical(name, values) * weight, 0.0)
 
     def _everywhere(self, name: str, counts: Array, values: Array) -> Array:
         """The same, and 0 in all other voxels."""
-        found = np.zeros((len(self.weight), *np.shape(values)[1:]), np.asarray(values).dtype)
-        found[counts] = self._clinical(name, counts, values)
+        found = np.zeros((np.shape(self.weight)[1], *np.shape(values)[1:]), np.asarray(values).dtype)
+        found[counts] = self._weighted(name, counts, values)
         return found

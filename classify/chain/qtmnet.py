@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from classify.chain.estimator import Local, check_scaled
+from classify.chain.estimator import BELIEVED, Local, check_scaled, needed
 from estimate.arterial.scale import InputScale, population_scale
+from estimate.kinetics.reliability import trust
 from estimate.qtmnet.contrast.inference import predict_scan
 from estimate.qtmnet.contrast.maps import parameters as parameters_of
 from estimate.qtmnet.contrast.maps import status_of
@@ -40,8 +41,8 @@ class QTMnetEstimator:
         Where the v voxels of the frames lie, in the order of `numpy.nonzero`.
     held : Held
         Of the measured frames.
-    weight : (v,) array
-        1 for voxels whose maps can be believed, else 0.
+    weight : (p, v) array
+        Of each map, by its standard errors (`estimate.kinetics.reliability`).
     scale : InputScale
         Where absolute values come from.
     parameters : tuple of str
@@ -74,7 +75,7 @@ class QTMnetEstimator:
     def measured(
         cls, frames: Array, protocol: DCEProtocol, *, t10: Array, trained: Trained, inside: np.ndarray,
         scale: InputScale | None = None, parameters: tuple[str, ...] = ("Fp", "PS", "vp", "ve"),
-        believed: tuple[str, ...] = ("Fp", "PS", "vp"),
+        believed: tuple[str, ...] = BELIEVED,
     ) -> "QTMnetEstimator":  # fmt: skip
         """With what switches, and the weights, as the measured frames have them.
 
@@ -95,7 +96,7 @@ class QTMnetEstimator:
         parameters : tuple of str
             Those whose maps are taken.
         believed : tuple of str
-            Those whose standard errors have to be small, all of them, for a voxel to count.
+            Those by whose standard errors, all of them, a voxel's maps count; beside them each by its own.
 
         Returns
         -------
@@ -113,10 +114,14 @@ class QTMnetEstimator:
         )  # fmt: skip
         values = parameters_of(found, scale, trained.calibration_factor)
         status = status_of(found, values, before)
-        never = int(NO_ESTIMATE | Status.UNFAMILIAR)
-        for name in believed:
-            never |= int(Status[f"{name.upper()}_NOT_IDENTIFIABLE"])
-        weight = ((status & never) == 0).astype(float)
+
+        usable = (status & int(NO_ESTIMATE | Status.UNFAMILIAR)) == 0
+
+        def known(parameter: str) -> np.ndarray:
+            each = [trust(values[name], values[f"{name}_stderr"]) for name in needed(parameter, believed)]
+            return np.where(usable, np.prod(each, axis=0), 0.0)
+
+        weight = np.stack([known(name) for name in parameters])
         return cls(protocol, t10, trained, inside, hold(volume, protocol, inside=inside), weight, scale, parameters)
 
     @property
@@ -141,7 +146,7 @@ class QTMnetEstimator:
         found = [np.asarray(_maps(self._fixed, self._given(scan))) for scan in scans]
         return np.reshape(found, (*np.shape(frames)[:-2], len(self.parameters), -1))
 
-    def at(self, frames: Array, progress: Progress = silent) -> Local:
+    def at(self, frames: Array, progress: Progress = silent, *, place: float = 1.0) -> Local:
         """Maps and their derivatives at some frames.
 
         Parameters
@@ -150,6 +155,8 @@ class QTMnetEstimator:
             Signal.
         progress : callable
             Told of every step.
+        place : float
+            Of the path: it makes no difference, since a network's maps have no limits.
 
         Returns
         -------
@@ -200,7 +207,7 @@ class QTMnetEstimator:
 
 class _Given(NamedTuple):
     """What a program is given, so that it is compiled once for all scans of a size: frames (v, t), t10 (v,), area (),
-    weight (v,), held."""
+    weight (p, v), held."""
 
     frames: Any
     t10: Any
@@ -225,7 +232,7 @@ class _Fixed:
 
 
 def _of_frames(fixed: _Fixed, given: _Given, own: bool = False) -> Any:
-    """(p, v) in clinical units, 0 where a voxel is not believed."""
+    """(p, v) in clinical units, 0 where they are not believed."""
     curves, _ = block_concentration(given.frames, fixed.protocol, t10=given.t10)
     where = np.nonzero(fixed.inside)
     usable = jnp.isfinite(curves).all(axis=1, keepdims=True)
@@ -235,7 +242,9 @@ def _of_frames(fixed: _Fixed, given: _Given, own: bool = False) -> Any:
         volume, fixed.protocol, fixed.trained, inside=fixed.inside, scale=_UNIT, held=given.held, own=own
     )
     maps = jnp.stack([to_clinical(name, found[name][where]) for name in fixed.parameters])
-    return jnp.where(given.weight > 0, maps / given.area, 0.0)  # all of `SCALED` are inversely proportional to it
+    return jnp.where(
+        given.weight > 0, given.weight * maps / given.area, 0.0
+    )  # all of `SCALED` are inversely proportional to it
 
 
 _UNIT = InputScale(1.0, 0.0, "one")

@@ -76,7 +76,9 @@ class Walk:
             return self._end
         self.progress("nodes of the path", number, of)
         frames = self.frames if a == 1.0 else self.start + a * self.direction  # the end to the last digit
-        found = Known.joined([each.at(frames, self.progress) for each in self.chain.estimators], self.direction)
+        found = Known.joined(
+            [each.at(frames, self.progress, place=a) for each in self.chain.estimators], self.direction
+        )
         if a == 1.0:
             self._end = found
         return found

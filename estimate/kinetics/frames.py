@@ -24,7 +24,7 @@ from jaxtyping import ArrayLike, Bool, Float, Int, Real
 from estimate.kinetics.bounds import resolve_bounds
 from estimate.kinetics.curves import checked
 from estimate.kinetics.derivative import pulled_to_input
-from estimate.kinetics.fit import IDENTIFIABLE, fit_kinetics
+from estimate.kinetics.fit import fit_kinetics
 from estimate.kinetics.jacobian import SIZES, curve_jacobian
 from estimate.kinetics.model import FitModel
 from estimate.signal.concentration import block_concentration
@@ -279,30 +279,3 @@ def _transfer_constant(model: FitModel, values: Array) -> Array:
 def _check_model(model: str) -> None:
     if model not in COMPARTMENT_MODELS:
         raise InputError("model", "", f"is {model!r}", f"choose one of {', '.join(COMPARTMENT_MODELS)}")
-
-
-def reliability(fit: FrameFit, names: tuple[str, ...] = ("Fp", "PS", "vp")) -> Float[Array, " v"]:
-    """Weights of voxels in whatever is made of their parameters: 1 where all of `names` can be believed, else 0.
-
-    A parameter can where its standard error is at most `IDENTIFIABLE` of it, no parameter of its voxel, a delay among
-    them, lies on a bound, and the fit has converged. What is made of unreliable voxels jumps along any path in the
-    signal, and no attribution closes: all of Fp, PS and vp together serve each of them best. The weights are constants
-    to differentiation.
-
-    Parameters
-    ----------
-    fit : FrameFit
-        Of `fit_frames`.
-    names : tuple of str
-        Of its parameters.
-
-    Returns
-    -------
-    (v,) array
-        1 or 0.
-    """
-    never = int(NO_ESTIMATE | Status.NOT_CONVERGED | Status.AT_BOUND)
-    good = (fit.status & never) == 0
-    for name in names:
-        good = good & (fit.stderr[name] <= IDENTIFIABLE * jnp.abs(fit.values[name]))
-    return jax.lax.stop_gradient(jnp.where(good, 1.0, 0.0).astype(jnp.result_type(*fit.values.values())))

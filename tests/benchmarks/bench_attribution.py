@@ -26,7 +26,7 @@ SHAPE, SIDE, FRAMES = (96, 96, 32), 16, 60
 
 
 def scan():
-    """frames (v, t), t10 (v,), region (v,), input, protocol."""
+    """frames (v, t), t10 (v,), rim (v,), input, protocol."""
     one = patient(bank("test", SIDE, 0), 0)
     tiles = [n // SIDE for n in SHAPE]
 
@@ -40,14 +40,14 @@ def scan():
     )  # fmt: skip
     clean = jnp.asarray(tiled(one.clean[:, :FRAMES]))
     frames = np.asarray(with_noise(jax.random.key(0), clean, protocol, snr=SNR))
-    return frames, tiled(one.t10)[:, 0], tiled(one.region)[:, 0], tiled(one.rim)[:, 0], one.aif, protocol
+    return frames, tiled(one.t10)[:, 0], tiled(one.rim)[:, 0], one.aif, protocol
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("estimator", choices=("2cxm", "qtmnet"))
     chosen = parser.parse_args().estimator
-    frames, t10, _, rim, aif, protocol = scan()
+    frames, t10, rim, aif, protocol = scan()
     begun = time.perf_counter()
 
     def progress(what, done, total):
@@ -68,7 +68,7 @@ def main():
             parameters=taken,
         )
     weighed = time.perf_counter() - begun
-    features = RegionMeans.of(estimator.names, {"rim": rim}, np.tile(estimator.weight, (3, 1)))
+    features = RegionMeans.of(estimator.names, {"rim": rim}, estimator.weight)
     chain = Chain((estimator,), lambda phi: 0.1 * phi[0] + 0.2 * phi[1], features)
     found = chain_attribution(chain, frames, baseline=BASELINE, progress=progress)
     print(file=sys.stderr)
@@ -76,7 +76,7 @@ def main():
     print(
         f"{chosen}: {' x '.join(map(str, SHAPE))} x {FRAMES}, weights {weighed:.0f} s, in all "
         f"{time.perf_counter() - begun:.0f} s, peak {peak:.1f} GB, gap {100 * found.gap:.3f} %, "
-        f"nodes {found.nodes}, voxels excluded {100 * found.excluded[0]:.0f} %"
+        f"nodes {found.nodes}, voxels excluded {100 * found.excluded.min():.0f} %"
     )
 
 

@@ -14,7 +14,6 @@ from classify.chain.chain import Chain
 from classify.chain.estimator import Estimator
 from experiments.studies.attribution.cohort import Case
 from experiments.studies.attribution.heads import NETWORK, LinearHead, NetworkHead, features_of
-from experiments.studies.attribution.measured import Remembered
 from experiments.studies.attribution.patients import BASELINE, FRAME_DURATION, Patient
 from experiments.studies.attribution.randomised import left_of_it
 from simulate.base.errors import InputError
@@ -54,12 +53,13 @@ def scores(chain: Chain, found: ChainAttribution, patient: Patient) -> dict[str,
     worth = shapley(function(chain), maps, np.zeros_like(maps), _groups(place, len(maps)))
     randomised = None
     if isinstance(chain.decide, NetworkHead):
-        tumour = np.isin(patient.region, list(PLACES.values())) & (_weight(chain) > 0)
+        tumour = np.isin(patient.region, list(PLACES.values())) & _counted(chain)
         randomised = left_of_it(chain.decide, maps, tumour)
     return {
         "logit": found.logit, "delta": found.delta, "gap": found.gap, "nodes": list(found.nodes),
         "levels": float(abs(found.frames.sum() - found.maps.sum()) / size),
-        "excluded": found.excluded[0], "excluded of the rim": float(np.mean(_weight(chain)[patient.rim] == 0)),
+        "excluded": float(np.mean(~_counted(chain))),
+        "weight of the rim": float(np.mean(np.max(chain.estimators[0].weight, axis=0)[patient.rim])),
         "energy": energy, "tail": tail_share(found.frames),
         "context": None if found.context is None else float(np.abs(found.context.sum(axis=1)).sum() / voxels.sum()),
         "Shapley cosine": float(by_place @ worth.values / np.linalg.norm(by_place) / np.linalg.norm(worth.values)),
@@ -138,10 +138,6 @@ def function(chain: Chain) -> Callable[[Any], Any]:
     return chain.decide.function if isinstance(chain.decide, NetworkHead) else chain.logit
 
 
-def _weight(chain: Chain) -> np.ndarray:
-    return np.asarray(chain.estimators[0].weight)
-
-
-def remembered(estimators: Mapping[str, Estimator]) -> dict[str, Remembered]:
-    """Of one patient."""
-    return {name: Remembered(each) for name, each in estimators.items()}
+def _counted(chain: Chain) -> np.ndarray:
+    """(v,) where any map is believed."""
+    return np.any(chain.estimators[0].weight, axis=0)

@@ -49,7 +49,7 @@ REGIONS: dict[str, Regions] = {
 
 def features_of(head: str, region: np.ndarray, weight: np.ndarray) -> RegionMeans:
     """Raises InputError where too few voxels of a region are believed."""
-    return RegionMeans.of(PARAMETERS, REGIONS[head](region), np.tile(weight, (len(PARAMETERS), 1)))
+    return RegionMeans.of(PARAMETERS, REGIONS[head](region), weight)
 
 
 @dataclass(frozen=True)
@@ -157,6 +157,6 @@ def _trained(
 
 
 def _typical(measured: Sequence[Measured]) -> np.ndarray:
-    """(4,) mean of each map over all voxels that are believed."""
-    total = sum(each.maps.sum(axis=1) for each in measured)
-    return np.asarray(total / sum(each.weight.sum() for each in measured))
+    """(4,) mean of each map over all voxels where it is believed."""
+    total, count = (np.sum([each.sum(axis=1) for each in arrays], axis=0) for arrays in zip(*measured, strict=True))
+    return total / count

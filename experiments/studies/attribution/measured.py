@@ -20,7 +20,7 @@ PARAMETERS = ("Fp", "PS", "vp", "ve")
 
 
 class Measured(NamedTuple):
-    """maps (4, v) of `PARAMETERS`, clinical units, 0 where a voxel is not believed.      weight (v,) 1 or 0."""
+    """maps (4, v) of `PARAMETERS`, clinical units, 0 where it is not believed.      weight (4, v) 1 or 0."""
 
     maps: np.ndarray
     weight: np.ndarray
@@ -34,23 +34,25 @@ class Remembered:
         self._estimator = estimator
         self.label, self.names, self.weight = estimator.label, estimator.names, estimator.weight
         self._known: dict[bytes, Local] = {}
+        self._maps = _of_the_last(estimator.maps)
 
-    def at(self, frames: Any, progress: Progress = silent) -> Local:
+    def at(self, frames: Any, progress: Progress = silent, *, place: float = 1.0) -> Local:
         key = np.asarray(frames).tobytes()
         if key not in self._known:
-            local = self._estimator.at(frames, progress)
+            local = self._estimator.at(frames, progress, place=place)
             self._known[key] = local._replace(slope=_of_the_last(local.slope))
         return self._known[key]
 
     def maps(self, frames: Any) -> Any:
-        return self._estimator.maps(frames)
+        return self._maps(frames)
 
     def sensitivities(self, frames: Any, cotangent: Any) -> dict[str, Any]:
         return self._estimator.sensitivities(frames, cotangent)
 
 
 def _of_the_last(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The function, which is not called again for what it was called with last: there is one direction of a path."""
+    """The function, which is not called again for what it was called with last: there is one direction of a path, and
+    one seed of the noise."""
     known: list[tuple[bytes, Any]] = []
 
     def remembering(x: Any) -> Any:

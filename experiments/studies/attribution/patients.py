@@ -41,7 +41,8 @@ PROTOCOL = DCEProtocol(
 class Patient(NamedTuple):
     """frames (v, t) with noise, clean (v, t) without.      t10 (v,) [s].      aif : plasma, as it enters the block.
     region (v,) values of `Region`.      cause : median of the rim's truth by rule, clinical units; empty without a
-    rim.      cell : edge of a voxel [mm].      side : voxels along an edge, v = side^3.      noise : key of it.
+    rim.      truth : (v,) by rule, clinical units.      cell : edge of a voxel [mm].      side : voxels along an edge,
+    v = side^3.      noise : key of it.
     """
 
     frames: np.ndarray
@@ -50,6 +51,7 @@ class Patient(NamedTuple):
     aif: ArterialInput
     region: np.ndarray
     cause: dict[str, float]
+    truth: dict[str, np.ndarray]
     cell: float
     side: int
     noise: Any
@@ -93,9 +95,10 @@ def patient(config: BankConfig, index: int) -> Patient:
     aif = ArterialInput(knots, np.asarray(inlet_curve(weights, jnp.asarray(knots - ONSET)), float), "truth")
     region = np.asarray(found.region)
     rim = region == Region.RIM
-    cause = {rule: float(np.median(to_clinical(rule, truth[rule][rim]))) for rule in RULES} if rim.any() else {}
+    ruled = {rule: np.asarray(to_clinical(rule, truth[rule])) for rule in RULES}
+    cause = {rule: float(np.median(values[rim])) for rule, values in ruled.items()} if rim.any() else {}
     clean = np.asarray(clean, float)
-    drawn = Patient(clean, clean, truth["T10"], aif, region, cause, float(found.cell[0]), config.side, noise)
+    drawn = Patient(clean, clean, truth["T10"], aif, region, cause, ruled, float(found.cell[0]), config.side, noise)
     return drawn._replace(frames=scanned(drawn, 0))
 
 

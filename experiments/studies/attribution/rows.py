@@ -8,13 +8,16 @@ import numpy as np
 
 
 class Row(NamedTuple):
-    """cause : the parameter that the rule reads, clinical units.      scores : of `explained.scores`."""
+    """cause : the parameter that the rule reads, in the rim, clinical units.      ceiling : AUC of the rim by the true
+    map of that parameter: what the best explanation of the best head would reach.      scores : of `explained.scores`.
+    """
 
     patient: int
     rule: str
     estimator: str
     head: str
     cause: float
+    ceiling: float
     scores: Mapping[str, Any]
 
     @property

@@ -17,10 +17,10 @@ from estimate.qtmnet.weights import load_trained
 from experiments.studies.attribution import explained as explaining
 from experiments.studies.attribution import redrawn
 from experiments.studies.attribution.cohort import SEED, Case, cohort
-from experiments.studies.attribution.explained import explain, remembered
+from experiments.studies.attribution.explained import aucs, explain
 from experiments.studies.attribution.figures import scores_figure
 from experiments.studies.attribution.heads import HEADS, IMAGE, NETWORK, Taught, taught
-from experiments.studies.attribution.measured import ESTIMATORS, estimators_of
+from experiments.studies.attribution.measured import ESTIMATORS, Remembered, estimators_of
 from experiments.studies.attribution.patients import RULES, bank, patient
 from experiments.studies.attribution.redrawn import covered
 from experiments.studies.attribution.rows import Covered, Found, Row
@@ -90,10 +90,11 @@ def _heads(
 def _explained(case: Case, heads: Mapping[Which, Taught], size: Size, trained: Any) -> dict[str, Any]:
     """A row for each rule, estimator and head."""
     who = patient(bank("test", size.side, SEED), case.index)
-    estimators = remembered(estimators_of(who, trained))
+    estimators = {name: Remembered(each) for name, each in estimators_of(who, trained).items()}
     rows = [
         {
             "patient": case.index, "rule": rule, "estimator": estimator, "head": name, "cause": case.cause[rule],
+            "ceiling": aucs({rule: who.truth[rule]}, who)[rule],
             "scores": explain(case, who, estimators[estimator], name, each.head),
         } for (rule, estimator, name), each in heads.items()
     ]  # fmt: skip
@@ -106,10 +107,9 @@ def _scanned_again(case: Case, heads: Mapping[Which, Taught], size: Size, traine
     estimators = estimators_of(who, trained)
     rows = []
     for estimator in ESTIMATORS:
-        for name in (IMAGE, NETWORK):
-            head = heads[RULES[0], estimator, name].head
-            found = covered(case, who, estimators[estimator], name, head, size.scanned_again[1])
-            rows.append({"patient": case.index, "estimator": estimator, "head": name, **found})
+        asked = {name: heads[RULES[0], estimator, name].head for name in (IMAGE, NETWORK)}
+        found = covered(case, who, estimators[estimator], asked, size.scanned_again[1])
+        rows += [{"patient": case.index, "estimator": estimator, "head": name, **each} for name, each in found.items()]
     return {"rows": rows}
 
 

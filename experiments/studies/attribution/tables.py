@@ -61,20 +61,20 @@ def tables(found: Found) -> dict[str, Table]:
 
 def _chains(found: Found) -> Table:
     places = (*PLACES, ELSEWHERE)
-    head = ["rule", "estimator", "head", "patients", "refused", "head's AUC", "median AUC of the rim", f"AUC >= {HIGH}",
-            "largest gap %", "levels differ by", "voxels excluded", "rim excluded", *(f"in {p}" for p in places),
-            "tail", "by context", "Shapley cosine", "least"]  # fmt: skip
+    head = ["rule", "estimator", "head", "patients", "refused", "head's AUC", "median AUC of the rim", "of the true map",
+            f"AUC >= {HIGH}", "largest gap %", "levels differ by", "voxels excluded", "rim's weight",
+            *(f"in {p}" for p in places), "tail", "by context", "Shapley cosine", "least"]  # fmt: skip
     rows = []
     for chain in found.chains():
         there = found.of(*chain)
         x, cosine = values(there, "auc", FRAMES, CHAIN), values(there, "Shapley cosine")
         cells = [
             str(len(there)), str(found.refused(*chain)), _number(head_auc(found, chain)), _median(x),
-            str(int((x >= HIGH).sum())), f"{100 * values(there, 'gap').max(initial=0.0):.3f}",
-            f"{values(there, 'levels').max(initial=0.0):.1e}", _median(values(there, "excluded")),
-            _median(values(there, "excluded of the rim")), *(_median(values(there, "energy", p)) for p in places),
-            _median(values(there, "tail")), _median(values(there, "context")), _median(cosine),
-            _number(cosine.min(initial=1.0)),
+            _median(np.asarray([row.ceiling for row in there])), str(int((x >= HIGH).sum())),
+            f"{100 * values(there, 'gap').max(initial=0.0):.3f}", f"{values(there, 'levels').max(initial=0.0):.1e}",
+            _median(values(there, "excluded")), _median(values(there, "weight of the rim")),
+            *(_median(values(there, "energy", p)) for p in places), _median(values(there, "tail")),
+            _median(values(there, "context")), _median(cosine), _number(cosine.min(initial=1.0)),
         ]  # fmt: skip
         rows.append([*chain, *cells])
     return Table(head, rows)
@@ -170,8 +170,9 @@ def _chain(found: Found, chain: tuple[str, str, str]) -> dict[str, Any]:
     medians = {
         name: float(np.median(values(there, *path)))
         for name, path in {
-            "tail": ("tail",), "Shapley cosine": ("Shapley cosine",), "excluded of the rim": ("excluded of the rim",),
-            "context": ("context",), **{f"in {p}": ("energy", p) for p in (*PLACES, ELSEWHERE)},
+            "tail": ("tail",), "Shapley cosine": ("Shapley cosine",), "weight of the rim": ("weight of the rim",),
+            "excluded": ("excluded",), "context": ("context",),
+            **{f"in {p}": ("energy", p) for p in (*PLACES, ELSEWHERE)},
         }.items()
     }  # fmt: skip
     left = {
@@ -181,6 +182,8 @@ def _chain(found: Found, chain: tuple[str, str, str]) -> dict[str, Any]:
     return {
         "rule": chain[0], "estimator": chain[1], "head": chain[2], "patients": len(there),
         "refused": found.refused(*chain), "head's AUC": head_auc(found, chain),
+        "AUC of the true map": float(np.median([row.ceiling for row in there])),
+        "least Shapley cosine": float(values(there, "Shapley cosine").min(initial=1.0)),
         "largest gap": float(values(there, "gap").max(initial=0.0)), **medians, "randomised": left,
         "auc": [
             {"level": level, "method": method, "median": float(np.median(x)), "high": int((x >= HIGH).sum())}

@@ -59,7 +59,7 @@ class Linear:
     def maps(self, frames):
         return np.einsum("pt,...vt->...pv", self.rates, np.asarray(frames)) * self.weight
 
-    def at(self, frames, progress=None):
+    def at(self, frames, progress=None, *, place=1.0):
         back = lambda G: np.einsum("pv,pt->vt", np.asarray(G) * self.weight, self.rates)  # noqa: E731
         return Local(self.maps(frames), self.maps, back)
 
@@ -77,12 +77,14 @@ def virtual():
     size = np.where(region == Region.RIM, 5.0, 1.0)[:, None] * (np.arange(TIMES) >= BASELINE)
     frames = 100 + size + 0.01 * rng.standard_normal((VOXELS, TIMES))
     aif = ArterialInput(np.arange(3.0), np.ones(3), "none")
-    return Patient(frames, frames, np.ones(VOXELS), aif, region, {"PS": 5.0, "Fp": 30.0}, 2.0, SIDE, jax.random.key(0))
+    return Patient(
+        frames, frames, np.ones(VOXELS), aif, region, {"PS": 5.0, "Fp": 30.0}, {}, 2.0, SIDE, jax.random.key(0)
+    )
 
 
 @pytest.fixture(scope="module")
 def case(virtual):
-    weight = np.ones(VOXELS)
+    weight = np.ones((4, VOXELS))
     maps = Measured(Linear(weight).maps(virtual.frames), weight)
     return Case(0, SIDE, virtual.region, virtual.cause, dict.fromkeys(ESTIMATORS, maps))
 
@@ -91,7 +93,7 @@ def case(virtual):
 def test_a_linear_chain_is_explained_as_it_is_made(virtual, case):
     """A head on the image's mean of one map: the rim's voxels, five times as bright, have five times the share."""
     head = LinearHead(np.asarray([1.0, 0.0, 0.0, 0.0]), -1.0)
-    found = explain(case, virtual, Remembered(Linear(np.ones(VOXELS))), IMAGE, head)
+    found = explain(case, virtual, Remembered(Linear(np.ones((4, VOXELS)))), IMAGE, head)
     assert found["gap"] < 1e-6
     assert found["levels"] < 1e-9
     counts = np.bincount(places(virtual.region))
@@ -110,7 +112,7 @@ def test_a_linear_chain_is_explained_as_it_is_made(virtual, case):
 def test_a_network_is_explained_too(virtual, case):
     network = SmallCNNArchitecture(channels=4, outputs=1, widths=(4, 8), groups=0).build(0)
     head = NetworkHead(network, np.full(4, 5.0), SIDE)
-    found = explain(case, virtual, Remembered(Linear(np.ones(VOXELS))), NETWORK, head)
+    found = explain(case, virtual, Remembered(Linear(np.ones((4, VOXELS)))), NETWORK, head)
     assert found["gap"] < 0.01
     assert 0 <= found["auc"][MAPS]["Grad-CAM"] <= 1
     judged = found["randomised"]
@@ -119,9 +121,9 @@ def test_a_network_is_explained_too(virtual, case):
 
 
 def test_a_feature_that_too_few_voxels_carry_leaves_a_patient_out(virtual, case, tmp_path):
-    few = Measured(case.maps[ESTIMATORS[0]].maps, (np.arange(VOXELS) < 10).astype(float))
+    few = Measured(case.maps[ESTIMATORS[0]].maps, np.tile(np.arange(VOXELS) < 10, (4, 1)).astype(float))
     lacking = Case(1, SIDE, virtual.region, virtual.cause, dict.fromkeys(ESTIMATORS, few))
-    other = Measured(2 * case.maps[ESTIMATORS[0]].maps, np.ones(VOXELS))
+    other = Measured(2 * case.maps[ESTIMATORS[0]].maps, np.ones((4, VOXELS)))
     cases = [case, lacking, Case(2, SIDE, virtual.region, virtual.cause, dict.fromkeys(ESTIMATORS, other))]
     found = taught(IMAGE, cases, ESTIMATORS[0], np.asarray([0, 1, 1]), tmp_path, 1, silent)
     assert found.left_out == 1
@@ -146,7 +148,7 @@ def made_up():
                     auc = 0.95 - 0.1 * (k == 3)
                     scores = {
                         "logit": float(k % 2), "delta": 1.0, "gap": 0.001 * (k + 1), "nodes": [2, 16], "levels": 1e-9,
-                        "excluded": 0.5, "excluded of the rim": 0.1, "context": None,
+                        "excluded": 0.5, "weight of the rim": 0.9, "context": None,
                         "energy": {"rim": 0.7, "core": 0.1, "infiltration": 0.1, "elsewhere": 0.1},
                         "tail": 0.8 if rule == "PS" else 0.4, "Shapley cosine": 0.99, "randomised": None,
                         "auc": {FRAMES: {"path, complete": auc}, MAPS: {"path, complete": auc}},
@@ -157,7 +159,7 @@ def made_up():
                             ("gradient", "gradient x input", "integrated gradients"), one
                         )
                     refused = {"refused": "too few"} if head == REGION and k == 0 else scores
-                    rows.append(Row(k, rule, estimator, head, 10.0 + 5 * (k % 2), refused))
+                    rows.append(Row(k, rule, estimator, head, 10.0 + 5 * (k % 2), 0.98, refused))
     errors = [Covered(0, e, IMAGE, {"logit": 0.9, "voxels": 0.88, "features": 0.91}, 1.05) for e in ESTIMATORS]
     left_out = {(r, e, h): 0 for r in RULES for e in ESTIMATORS for h in HEADS}
     return Found(rows, errors, {"PS": 12.0, "Fp": 12.0}, left_out)
