@@ -61,7 +61,7 @@ def tables(found: Found) -> dict[str, Table]:
 
 def _chains(found: Found) -> Table:
     places = (*PLACES, ELSEWHERE)
-    head = ["rule", "estimator", "head", "patients", "refused", "head's AUC", "median AUC of the rim", "of the true map",
+    head = ["rule", "estimator", "head", "patients", "refused", "head's AUC", "median AUC of the rim", "of the truth",
             f"AUC >= {HIGH}", "largest gap %", "levels differ by", "voxels excluded", "rim's weight",
             *(f"in {p}" for p in places), "tail", "by context", "Shapley cosine", "least"]  # fmt: skip
     rows = []
