@@ -130,9 +130,11 @@ def chain_attribution(
     if errors and noise is None:
         noise = noise_before_contrast(frames, baseline)
     walk = Walk(chain, frames, baseline, progress)
+    known: list[Known] = []
     for number in nodes:
         taken = rule(*number)
-        known = walk.known(taken)
+        known.clear()  # before the next are there too
+        known += walk.known(taken)
         found = _attribution(walk, taken, known, number)
         if found.gap <= tolerance:
             break

@@ -16,12 +16,14 @@ class Local(NamedTuple):
     slope : direction (v, t) -> (p, v) by how much the maps move with the frames along it.
     back : cotangent (p, v) of the maps -> (v, t) of the frames.
     own : the same without what voxels say of the scan as a whole to all others; None where none says anything.
+    solution : whatever else an estimator wants to know of the path's end elsewhere on it.
     """
 
     maps: Array
     slope: Callable[[Array], Array]
     back: Callable[[Array], Array]
     own: Callable[[Array], Array] | None = None
+    solution: Any = None
 
 
 @runtime_checkable
@@ -31,7 +33,7 @@ class Estimator(Protocol):
     label : of itself, other than that of any other in a chain.      names : of its p maps.
     weight : (p, v) frozen, of each map in each voxel.
     maps : (..., v, t) -> (..., p, v), those of `at` alone, of several scans at once: what moves them is not asked for.
-    at : of frames whose contrast is `place` times the measured one, so that limits of maps can go with it.
+    at : of frames whose contrast is `place` times that at the path's end, whose `Local` is given too.
     """
 
     @property
@@ -45,7 +47,9 @@ class Estimator(Protocol):
 
     def maps(self, frames: Array) -> Array: ...
 
-    def at(self, frames: Array, progress: Progress = silent, *, place: float = 1.0) -> Local: ...
+    def at(
+        self, frames: Array, progress: Progress = silent, *, place: float = 1.0, end: Local | None = None
+    ) -> Local: ...
 
     def sensitivities(self, frames: Array, cotangent: Array) -> dict[str, Array]: ...
 

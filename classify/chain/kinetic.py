@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from classify.chain.estimator import BELIEVED, SCALED, Local, check_scaled, needed
+from estimate.kinetics.bounds import BOUNDS
 from estimate.kinetics.frames import fit_frames, frames_jacobian, input_sensitivity
 from estimate.kinetics.reliability import reliability
 from simulate.base.errors import InputError
@@ -15,6 +16,9 @@ from simulate.base.units import to_clinical
 from simulate.inputs.arterial_input import ArterialInput
 
 Array = Any
+
+UNSCALED = ("delay", "va")
+"""Whose limits are no floors that stand for nothing; the delay does not follow the concentrations at all."""
 
 
 @dataclass(frozen=True)
@@ -145,12 +149,12 @@ class KineticEstimator:
         ]
         return np.reshape(found, (*np.shape(frames)[:-2], *np.shape(self.weight)))
 
-    def at(self, frames: Array, progress: Progress = silent, *, place: float = 1.0) -> Local:
+    def at(self, frames: Array, progress: Progress = silent, *, place: float = 1.0, end: Local | None = None) -> Local:
         """Maps and their derivatives at some frames.
 
-        Limits of the parameters go with the path, or ve would reach its lower one long before the maps vanish and take
-        PS with it: a fit with `place` times the input has the parameters at the measured end, and `place` times these
-        are the maps.
+        Lower limits go with the path, since they stand for nothing: ve would reach its own long before the maps vanish,
+        and take PS with it. The minimum at the end is followed; where another one were taken for some of the way, no
+        derivative would tell of the jumps.
 
         Parameters
         ----------
@@ -160,6 +164,8 @@ class KineticEstimator:
             Told of every block of voxels.
         place : float
             Of the path, above 0.
+        end : Local, optional
+            At the path's end; without it the least minimum is looked for.
 
         Returns
         -------
@@ -167,10 +173,12 @@ class KineticEstimator:
             Maps in clinical units, their slope along any direction, and the way back.
         """
         counts, given = self._of_those_that_count(frames)
-        given["aif"] = place * np.asarray(self.aif.curve)
+        if end is not None:
+            given["bounds"] = {n: (place * low, high) for n, (low, high) in BOUNDS.items() if n not in UNSCALED}
+            given["start"] = {n: np.asarray(x) * (1 if n in UNSCALED else place) for n, x in end.solution.items()}
         fit, by = frames_jacobian(**given, progress=progress)
-        maps = np.stack([self._everywhere(name, counts, place * fit.values[name]) for name in self.parameters])
-        jacobian = np.stack([self._weighted(name, counts, place * by.frames[name]) for name in self.parameters])
+        maps = np.stack([self._everywhere(name, counts, fit.values[name]) for name in self.parameters])
+        jacobian = np.stack([self._weighted(name, counts, by.frames[name]) for name in self.parameters])
 
         def slope(direction: Array) -> Array:
             found = np.zeros_like(maps)
@@ -182,7 +190,7 @@ class KineticEstimator:
             found[counts] = np.einsum("pv,pvt->vt", np.asarray(cotangent)[:, counts], jacobian)
             return found
 
-        return Local(maps, slope, back)
+        return Local(maps, slope, back, solution=fit.values)
 
     def sensitivities(self, frames: Array, cotangent: Array) -> dict[str, Array]:
         """Derivatives of a number by what is held fixed.

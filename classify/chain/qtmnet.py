@@ -146,7 +146,7 @@ class QTMnetEstimator:
         found = [np.asarray(_maps(self._fixed, self._given(scan))) for scan in scans]
         return np.reshape(found, (*np.shape(frames)[:-2], len(self.parameters), -1))
 
-    def at(self, frames: Array, progress: Progress = silent, *, place: float = 1.0) -> Local:
+    def at(self, frames: Array, progress: Progress = silent, *, place: float = 1.0, end: Local | None = None) -> Local:
         """Maps and their derivatives at some frames.
 
         Parameters
@@ -157,6 +157,8 @@ class QTMnetEstimator:
             Told of every step.
         place : float
             Of the path: it makes no difference, since a network's maps have no limits.
+        end : Local, optional
+            Nor does this, since there are no minima.
 
         Returns
         -------

@@ -56,32 +56,49 @@ class Known(NamedTuple):
         return self._replace(maps=self.maps + a * by, slope=self.slope + by)
 
 
+KEPT = 2
+"""Nodes whose derivatives are held in memory, beside those at the end; of any further node they are computed again when
+they are asked for, so that memory does not grow with nodes."""
+
+
 class Walk:
-    """What is known along the path, kept from one number of nodes to the next."""
+    """What is known along the path, its end kept from one number of nodes to the next."""
 
     def __init__(self, chain: Chain, frames: np.ndarray, baseline: int, progress: Progress):
         self.chain, self.frames, self.progress = chain, frames, progress
         self.start = np.broadcast_to(frames[:, :baseline].mean(axis=1, keepdims=True), frames.shape)
         self.direction = frames - self.start
         self._end: Known | None = None
+        self._locals: list[Local | None] = [None] * len(chain.estimators)
         self._head = jax.jit(jax.value_and_grad(chain.logit))
 
     def known(self, nodes: Rule) -> list[Known]:
-        """At all nodes of the estimators."""
-        return [self._at(a, k, len(nodes.estimator)) for k, a in enumerate(nodes.estimator)]
+        """At all nodes of the estimators, of which the last is the end."""
+        end = self._at(1.0, 0, len(nodes.estimator))
+        return [*(self._at(a, 1 + k, len(nodes.estimator)) for k, a in enumerate(nodes.estimator[:-1])), end]
 
     def _at(self, a: float, number: int, of: int) -> Known:
         """The end of the path is the same for every number of nodes."""
         if a == 1.0 and self._end is not None:
             return self._end
         self.progress("nodes of the path", number, of)
-        frames = self.frames if a == 1.0 else self.start + a * self.direction  # the end to the last digit
-        found = Known.joined(
-            [each.at(frames, self.progress, place=a) for each in self.chain.estimators], self.direction
-        )
+        found = self._computed(a)
         if a == 1.0:
             self._end = found
+        elif number > KEPT:
+            found = found._replace(back=self._again(a, "back"), own=found.own and self._again(a, "own"))
         return found
+
+    def _again(self, a: float, name: str) -> Callable[[np.ndarray], np.ndarray]:
+        return lambda cotangent: getattr(self._computed(a), name)(cotangent)
+
+    def _computed(self, a: float) -> Known:
+        frames = self.frames if a == 1.0 else self.start + a * self.direction  # the end to the last digit
+        both = zip(self.chain.estimators, self._locals, strict=True)
+        local = [each.at(frames, self.progress, place=a, end=end) for each, end in both]
+        if a == 1.0:
+            self._locals = list(local)
+        return Known.joined(local, self.direction)
 
     def parts(self, nodes: Rule, known: list[Known]) -> Parts:
         """The integral over the path of the head's gradient, split over maps and over features."""

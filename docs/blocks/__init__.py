@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from blocks.attribution import attribution
 from blocks.examinations import core_filling, joint, water_coverage
 from blocks.fits import automatic_input, fit_coverage, kinetic_fit, model_choice, model_mismatch
 from blocks.headline import headline
@@ -37,6 +38,7 @@ BLOCKS = {
     "model-mismatch": Block({"model-mismatch": "tracerflow experiment model-mismatch"}, model_mismatch),
     "automatic-input": Block({"aif_finder": "python tests/benchmarks/bench_aif.py --json FILE"}, automatic_input),
     "joint": Block({"joint-dce-asl": "tracerflow experiment joint-dce-asl --config paper"}, joint),
+    "attribution": Block({"chain-attribution": "tracerflow experiment chain-attribution --config paper"}, attribution),
     "core-filling": Block({"core-filling": "tracerflow experiment core-filling"}, core_filling),
     "kinetic-fit": Block(
         _SPEED | {"kinetic-fit-delay": "python tests/benchmarks/bench_kinetic_fit.py --delay --json FILE"}, kinetic_fit

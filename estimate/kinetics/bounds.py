@@ -22,8 +22,13 @@ BOUNDS: dict[str, tuple[float, float]] = {
 """Range (low, high) of every parameter that `fit_kinetics` stays in unless told, in internal units."""
 
 
+FINEST = 1e-3
+"""Share of a default lower limit down to which a lower one may be set: along a path to nothing its parameters get that
+small."""
+
+
 def resolve_bounds(given: dict[str, tuple[float, float]] | None) -> dict[str, tuple[float, float]]:
-    """The default bounds with the user's own (internal units) in place.
+    """The default bounds with the user's own (internal units) in place; a lower one of 0 is the default.
 
     Raises InputError for an unknown name, an empty range, or one outside the physical range.
     """
@@ -33,7 +38,7 @@ def resolve_bounds(given: dict[str, tuple[float, float]] | None) -> dict[str, tu
             raise InputError("bounds", name, "no such parameter", f"use one of {', '.join(BOUNDS)}")
         floor = BOUNDS[name][0] if name != "delay" else -np.inf
         ceiling = 1.0 if name in ("vp", "ve", "va") else np.inf
-        low = max(low, floor)
+        low = max(low, FINEST * floor) if low > 0 or name == "delay" else floor
         if not (low < high <= ceiling):
             cure = "give low < high in internal units (1/s, fractions, s)"
             raise InputError("bounds", name, f"({low:g}, {high:g}) is no physical range", cure)

@@ -41,8 +41,9 @@ _TABLE = 1e-7
 
 def compressed_fit(
     model: FitModel, given: FitInput, limits: dict, lower: Array, upper: Array, *, padded: bool
-) -> Callable[[Array, CurveErrors | None, ArrayLike], BlockFit]:
-    """The fit of one block of curves (v, t) to this input, its table made once; the last argument counts the voxels.
+) -> Callable[[Array, CurveErrors | None, Array | None, ArrayLike], BlockFit]:
+    """The fit of one block of curves (v, t) to this input, its table made once; the third argument is where to begin
+    (v, p), and the last counts the voxels.
 
     padded : whether frames are, to a multiple of `FRAMES`.
     """
@@ -52,12 +53,13 @@ def compressed_fit(
     tolerance = 1e-13 if double else 1e-5
     frames = np.asarray(given.times.size, np.int32)
 
-    def fit(curves: Array, errors: CurveErrors | None, voxels: ArrayLike) -> BlockFit:
+    def fit(curves: Array, errors: CurveErrors | None, start: Array | None, voxels: ArrayLike) -> BlockFit:
         return (fit_block_on_one_thread if padded else fit_block)(
             model,
             table,
             jax.lax.stop_gradient(curves),
             errors,
+            start,
             lower,
             upper,
             frames,
@@ -94,6 +96,7 @@ def _fit_block(
     table: ExponentialTable,
     curves: Array,
     errors: CurveErrors | None,
+    start: Array | None,
     lower: Array,
     upper: Array,
     frames: ArrayLike,
@@ -101,14 +104,22 @@ def _fit_block(
     tolerance: float,
 ) -> BlockFit:
     """Fit the first `voxels` of curves (v, t), which are zero after `frames` frames; every one gets a result or a
-    status, never an exception."""
-    candidates = candidates_of(model, table)
+    status, never an exception.
 
-    def begin(curves: Array) -> _Begun:
+    start : parameters (v, p and more) to begin with; the best of many candidates where it is left out."""
+    candidates = candidates_of(model, table) if start is None else None
+
+    def begin(part: tuple[Array, Array | None]) -> _Begun:
+        curves, given = part
         finite = jnp.all(jnp.isfinite(curves), axis=1)
         curves = jnp.where(finite[:, None], curves, 0.0)
         y = curves @ table.basis.T
-        start, found = coarse_start(model, table, candidates, y)
+        if candidates is None:
+            assert given is not None
+            start = {name: given[:, k] for k, name in enumerate(model.parameters)}
+            found = jnp.ones_like(finite)
+        else:
+            start, found = coarse_start(model, table, candidates, y)
         start = {n: jnp.where(found & jnp.isfinite(v), v, TYPICAL[n]) for n, v in start.items()}
         for name in ("vp", "ve"):
             if name in start:
@@ -117,7 +128,7 @@ def _fit_block(
         outside = jnp.sum((curves - y @ table.basis) ** 2, axis=1)
         return _Begun(y, u.T, outside, jnp.sum(curves**2, axis=1), finite, found)
 
-    begun = over_chunks(begin, curves, voxels)
+    begun = over_chunks(begin, (curves, start), voxels)
     solution = bounded_least_squares(
         partial(compressed_normal_equations, model, table),
         begun.y, begun.u.T, lower, upper,

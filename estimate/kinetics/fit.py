@@ -119,6 +119,7 @@ def fit_kinetics(
     fit_delay: bool = False,
     arterial_volume: bool = False,
     bounds: dict[str, tuple[float, float]] | None = None,
+    start: dict[str, Any] | None = None,
     solver: str = "compressed",
     identifiable: float = IDENTIFIABLE,
     progress: Progress = silent,
@@ -155,6 +156,9 @@ def fit_kinetics(
         Also fit the arterial plasma volume va of the voxel (2cxm, 2cum, tofts, dp, aath).
     bounds : dict of (low, high)
         By name, in internal units, over those of `BOUNDS`.
+    start : dict of (...) array, optional
+        Where to begin, by name, in internal units: the minimum there is followed, as along a path, instead of the
+        least of all looked for. Compartmental models alone.
     solver : str
         "compressed", or "lbfgsb" for jaxopt's bounded L-BFGS on the whole curves (a slow reference).
     identifiable : float
@@ -178,9 +182,11 @@ def fit_kinetics(
     concentration, given = checked(concentration, times, aif, aif_times, frame_duration)
     check_errors(errors, concentration.shape)
     options = {
-        "errors": errors, "fit_delay": fit_delay, "arterial_volume": arterial_volume, "bounds": bounds,
+        "errors": errors, "fit_delay": fit_delay, "arterial_volume": arterial_volume, "bounds": bounds, "start": start,
         "solver": solver, "identifiable": identifiable, "progress": progress,
     }  # fmt: skip
+    if start is not None and (model not in COMPARTMENT_MODELS or solver != "compressed"):
+        raise InputError("start", "", f"cannot be given for {model} by {solver}", "choose a compartmental model")
     if model == "auto":
         names = [n for n in COMPARTMENT_MODELS if not (arterial_volume and _has_plasma(n))]
         return select({name: _fit_one(concentration, given, name, **options) for name in names})
@@ -193,7 +199,7 @@ def _has_plasma(name: str) -> bool:
 
 def _fit_one(
     concentration: Any, given: FitInput, name: str, *, errors: SignalErrors | None, fit_delay: bool,
-    arterial_volume: bool, bounds: Any, solver: str, identifiable: float, progress: Any,
+    arterial_volume: bool, bounds: Any, start: dict[str, Any] | None, solver: str, identifiable: float, progress: Any,
 ) -> KineticFit:  # fmt: skip
     if name not in FIT_MODELS:
         raise InputError("model", "", f"unknown model {name!r}", f"choose one of {', '.join(FIT_MODELS)}")
@@ -214,8 +220,9 @@ def _fit_one(
     limits = resolve_bounds(bounds)
     shape = concentration.shape[:-1]
     curves = concentration.reshape(-1, frames)
-    traced = is_traced((concentration, errors, given))
+    traced = is_traced((concentration, errors, given, start))
     run = _Run(fit_model, solver, given, limits, errors, traced=traced)
+    begin = None if start is None else _in_rows(start, fit_model, shape)
     spacing = _median_spacing(given.times)
 
     def named(fit: BlockFit) -> KineticFit:
@@ -223,16 +230,25 @@ def _fit_one(
         return assemble(fit_model, fit, frames, spacing, identifiable)
 
     if traced:
-        fit = map_blocks(run.fit, curves, run.errors, traced=True, progress=progress)
+        fit = map_blocks(run.fit, curves, run.errors, begin, traced=True, progress=progress)
         if solver != "lbfgsb":
             fit = with_implicit_derivative(fit_model, tuple(limits.items()), jnp.asarray(curves), given, fit)
         return jax.tree.map(lambda a: a.reshape(shape), named(fit))
     flat = map_blocks(
-        lambda *block: named(run.fit(*block)), curves, run.errors,
+        lambda *block: named(run.fit(*block)), curves, run.errors, begin,
         traced=False, frames=run.padding, sizes=SIZES if run.padding is None else (BLOCK,),
         at_once=1 if run.padding is None else programs_at_once(), progress=progress,
     )  # fmt: skip
     return jax.tree.map(lambda a: jax.device_put(np.asarray(a).reshape(shape)), flat)
+
+
+def _in_rows(start: dict[str, Any], model: FitModel, shape: tuple[int, ...]) -> Any:
+    """(v, p) in the model's order."""
+    for name in model.parameters:
+        if name not in start:
+            raise InputError("start", name, "is missing", f"give {', '.join(model.parameters)}")
+    xp = jnp if is_traced(start) else np
+    return xp.stack([xp.broadcast_to(start[name], shape).reshape(-1) for name in model.parameters], axis=1)
 
 
 def _median_spacing(times: Any) -> Any:
@@ -243,7 +259,8 @@ def _median_spacing(times: Any) -> Any:
 class _Run:
     """A solver made ready for blocks of curves.
 
-    fit : curves (v, t), errors and how many voxels count -> BlockFit.      errors : (v, t) each, or None.
+    fit : curves (v, t), errors, where to begin and how many voxels count -> BlockFit.
+    errors : (v, t) each, or None.
     padding : frames are padded to a multiple of this; None where what is padded costs as much as what counts.
     """
 
@@ -261,21 +278,22 @@ class _Run:
         if solver == "lbfgsb":
             from estimate.kinetics.reference_solver import lbfgsb_fit  # jaxopt is imported where it is asked for
 
-            self._fit = lambda c, e, _: lbfgsb_fit(model, c, e, given, lower, upper)
+            self._fit = lambda c, e, *_: lbfgsb_fit(model, c, e, given, lower, upper)
         elif solver != "compressed":
             raise InputError("solver", "", f"unknown solver {solver!r}", "choose compressed or lbfgsb")
         elif model.name in CAPILLARY_MODELS:
-            self._fit = capillary_fit(model, jax.lax.stop_gradient(given), limits, lower, upper)
+            fit = capillary_fit(model, jax.lax.stop_gradient(given), limits, lower, upper)
+            self._fit = lambda c, e, _, voxels: fit(c, e, voxels)
         else:
             self.padding = None if traced else FRAMES
             self._fit = compressed_fit(model, jax.lax.stop_gradient(given), limits, lower, upper, padded=not traced)
 
-    def fit(self, curves: Any, each: tuple | None, voxels: int) -> BlockFit:
+    def fit(self, curves: Any, each: tuple | None, start: Any, voxels: int) -> BlockFit:
         known = None
         if each is not None:
             before = np.pad(self._before, (0, curves.shape[1] - self._before.size)).astype(curves.dtype)
             known = CurveErrors(*jax.lax.stop_gradient(each), before=jax.device_put(before))
-        return self._fit(curves, known, voxels)
+        return self._fit(curves, known, start, voxels)
 
 
 def _assemble(model: FitModel, fit: BlockFit, frames: Any, spacing: Any, identifiable: Any) -> KineticFit:

@@ -87,6 +87,7 @@ def fit_frames(
     bounds: dict[str, tuple[float, float]] | None = None,
     fit_delay: bool = False,
     arterial_volume: bool = False,
+    start: dict[str, ArrayLike] | None = None,
 ) -> FrameFit:
     """Fit a kinetic model to measured frames.
 
@@ -114,6 +115,8 @@ def fit_frames(
         Also fit the delay from input to tissue.
     arterial_volume : bool
         Also fit the arterial plasma volume va (2cxm, 2cum, tofts).
+    start : dict of (v,) array, optional
+        Parameters to begin with, whose minimum is followed (`fit_kinetics`).
 
     Returns
     -------
@@ -130,7 +133,7 @@ def fit_frames(
     fit = fit_kinetics(
         concentration, protocol.frame_centres, aif, aif_times=aif_times, frame_duration=protocol.frame_duration,
         errors=signal_errors(frames, protocol, t10=t10, b1=b1, r2star=r2star), model=model, bounds=bounds,
-        fit_delay=fit_delay, arterial_volume=arterial_volume,
+        fit_delay=fit_delay, arterial_volume=arterial_volume, start=start,
     )  # fmt: skip
     # a frame without concentration is why the curve is not finite: say the cause
     status = jnp.where((before & int(NO_ESTIMATE)) != 0, before, before | fit.status)
@@ -153,6 +156,7 @@ def frames_jacobian(
     bounds: dict[str, tuple[float, float]] | None = None,
     fit_delay: bool = False,
     arterial_volume: bool = False,
+    start: dict[str, ArrayLike] | None = None,
     progress: Progress = silent,
 ) -> tuple[FrameFit, FrameJacobian]:
     """The fit of `fit_frames` and its derivatives by frames and T10, `BLOCK` voxels at a time.
@@ -183,6 +187,8 @@ def frames_jacobian(
         Likewise.
     arterial_volume : bool
         Likewise.
+    start : dict of (v,) array, optional
+        Likewise.
     progress : callable
         Called after every block with what is done, how many voxels, and of how many.
 
@@ -197,19 +203,19 @@ def frames_jacobian(
     t10, b1 = (np.broadcast_to(np.asarray(each), signal.shape[:1]) for each in (t10, b1))
     fit = fit_frames(
         signal, protocol, t10=t10, aif=aif, aif_times=aif_times, model=model, b1=b1, r2star=r2star, bounds=bounds,
-        fit_delay=fit_delay, arterial_volume=arterial_volume,
+        fit_delay=fit_delay, arterial_volume=arterial_volume, start=start,
     )  # fmt: skip
     fit_model = FitModel(model, arterial_volume, fit_delay)
     _, given = checked(signal, protocol.frame_centres, aif, aif_times, protocol.frame_duration)
     jacobian = curve_jacobian(fit_model, given, resolve_bounds(bounds))
     values = np.stack([np.asarray(fit.values[name]) for name in fit_model.parameters])
     parts = []
-    for start in range(0, max(len(signal), 1), SIZES[-1]):
-        rows = slice(start, start + SIZES[-1])
+    for first in range(0, max(len(signal), 1), SIZES[-1]):
+        rows = slice(first, first + SIZES[-1])
         parts.append(
             _by_frames(signal[rows], protocol, t10[rows], b1[rows], r2star, fit_model, values[:, rows], jacobian)
         )
-        progress("derivatives of the fit", min(start + SIZES[-1], len(signal)), len(signal))
+        progress("derivatives of the fit", min(first + SIZES[-1], len(signal)), len(signal))
     return jax.tree.map(np.asarray, fit), jax.tree.map(lambda *each: np.concatenate(each), *parts)
 
 

@@ -36,10 +36,10 @@ class Remembered:
         self._known: dict[bytes, Local] = {}
         self._maps = _of_the_last(estimator.maps)
 
-    def at(self, frames: Any, progress: Progress = silent, *, place: float = 1.0) -> Local:
+    def at(self, frames: Any, progress: Progress = silent, *, place: float = 1.0, end: Local | None = None) -> Local:
         key = np.asarray(frames).tobytes()
         if key not in self._known:
-            local = self._estimator.at(frames, progress, place=place)
+            local = self._estimator.at(frames, progress, place=place, end=end)
             self._known[key] = local._replace(slope=_of_the_last(local.slope))
         return self._known[key]
 

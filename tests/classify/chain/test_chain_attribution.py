@@ -1,5 +1,6 @@
 """Attribution from a logit to the frames: closed forms, completeness at every level, and what is refused."""
 
+import weakref
 from dataclasses import replace
 
 import jax.numpy as jnp
@@ -53,7 +54,7 @@ class Squares:
         total = frames @ self.rates
         return np.stack([total, total**2 / 10], axis=-2)
 
-    def at(self, frames, progress=None, *, place=1.0):
+    def at(self, frames, progress=None, *, place=1.0, end=None):
         total = frames @ self.rates
         outer = np.stack([np.ones_like(total), total / 5])
         return Local(
@@ -77,6 +78,30 @@ def test_a_quadratic_chain_has_its_closed_form():
     np.testing.assert_array_equal(found.maps[0], 0)
     assert found.delta == pytest.approx(float(b @ total**2 / 10), rel=1e-6)
     assert found.gap < 1e-6
+
+
+def test_memory_does_not_grow_with_nodes():
+    """Of eight nodes two are held beside the end, and the others computed again, to the same parts."""
+    rng = np.random.default_rng(2)
+    frames = rng.standard_normal((5, 9))
+    asked, alive = [], set()
+
+    class Watched(Squares):
+        def at(self, frames, progress=None, *, place=1.0, end=None):
+            local, key = super().at(frames, progress), len(asked)
+            asked.append(place)
+            alive.add(key)
+            back = local.back
+            weakref.finalize(back, alive.discard, key)
+            most.append(len(alive))
+            return local._replace(back=back)
+
+    most = []
+    decide = lambda maps: jnp.sum(jnp.sin(maps[1]))  # noqa: E731
+    found = chain_attribution(Chain((Watched(5),), decide), frames, baseline=2, nodes=((8, 48),))
+    assert len(asked) == 9 + 8 - 2
+    assert max(most) <= 4
+    np.testing.assert_allclose(found.frames.sum(), found.maps.sum(), rtol=1e-12)
 
 
 @pytest.fixture(scope="module")

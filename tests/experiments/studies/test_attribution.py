@@ -59,7 +59,7 @@ class Linear:
     def maps(self, frames):
         return np.einsum("pt,...vt->...pv", self.rates, np.asarray(frames)) * self.weight
 
-    def at(self, frames, progress=None, *, place=1.0):
+    def at(self, frames, progress=None, *, place=1.0, end=None):
         back = lambda G: np.einsum("pv,pt->vt", np.asarray(G) * self.weight, self.rates)  # noqa: E731
         return Local(self.maps(frames), self.maps, back)
 
