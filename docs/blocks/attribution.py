@@ -22,8 +22,8 @@ def attribution(found: dict[str, Any]) -> str:
     cosine = min(chain["least Shapley cosine"] for chain in chains if "linear" in chain["head"])
     return (
         f"Median AUC of the rim against tissue outside the tumour, by the frames' parts summed over time, in "
-        f"{chains[0]['patients']} virtual patients; chance is .5, the true map of the rule's parameter the most that "
-        f"an explanation can be asked for:\n{table(head, rows)}\n"
+        f"{chains[0]['patients']} virtual patients. Chance is .5; beside it what the true map of the rule's parameter "
+        f"alone says of the rim, which a head may surpass by reading other maps:\n{table(head, rows)}\n"
         f"With linear heads the parts of regions agree with Shapley values (cosine {cosine:.3f} and more). Of stated "
         f"90 % intervals, {held['voxels']} % hold what noise-free frames give of a voxel, {held['features']} % of a "
         f"feature, {held['logit']} % of the logit (by estimator, head and patient scanned again)."

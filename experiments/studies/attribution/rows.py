@@ -9,7 +9,7 @@ import numpy as np
 
 class Row(NamedTuple):
     """cause : the parameter that the rule reads, in the rim, clinical units.      ceiling : AUC of the rim by the true
-    map of that parameter: what the best explanation of the best head would reach.      scores : of `explained.scores`.
+    map of that parameter alone.      scores : of `explained.scores`.
     """
 
     patient: int

@@ -228,7 +228,7 @@ def test_limits_go_with_the_path(tumour):
     fit = KineticEstimator.measured(frames, protocol, t10=1.4, aif=AIF, parameters=("PS",))
     start = frames[:, :BASELINE].mean(axis=1, keepdims=True)
     near = start + 0.02 * (frames - start)
-    free, held = fit.at(near, place=0.02), fit.at(near)
+    free, held = fit.at(near, place=0.02, end=fit.at(frames)), fit.at(near)
     end = fit.maps(frames)
     counts = fit.weight[0] > 0.3
     assert counts.sum() > 20
