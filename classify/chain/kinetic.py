@@ -229,10 +229,11 @@ class KineticEstimator:
         }  # fmt: skip
 
     def _weighted(self, name: str, counts: Array, values: Array) -> Array:
-        """In clinical units, of those that count in any map, times their weight in this one."""
+        """In clinical units, of those that count in any map, times their weight in this one; 0 where other frames than
+        those that gave the weights leave a voxel without an estimate."""
         weight = np.asarray(self.weight)[self.parameters.index(name), counts]
         weight = weight.reshape(-1, *[1] * (np.ndim(values) - 1))
-        return np.where(weight > 0, to_clinical(name, values) * weight, 0.0)
+        return np.where((weight > 0) & np.isfinite(values), to_clinical(name, values) * weight, 0.0)
 
     def _everywhere(self, name: str, counts: Array, values: Array) -> Array:
         """The same, and 0 in all other voxels."""

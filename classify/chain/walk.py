@@ -1,10 +1,10 @@
 """The path from the signal before contrast to the measured one, and what a logit's parts are along it."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from classify.attribution.path import Rule
@@ -71,6 +71,7 @@ class Walk:
         self._end: Known | None = None
         self._locals: list[Local | None] = [None] * len(chain.estimators)
         self._head = jax.jit(jax.value_and_grad(chain.logit))
+        self._features = jax.jit(partial(_of_features, chain))
 
     def known(self, nodes: Rule) -> list[Known]:
         """At all nodes of the estimators, of which the last is the end."""
@@ -113,8 +114,13 @@ class Walk:
                 total += weight * nodes.share[k, n] * gradient
             if self.chain.features is not None:
                 moves = sum(nodes.share[k, n] * each.slope for k, each in enumerate(known))
-                value, slope = jax.jvp(self.chain.features, (jnp.asarray(at),), (jnp.asarray(moves),))
-                features = features + weight * np.asarray(jax.grad(self.chain.decide)(value) * slope)
+                features = features + weight * np.asarray(self._features(at, moves))
         logit, at_zero = (float(self._head(m)[0]) for m in (known[-1].maps, np.zeros_like(known[-1].maps)))
         maps = np.sum([G * each.slope for G, each in zip(cotangents, known, strict=True)], axis=0)
         return Parts(logit, at_zero, maps, None if self.chain.features is None else features, cotangents)
+
+
+def _of_features(chain: Chain, maps: Any, moves: Any) -> Any:
+    """(k,) rate of each feature's part where maps move so."""
+    value, slope = jax.jvp(chain.features, (maps,), (moves,))
+    return jax.grad(chain.decide)(value) * slope

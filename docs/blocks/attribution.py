@@ -15,18 +15,26 @@ def attribution(found: dict[str, Any]) -> str:
         "maps", "head", "rule on", "path", "at least .9", "gradient x input", "gradient", "path, by maps", "Grad-CAM",
         "true map", "in the tail [%]", "largest gap [%]",
     ]  # fmt: skip
-    held = {
-        level: span(each["covered"][level] for each in found["errors"] if level in each["covered"])
-        for level in ("voxels", "features", "logit")
-    }
     cosine = min(chain["least Shapley cosine"] for chain in chains if "linear" in chain["head"])
     return (
         f"Median AUC of the rim against tissue outside the tumour, by the frames' parts summed over time, in "
         f"{chains[0]['patients']} virtual patients. Chance is .5; beside it what the true map of the rule's parameter "
         f"alone says of the rim, which a head may surpass by reading other maps:\n{table(head, rows)}\n"
-        f"With linear heads the parts of regions agree with Shapley values (cosine {cosine:.3f} and more). Of stated "
-        f"90 % intervals, {held['voxels']} % hold what noise-free frames give of a voxel, {held['features']} % of a "
-        f"feature, {held['logit']} % of the logit (by estimator, head and patient scanned again)."
+        f"With linear heads the parts of regions agree with Shapley values (cosine {cosine:.3f} and more)."
+        f"{_errors(found['errors'])}"
+    )
+
+
+def _errors(found: list[dict[str, Any]]) -> str:
+    if not found:
+        return ""
+    held = {
+        level: span(each["covered"][level] for each in found if level in each["covered"])
+        for level in ("voxels", "features", "logit")
+    }
+    return (
+        f" Stated 90 % intervals hold the mean of other scans of the same patient in {held['voxels']} % of the voxels, "
+        f"{held['features']} % of the features and {held['logit']} % of the logits (by estimator, head and patient)."
     )
 
 

@@ -25,41 +25,35 @@ Head = LinearHead | NetworkHead
 def covered(
     case: Case, patient: Patient, estimator: Estimator, heads: Mapping[str, Head], redraws: int
 ) -> dict[str, dict[str, Any]]:
-    """By head: shares of intervals that hold the attribution of frames without noise, by what they are of.
+    """By head: shares of intervals that hold the mean of all other redraws, by what they are of.
 
-    Voxels' weights and all that QTMnet takes of the scan stay as the patient's own frames have them. Intervals are
-    Student's, since an error is known by few draws. "ratio" : of the scatter over redraws to the error that is stated,
-    for the logit.
+    Voxels' weights and all that QTMnet takes of the scan stay as the patient's own frames have them. The mean is what
+    stated errors are about: they hold no bias, and of a scan without noise QTMnet makes nothing. Intervals are
+    Student's, since an error is known by few draws, and wider by what the mean of the others does not know. "ratio" :
+    of the scatter over redraws to the error that is stated, for the logit.
     """
     counts = np.any(estimator.weight, axis=0)
-    half = student.ppf((1 + LEVEL) / 2, DRAWS - 1)
-
-    def chains(known: Remembered) -> dict[str, Chain]:
-        return {name: _chain(case, known, name, head) for name, head in heads.items()}
-
-    target = {
-        name: _levels(chain_attribution(chain, patient.clean, baseline=BASELINE, nodes=NODES))
-        for name, chain in chains(Remembered(estimator)).items()
-    }
-    held: dict[str, dict[str, list[float]]] = {name: {level: [] for level in target[name]} for name in heads}
-    logits: dict[str, list[tuple[float, float]]] = {name: [] for name in heads}
+    found: dict[str, dict[str, list[np.ndarray]]] = {name: {} for name in heads}
     for number in range(redraws):
-        frames = scanned(patient, number + 1)
-        for name, chain in chains(Remembered(estimator)).items():
+        frames, known = scanned(patient, number + 1), Remembered(estimator)
+        for name, head in heads.items():
+            chain = _chain(case, known, name, head)
             again = chain_attribution(chain, frames, baseline=BASELINE, nodes=NODES, errors=DRAWS, seed=number)
-            assert again.errors is not None
-            stated = {"logit": again.errors.logit, "voxels": again.errors.voxels, "features": again.errors.features}
-            for level, value in _levels(again).items():
-                inside = np.abs(value - target[name][level]) <= half * np.asarray(stated[level])
-                held[name][level].append(float(np.mean(inside[counts] if level == "voxels" else inside)))
-            logits[name].append((again.logit, again.errors.logit))
-    return {
-        name: {
-            "covered": {level: float(np.mean(each)) for level, each in held[name].items()},
-            "ratio": _ratio(*np.transpose(logits[name])),
-        }
-        for name in heads
-    }
+            for level, pair in _levels(again, counts).items():
+                found[name].setdefault(level, []).append(np.stack(pair))
+    return {name: _judged({level: np.stack(each, axis=1) for level, each in found[name].items()}) for name in heads}
+
+
+def _judged(found: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """found : (2, n, ...) values and stated errors of n redraws, by level."""
+    covered = {}
+    for level, (values, stated) in found.items():
+        count = len(values)
+        others = (values.sum(axis=0) - values) / (count - 1)
+        half = student.ppf((1 + LEVEL) / 2, DRAWS - 1) * np.sqrt(1 + 1 / (count - 1))
+        covered[level] = float(np.mean(np.abs(values - others) <= half * stated))
+    values, stated = found["logit"]
+    return {"covered": covered, "ratio": float(np.std(values, ddof=1) / np.sqrt(np.mean(np.square(stated))))}
 
 
 def _chain(case: Case, estimator: Estimator, name: str, head: Head) -> Chain:
@@ -67,10 +61,12 @@ def _chain(case: Case, estimator: Estimator, name: str, head: Head) -> Chain:
     return Chain((estimator,), head, features_of(name, case.region, np.asarray(estimator.weight)) if linear else None)
 
 
-def _ratio(values: np.ndarray, stated: np.ndarray) -> float:
-    return float(np.std(values, ddof=1) / np.sqrt(np.mean(np.square(stated))))
-
-
-def _levels(found: ChainAttribution) -> dict[str, np.ndarray]:
-    levels = {"logit": np.asarray(found.logit), "voxels": found.maps.sum(axis=0)}
-    return levels if found.features is None else {**levels, "features": found.features}
+def _levels(found: ChainAttribution, counts: np.ndarray) -> dict[str, tuple[Any, Any]]:
+    """Values and stated errors; of the voxels that count."""
+    errors = found.errors
+    assert errors is not None
+    levels = {
+        "logit": (np.asarray(found.logit), np.asarray(errors.logit)),
+        "voxels": (found.maps.sum(axis=0)[counts], errors.voxels[counts]),
+    }
+    return levels if found.features is None else {**levels, "features": (found.features, errors.features)}

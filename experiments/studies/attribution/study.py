@@ -52,7 +52,8 @@ def run_attribution(size: Size, folder: Path, progress: Progress) -> Found:
     )
     limits = {rule: float(np.median([case.cause[rule] for case in train])) for rule in RULES}
     learnt = size._replace(test=0, scanned_again=(0, 0))._asdict()
-    made = key({"size": learnt, "networks": shipped_checksums()}, explaining.__name__, redrawn.__name__)
+    facts = {"size": learnt, "networks": shipped_checksums()}
+    made, scanned = (key(facts, module.__name__) for module in (explaining, redrawn))
     heads = _heads(train, limits, size, folder / "heads" / made, progress)
     with jax.enable_x64(True):
         heads = {chain: each.doubled() for chain, each in heads.items()}
@@ -62,7 +63,7 @@ def run_attribution(size: Size, folder: Path, progress: Progress) -> Found:
         )  # fmt: skip
         again, redraws = size.scanned_again
         coverage = kept_records(
-            folder / "scanned again", [f"patient-{case.index:04d}-{redraws}-{made}.json" for case in test[:again]],
+            folder / "scanned again", [f"patient-{case.index:04d}-{redraws}-{scanned}.json" for case in test[:again]],
             lambda i: _scanned_again(test[i], heads, size, trained), what="patients scanned again", progress=progress,
         )  # fmt: skip
     rows = [Row(**row) for record in records for row in record["rows"]]

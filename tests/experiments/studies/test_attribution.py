@@ -17,6 +17,7 @@ from experiments.studies.attribution.measured import ESTIMATORS, PARAMETERS, Mea
 from experiments.studies.attribution.patients import BASELINE, RULES, Patient, bank, patient, scanned
 from experiments.studies.attribution.patients import FRAMES as TIMES
 from experiments.studies.attribution.randomised import ATTRIBUTIONS
+from experiments.studies.attribution.redrawn import covered
 from experiments.studies.attribution.rows import Covered, Found, Row
 from experiments.studies.attribution.study import STUDY, Size, run_attribution
 from experiments.studies.attribution.tables import findings, tables
@@ -118,6 +119,17 @@ def test_a_network_is_explained_too(virtual, case):
     judged = found["randomised"]
     assert set(judged) == set(ATTRIBUTIONS)
     assert all(0 <= each["mean"] <= 1 and each["chance"] < 0.1 for each in judged.values())
+
+
+@pytest.mark.x64
+def test_intervals_of_a_linear_chain_cover(virtual, case):
+    """Errors are exact where all is linear: 90 % intervals hold the mean of other scans in 90 %."""
+    head = LinearHead(np.asarray([1.0, 0.0, 0.0, 0.0]), -1.0)
+    found = covered(case, virtual, Linear(np.ones((4, VOXELS))), {IMAGE: head}, 20)[IMAGE]
+    assert set(found["covered"]) == {"logit", "voxels", "features"}
+    assert found["covered"]["voxels"] == pytest.approx(0.9, abs=0.02)
+    assert found["covered"]["logit"] >= 0.65  # of 20: with 90 % it would be fewer once in 10,000
+    assert found["ratio"] == pytest.approx(1, abs=0.45)
 
 
 def test_a_feature_that_too_few_voxels_carry_leaves_a_patient_out(virtual, case, tmp_path):
