@@ -178,7 +178,7 @@ class KineticEstimator:
             given["start"] = {n: np.asarray(x) * (1 if n in UNSCALED else place) for n, x in end.solution.items()}
         fit, by = frames_jacobian(**given, progress=progress)
         maps = np.stack([self._everywhere(name, counts, fit.values[name]) for name in self.parameters])
-        jacobian = np.stack([self._weighted(name, counts, by.frames[name]) for name in self.parameters])
+        jacobian = np.stack([self._weighted(name, counts, by.frames[name]) for name in self.parameters])  # (p, c, t)
 
         def slope(direction: Array) -> Array:
             found = np.zeros_like(maps)
