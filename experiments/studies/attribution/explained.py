@@ -14,6 +14,7 @@ from classify.chain.chain import Chain
 from classify.chain.estimator import Estimator
 from experiments.studies.attribution.cohort import Case
 from experiments.studies.attribution.heads import NETWORK, LinearHead, NetworkHead, features_of
+from experiments.studies.attribution.measured import PARAMETERS
 from experiments.studies.attribution.patients import BASELINE, FRAME_DURATION, Patient
 from experiments.studies.attribution.randomised import left_of_it
 from simulate.base.errors import InputError
@@ -44,10 +45,11 @@ def explain(
 
 
 def scores(chain: Chain, found: ChainAttribution, patient: Patient) -> dict[str, Any]:
-    """Of one attribution: how complete it is, where it points and when, beside its rivals."""
+    """Of one attribution: how complete it is, of which parameters, where and when, beside its rivals."""
     voxels, size = np.abs(found.frames.sum(axis=1)), np.abs(found.maps).sum()
     place = places(patient.region)
     energy = {each: float(voxels[place == k].sum() / voxels.sum()) for k, each in enumerate([*PLACES, ELSEWHERE])}
+    by_parameter = np.abs(found.maps).sum(axis=1) / size
     by_place = np.asarray([found.maps[:, place == k].sum() for k in np.unique(place)])
     maps = np.asarray(chain.estimators[0].at(patient.frames).maps)
     worth = shapley(function(chain), maps, np.zeros_like(maps), _groups(place, len(maps)))
@@ -60,7 +62,8 @@ def scores(chain: Chain, found: ChainAttribution, patient: Patient) -> dict[str,
         "levels": float(abs(found.frames.sum() - found.maps.sum()) / size),
         "excluded": float(np.mean(~_counted(chain))),
         "weight of the rim": float(np.mean(np.max(chain.estimators[0].weight, axis=0)[patient.rim])),
-        "energy": energy, "tail": tail_share(found.frames),
+        "energy": energy, "parameters": dict(zip(PARAMETERS, by_parameter.tolist(), strict=True)),
+        "tail": tail_share(found.frames),
         "context": None if found.context is None else float(np.abs(found.context.sum(axis=1)).sum() / voxels.sum()),
         "Shapley cosine": float(by_place @ worth.values / np.linalg.norm(by_place) / np.linalg.norm(worth.values)),
         "randomised": randomised,

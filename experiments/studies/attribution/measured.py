@@ -20,7 +20,7 @@ PARAMETERS = ("Fp", "PS", "vp", "ve")
 
 
 class Measured(NamedTuple):
-    """maps (4, v) of `PARAMETERS`, clinical units, 0 where it is not believed.      weight (4, v) 1 or 0."""
+    """maps (4, v) of `PARAMETERS`, clinical units, 0 where it is not believed.      weight (4, v) from 0 to 1."""
 
     maps: np.ndarray
     weight: np.ndarray

@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Row(NamedTuple):
-    """cause : the parameter that the rule reads, in the rim, clinical units.      ceiling : AUC of the rim by the true
+    """cause : the parameter that the rule reads, in the rim, clinical units.      true_map : AUC of the rim by the true
     map of that parameter alone.      scores : of `explained.scores`.
     """
 
@@ -17,7 +17,7 @@ class Row(NamedTuple):
     estimator: str
     head: str
     cause: float
-    ceiling: float
+    true_map: float
     scores: Mapping[str, Any]
 
     @property

@@ -15,6 +15,7 @@ import numpy as np
 
 from estimate.qtmnet.weights import load_trained
 from experiments.studies.attribution import explained as explaining
+from experiments.studies.attribution import heads as teaching
 from experiments.studies.attribution import redrawn
 from experiments.studies.attribution.cohort import SEED, Case, cohort
 from experiments.studies.attribution.explained import aucs, explain
@@ -53,8 +54,8 @@ def run_attribution(size: Size, folder: Path, progress: Progress) -> Found:
     limits = {rule: float(np.median([case.cause[rule] for case in train])) for rule in RULES}
     learnt = size._replace(test=0, scanned_again=(0, 0))._asdict()
     facts = {"size": learnt, "networks": shipped_checksums()}
-    made, scanned = (key(facts, module.__name__) for module in (explaining, redrawn))
-    heads = _heads(train, limits, size, folder / "heads" / made, progress)
+    taught_by, made, scanned = (key(facts, module.__name__) for module in (teaching, explaining, redrawn))
+    heads = _heads(train, limits, size, folder / "heads" / taught_by, progress)
     with jax.enable_x64(True):
         heads = {chain: each.doubled() for chain, each in heads.items()}
         records = kept_records(
@@ -95,7 +96,7 @@ def _explained(case: Case, heads: Mapping[Which, Taught], size: Size, trained: A
     rows = [
         {
             "patient": case.index, "rule": rule, "estimator": estimator, "head": name, "cause": case.cause[rule],
-            "ceiling": aucs({rule: who.truth[rule]}, who)[rule],
+            "true_map": aucs({rule: who.truth[rule]}, who)[rule],
             "scores": explain(case, who, estimators[estimator], name, each.head),
         } for (rule, estimator, name), each in heads.items()
     ]  # fmt: skip

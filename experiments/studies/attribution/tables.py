@@ -9,7 +9,7 @@ from classify.statistics.delong import auc
 from experiments.report.tables import Table
 from experiments.studies.attribution.explained import CHAIN, ELSEWHERE, FRAMES, MAPS, METHODS, PLACES
 from experiments.studies.attribution.heads import LINEAR, NETWORK
-from experiments.studies.attribution.measured import ESTIMATORS
+from experiments.studies.attribution.measured import ESTIMATORS, PARAMETERS
 from experiments.studies.attribution.patients import RULES
 from experiments.studies.attribution.randomised import ATTRIBUTIONS
 from experiments.studies.attribution.rows import Found, Row, values
@@ -63,17 +63,19 @@ def _chains(found: Found) -> Table:
     places = (*PLACES, ELSEWHERE)
     head = ["rule", "estimator", "head", "patients", "refused", "head's AUC", "median AUC of the rim", "of the truth",
             f"AUC >= {HIGH}", "largest gap %", "levels differ by", "voxels excluded", "rim's weight",
-            *(f"in {p}" for p in places), "tail", "by context", "Shapley cosine", "least"]  # fmt: skip
+            *(f"in {p}" for p in places), *(f"of {p}" for p in PARAMETERS), "tail", "by context", "Shapley cosine",
+            "least"]  # fmt: skip
     rows = []
     for chain in found.chains():
         there = found.of(*chain)
         x, cosine = values(there, "auc", FRAMES, CHAIN), values(there, "Shapley cosine")
         cells = [
             str(len(there)), str(found.refused(*chain)), _number(head_auc(found, chain)), _median(x),
-            _median(np.asarray([row.ceiling for row in there])), str(int((x >= HIGH).sum())),
+            _median(np.asarray([row.true_map for row in there])), str(int((x >= HIGH).sum())),
             f"{100 * values(there, 'gap').max(initial=0.0):.3f}", f"{values(there, 'levels').max(initial=0.0):.1e}",
             _median(values(there, "excluded")), _median(values(there, "weight of the rim")),
-            *(_median(values(there, "energy", p)) for p in places), _median(values(there, "tail")),
+            *(_median(values(there, "energy", p)) for p in places),
+            *(_median(values(there, "parameters", p)) for p in PARAMETERS), _median(values(there, "tail")),
             _median(values(there, "context")), _median(cosine), _number(cosine.min(initial=1.0)),
         ]  # fmt: skip
         rows.append([*chain, *cells])
@@ -173,6 +175,7 @@ def _chain(found: Found, chain: tuple[str, str, str]) -> dict[str, Any]:
             "tail": ("tail",), "Shapley cosine": ("Shapley cosine",), "weight of the rim": ("weight of the rim",),
             "excluded": ("excluded",), "context": ("context",),
             **{f"in {p}": ("energy", p) for p in (*PLACES, ELSEWHERE)},
+            **{f"of {p}": ("parameters", p) for p in PARAMETERS},
         }.items()
     }  # fmt: skip
     left = {
@@ -182,7 +185,7 @@ def _chain(found: Found, chain: tuple[str, str, str]) -> dict[str, Any]:
     return {
         "rule": chain[0], "estimator": chain[1], "head": chain[2], "patients": len(there),
         "refused": found.refused(*chain), "head's AUC": head_auc(found, chain),
-        "AUC of the true map": float(np.median([row.ceiling for row in there])),
+        "AUC of the true map": float(np.median([row.true_map for row in there])),
         "least Shapley cosine": float(values(there, "Shapley cosine").min(initial=1.0)),
         "largest gap": float(values(there, "gap").max(initial=0.0)), **medians, "randomised": left,
         "auc": [

@@ -100,6 +100,7 @@ def test_a_linear_chain_is_explained_as_it_is_made(virtual, case):
     counts = np.bincount(places(virtual.region))
     bright = counts * np.asarray([5.0, 1.0, 1.0, 1.0])
     np.testing.assert_allclose(list(found["energy"].values()), bright / bright.sum(), rtol=1e-2)
+    assert found["parameters"] == pytest.approx({"Fp": 1, "PS": 0, "vp": 0, "ve": 0})
     assert found["Shapley cosine"] == pytest.approx(1, abs=1e-6)
     for level in (FRAMES, MAPS):
         assert found["auc"][level]["path, complete"] == 1
@@ -162,6 +163,7 @@ def made_up():
                         "logit": float(k % 2), "delta": 1.0, "gap": 0.001 * (k + 1), "nodes": [2, 16], "levels": 1e-9,
                         "excluded": 0.5, "weight of the rim": 0.9, "context": None,
                         "energy": {"rim": 0.7, "core": 0.1, "infiltration": 0.1, "elsewhere": 0.1},
+                        "parameters": {"Fp": 0.1, "PS": 0.6, "vp": 0.2, "ve": 0.1},
                         "tail": 0.8 if rule == "PS" else 0.4, "Shapley cosine": 0.99, "randomised": None,
                         "auc": {FRAMES: {"path, complete": auc}, MAPS: {"path, complete": auc}},
                     }  # fmt: skip
