@@ -13,13 +13,14 @@ def attribution(found: dict[str, Any]) -> str:
     rows = [_row(chain, {(a["level"], a["method"]): a for a in chain["auc"]}) for chain in chains]
     head = [
         "maps", "head", "rule on", "path", "at least .9", "gradient x input", "gradient", "path, by maps", "Grad-CAM",
-        "true map", "in the tail [%]", "largest gap [%]",
+        "true map", "parts by that map [%]", "in the tail [%]", "largest gap [%]",
     ]  # fmt: skip
     cosine = min(chain["least Shapley cosine"] for chain in chains if "linear" in chain["head"])
     return (
         f"Median AUC of the rim against tissue outside the tumour, by the frames' parts summed over time, in "
         f"{chains[0]['patients']} virtual patients. Chance is .5; beside it what the true map of the rule's parameter "
-        f"alone says of the rim, which a head may surpass by reading other maps:\n{table(head, rows)}\n"
+        f"alone says of the rim, which a head may surpass by reading other maps, and the share of all parts that came "
+        f"by that map:\n{table(head, rows)}\n"
         f"With linear heads the parts of regions agree with Shapley values (cosine {cosine:.3f} and more)."
         f"{_errors(found['errors'])}"
     )
@@ -47,6 +48,6 @@ def _row(chain: dict[str, Any], auc: dict[tuple[str, str], Any]) -> list[str]:
     return [
         chain["estimator"], chain["head"], chain["rule"], f"{path['median']:.2f}",
         f"{path['high']} of {chain['patients']}", median(FRAMES, "gradient x input"), median(FRAMES, "gradient"),
-        median(MAPS, PATH), median(MAPS, "Grad-CAM"), f"{chain['AUC of the true map']:.2f}", percent(chain["tail"]),
-        percent(chain["largest gap"], 2),
+        median(MAPS, PATH), median(MAPS, "Grad-CAM"), f"{chain['AUC of the true map']:.2f}",
+        percent(chain[f"of {chain['rule']}"]), percent(chain["tail"]), percent(chain["largest gap"], 2),
     ]  # fmt: skip

@@ -158,15 +158,17 @@ def test_block_jacobian_is_what_reverse_mode_gives():
         np.testing.assert_allclose(jacobian.t10[name], by_t10, rtol=0, atol=1e-5 * np.abs(by_t10).max())
 
 
-def test_scaling_the_concentration_scales_the_parameters():
-    """2CXM is homogeneous: theta(a C) = a theta(C), so sum_t C_t dtheta/dC_t = theta (Euler)."""
+@pytest.mark.parametrize("model", ["etm", pytest.param("2cxm", marks=pytest.mark.slow)])
+def test_scaling_the_concentration_scales_the_parameters(model):
+    """All models are homogeneous: theta(a C) = a theta(C), so sum_t C_t dtheta/dC_t = theta (Euler)."""
     _, protocol, _, tissue = measured()
-    curves = tissue_concentration(tissue, AIF, protocol.frame_centres, aif_times=KNOTS, frame_duration=3.0)
+    call = {"aif_times": KNOTS, "frame_duration": 3.0, "model": model}
+    curves = tissue_concentration(tissue, AIF, protocol.frame_centres, **call)
 
     @jax.jit
     def scaled(a):
-        fit = fit_kinetics(a * curves, protocol.frame_centres, jnp.asarray(AIF), aif_times=KNOTS, frame_duration=3.0)
-        return jnp.stack([fit.tissue.Fp, fit.tissue.PS, fit.tissue.vp, fit.tissue.ve])
+        tissue = fit_kinetics(a * curves, protocol.frame_centres, jnp.asarray(AIF), **call).tissue
+        return jnp.stack([tissue.PS, tissue.vp, tissue.ve, *([tissue.Fp] if model == "2cxm" else [])])
 
     value, slope = jax.jvp(scaled, (1.0,), (1.0,))
     np.testing.assert_allclose(slope, value, rtol=1e-6)

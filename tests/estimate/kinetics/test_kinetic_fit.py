@@ -137,13 +137,14 @@ def test_aicc_chooses_the_model_that_made_the_curve(model):
 
 
 @pytest.mark.x64
-def test_the_reference_solver_finds_the_same_optimum():
+@pytest.mark.parametrize("model", ["etm", pytest.param("2cxm", marks=pytest.mark.slow)])
+def test_the_reference_solver_finds_the_same_optimum(model):
     """jaxopt's L-BFGS-B on the whole, uncompressed curves: nothing shared but the model."""
-    curves = noisy(tissues(count=12))
-    ours = fit_kinetics(curves, TIMES, AIF)
-    theirs = fit_kinetics(curves, TIMES, AIF, solver="lbfgsb")
+    curves = noisy(tissues(count=12), model=model)
+    ours = fit_kinetics(curves, TIMES, AIF, model=model)
+    theirs = fit_kinetics(curves, TIMES, AIF, model=model, solver="lbfgsb")
     np.testing.assert_allclose(ours.rss, theirs.rss, rtol=1e-6)
-    for name in ("Fp", "PS", "vp", "ve"):
+    for name in FREE[model].split():
         np.testing.assert_allclose(getattr(ours.tissue, name), getattr(theirs.tissue, name), rtol=1e-3)
         np.testing.assert_allclose(ours.stderr[name], theirs.stderr[name], rtol=1e-2)
 
@@ -162,26 +163,32 @@ def test_standard_errors_are_the_scatter_of_repeated_measurements():
 
 @pytest.mark.x64
 @pytest.mark.parametrize(
-    "options",
-    [{}, *(pytest.param(o, marks=pytest.mark.slow) for o in ({"fit_delay": True}, {"arterial_volume": True}))],
+    ("model", "options"),
+    [
+        ("etm", {}),
+        *(
+            pytest.param("2cxm", options, marks=pytest.mark.slow)
+            for options in ({}, {"fit_delay": True}, {"arterial_volume": True})
+        ),
+    ],
 )
-def test_derivatives_of_the_fit_against_refitting(options):
+def test_derivatives_of_the_fit_against_refitting(model, options):
     """Forward and reverse derivatives at interior optima, against fits of perturbed curves and inputs."""
     tissue = tissues(count=5, seed=4)
     if options:
         va = 0.03 if "arterial_volume" in options else 0.0
         delay = 1.3 if "fit_delay" in options else 0.0
         tissue = Tissue(tissue.Fp, tissue.PS, tissue.vp, tissue.ve, np.full(5, va), np.full(5, delay))
-    curves = noisy(tissue, level=0.005)
+    curves = noisy(tissue, level=0.005, model=model)
     rng = np.random.default_rng(5)
     d_curves = curves.max() * rng.standard_normal(curves.shape)
     d_aif = AIF * (1 + 0.3 * np.sin(TIMES / 30))
     extra = {"fit_delay": "delay", "arterial_volume": "va"}
-    names = ["Fp", "PS", "vp", "ve", *(extra[option] for option in options)]
+    names = [*FREE[model].split(), *(extra[option] for option in options)]
 
     @jax.jit
     def fitted(c, a):
-        found = fit_kinetics(c, TIMES, a, **options).tissue
+        found = fit_kinetics(c, TIMES, a, model=model, **options).tissue
         return jnp.stack([getattr(found, n) for n in names])
 
     primal = (jnp.asarray(curves), jnp.asarray(AIF))
@@ -213,19 +220,22 @@ def test_reverse_derivative_is_that_of_the_reference_solver():
 
 
 @pytest.mark.x64
-def test_an_active_bound_has_no_derivative():
-    """Fp held at its upper bound: it does not move, and the others move as in the fit without it."""
+@pytest.mark.parametrize(
+    ("model", "name", "limit"),
+    [("etm", "vp", 0.05), pytest.param("2cxm", "Fp", 40 / 6000, marks=pytest.mark.slow)],
+)
+def test_an_active_bound_has_no_derivative(model, name, limit):
+    """A parameter held at its upper bound does not move, and PS moves as in the fit without it."""
     tissue = Tissue(*(np.full(1, v) for v in (60 / 6000, 8 / 6000, 0.07, 0.2)))
-    curves = jnp.asarray(noisy(tissue))
-    held = {"Fp": (0.0, 40 / 6000)}
+    curves = jnp.asarray(noisy(tissue, model=model))
 
     def fitted(c):
-        found = fit_kinetics(c, TIMES, AIF, bounds=held).tissue
-        return jnp.stack([found.Fp, found.PS])
+        found = fit_kinetics(c, TIMES, AIF, model=model, bounds={name: (0.0, limit)}).tissue
+        return jnp.stack([getattr(found, name), found.PS])
 
     push = jnp.asarray(np.random.default_rng(0).standard_normal(curves.shape))
     value, slope = jax.jvp(fitted, (curves,), (push,))
-    assert float(value[0, 0]) == pytest.approx(40 / 6000, rel=1e-12)
+    assert float(value[0, 0]) == pytest.approx(limit, rel=1e-12)
     assert float(slope[0, 0]) == 0.0
     h = 1e-5
     difference = (fitted(curves + h * push) - fitted(curves - h * push))[1, 0] / (2 * h)

@@ -118,7 +118,7 @@ def test_patlak(shared_data, fit_delay):
     print(f"patlak: 9 rows, delay {'fitted' if fit_delay else 'zero'}")
 
 
-@pytest.mark.parametrize("shift", [0, 5])
+@pytest.mark.parametrize("shift", [0, pytest.param(5, marks=pytest.mark.slow)])
 def test_extended_tofts(shared_data, shift):
     table = rows(shared_data / "osipi/dce_models/dce_DRO_data_extended_tofts.csv")
     columns = {"vp": "vp", "ve": "ve", "Ktrans": "Ktrans"}
@@ -127,7 +127,7 @@ def test_extended_tofts(shared_data, shift):
     print(f"extended Tofts: 15 rows, delay {shift} s")
 
 
-@pytest.mark.parametrize("shift", [0, 10])
+@pytest.mark.parametrize("shift", [0, pytest.param(10, marks=pytest.mark.slow)])
 def test_tofts(shared_data, shift):
     table = rows(shared_data / "osipi/dce_models/dce_DRO_data_tofts.csv")
     columns = {"ve": "ve", "Ktrans": "Ktrans"}

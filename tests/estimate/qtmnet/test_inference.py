@@ -88,7 +88,11 @@ def test_padding_moves_nothing(network, scan):
 
 
 @pytest.mark.parametrize(
-    ("longer", "core"), [((6, 1, 1), (16, 15, 11)), ((4, 5, 1), (12, 16, 16)), ((1, 1, 8), (96, 8, 24))]
+    ("longer", "core"),
+    [
+        ((4, 5, 1), (12, 16, 16)),
+        *(pytest.param(*p, marks=pytest.mark.slow) for p in (((6, 1, 1), (16, 15, 11)), ((1, 1, 8), (96, 8, 24)))),
+    ],
 )
 def test_tiles_make_no_seams(network, scan, monkeypatch, longer, core):
     """Along axes that are longer than a core with its margins, one of them or two."""

@@ -47,6 +47,7 @@ def test_values_are_those_of_the_streamed_scan(trained, scan):
 
 
 @pytest.mark.x64
+@pytest.mark.slow  # the streamed scan's always (test_inference.py), to whose values these are held
 def test_scaling_the_concentrations_scales_the_maps(trained, scan):
     """C -> a C at an unknown input is theta -> a theta, so the derivative along C is the map itself (Euler)."""
     curves, inside = scan

@@ -35,11 +35,11 @@ POPULATION = [
 def test_population_input(shared_data, name, curve, unit, atol, rtol, expected):
     groups = defaultdict(list)
     for row in rows_of(shared_data / "osipi" / "population_aif" / name):
-        groups[row["label"]].append((float(row["time"]), float(row["Cb"]), float(row.get("delay", 0.0))))
+        groups[float(row.get("delay", 0.0))].append((float(row["time"]), float(row["Cb"])))
     checked, worst = 0, 0.0
-    for group in groups.values():
-        times, blood, delay = np.array(group).T
-        ours = curve(jnp.asarray(times * unit), haematocrit=0.0, onset=float(delay[0]))
+    for delay, group in groups.items():
+        times, blood = np.array(group).T
+        ours = curve(jnp.asarray(times * unit), haematocrit=0.0, onset=delay)
         np.testing.assert_allclose(ours, blood, atol=atol, rtol=rtol)
         checked, worst = checked + len(group), max(worst, float(np.max(np.abs(ours - blood))))
     print(f"\n{name}: {checked} rows, largest difference {worst:.2g} mmol/L")

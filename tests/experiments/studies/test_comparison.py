@@ -54,6 +54,7 @@ def test_an_examination_is_what_it_says(exam, bank):
     assert np.all(later >= exam.aif.times[exam.aif.curve.argmax()])
 
 
+@pytest.mark.slow  # the block, the study's usual view, always
 def test_under_a_mask_a_network_is_shown_the_tumour_alone(bank):
     plain, masked = (examine(jax.random.key(0), bank, 0, Condition(view=view)) for view in ("block", "tumour"))
     np.testing.assert_array_equal(plain.view, np.arange(12**3))

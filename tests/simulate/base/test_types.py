@@ -65,7 +65,7 @@ def test_tissue_passes_through_derivatives():
     tissue = Tissue(jnp.array([0.01, 0.02]), jnp.array([0.002, 0.001]), jnp.full(2, 0.05), jnp.full(2, 0.2))
 
     def area(tissue):
-        return jnp.sum(tissue_concentration(tissue, jnp.ones(5), jnp.asarray(TIMES)))
+        return jnp.sum(tissue_concentration(tissue, jnp.ones(5), jnp.asarray(TIMES), model="patlak"))
 
     slope = jax.jit(jax.grad(area))(tissue)
     assert slope.Fp.shape == (2,)

@@ -228,6 +228,7 @@ def test_an_examination_of_the_phantom_that_dce_sees():
     assert np.nanmin(found.truth["ATT"][live]) > 0.7
 
 
+@pytest.mark.slow  # responses to contrast always (inputs/test_random.py), by the same rule
 def test_responses_to_lasting_label_make_every_series():
     """Switched on minus switched off later is transport's own answer, for any delay, duration and inlet delay."""
     phantom = tumour_phantom(jax.random.key(0), shape=(8, 8, 8), grade=4)
