@@ -119,8 +119,8 @@ def chain_attribution(
     Raises
     ------
     InputError
-        Where there are no frames before contrast, for a single draw, and for one frame before contrast where the noise
-        is taken from them.
+        Where there are no frames before contrast, for a single draw, for one frame before contrast where the noise is
+        taken from them, and for a logit that is not finite at either end of the path.
     """
     frames = np.asarray(frames)
     if not 0 < baseline < frames.shape[1]:
@@ -136,6 +136,11 @@ def chain_attribution(
         known.clear()  # before the next are there too
         known += walk.known(taken)
         found = _attribution(walk, taken, known, number)
+        if not np.isfinite(found.delta):
+            raise InputError(
+                "chain", "", f"goes from a logit of {found.logit_at_zero:.3g} to one of {found.logit:.3g}",
+                "give estimators whose maps are finite at these frames, and a head that is finite at maps of 0",
+            )  # fmt: skip
         if found.gap <= tolerance:
             break
     if not errors:

@@ -2,9 +2,11 @@ r"""Standard errors of a logit's parts, from the noise of the frames.
 
 Noise \epsilon is added to the frames and the maps are estimated again: they move by \Delta = m(S + \epsilon) - m(S) at
 the measured end, and by a \Delta at place a of the path, since maps are homogeneous in the concentrations. The head's
-integral is then done again, as far as it bends. Weights of voxels, inputs and T10 are held, as everywhere in an
-attribution: what their errors do is asked of `chain_sensitivities`. By the Jacobian alone, J \epsilon, errors come out
-too small, since voxels near the limit of what can be believed have skewed estimates.
+integral is then done again, as far as it bends. Voxels' weights, and what switches in a scan, are each draw's own: an
+attribution holds them at what the measured scan has, but another scan of the same patient would have others, and errors
+that hold them too come out up to five times too small. Inputs and T10 are held: what their errors do is asked of
+`chain_sensitivities`. By the Jacobian alone, J \epsilon, errors would be too small as well, since voxels near the limit
+of what can be believed have skewed estimates.
 """
 
 from typing import Any, NamedTuple
@@ -82,10 +84,11 @@ def attribution_errors(
     for first in range(0, draws, scans):
         walk.progress("errors of the attribution", first, draws)
         noisy = walk.frames + noise * rng.standard_normal((min(scans, draws - first), *walk.frames.shape))
-        again = np.concatenate([np.asarray(each.maps(noisy)) for each in walk.chain.estimators], axis=1)
-        for moved in np.where(np.isfinite(again), again, 0.0) - known[-1].maps:  # what is lost to noise is an error too
+        again = [each.measured_again(noisy) for each in walk.chain.estimators]
+        maps, weight = (np.concatenate(each, axis=1) for each in zip(*again, strict=True))
+        for moved, own in zip(maps - known[-1].maps, weight, strict=True):
             there = [each.moved(moved, a) for a, each in zip(nodes.estimator, known, strict=True)]
-            parts = walk.parts(nodes, there)
+            parts = walk.parts(nodes, there, own)
             found = {"logit": np.asarray(parts.logit), "maps": parts.maps, "voxels": parts.maps.sum(axis=0)}
             found |= {} if parts.features is None else {"features": parts.features}
             for name, value in found.items():

@@ -26,6 +26,13 @@ class Local(NamedTuple):
     solution: Any = None
 
 
+class Weighted(NamedTuple):
+    """Maps (..., p, v) in clinical units times their weight, and that weight."""
+
+    maps: Array
+    weight: Array
+
+
 @runtime_checkable
 class Estimator(Protocol):
     """What makes maps of frames.
@@ -33,6 +40,8 @@ class Estimator(Protocol):
     label : of itself, other than that of any other in a chain.      names : of its p maps.
     weight : (p, v) frozen, of each map in each voxel.
     maps : (..., v, t) -> (..., p, v), those of `at` alone, of several scans at once: what moves them is not asked for.
+    measured_again : (n, v, t) -> what n other scans of the same tissue give, each with weights, and whatever else is
+    frozen, of its own.
     at : of frames whose contrast is `place` times that at the path's end, whose `Local` is given too.
     """
 
@@ -46,6 +55,8 @@ class Estimator(Protocol):
     def weight(self) -> Array: ...
 
     def maps(self, frames: Array) -> Array: ...
+
+    def measured_again(self, frames: Array) -> Weighted: ...
 
     def at(
         self, frames: Array, progress: Progress = silent, *, place: float = 1.0, end: Local | None = None

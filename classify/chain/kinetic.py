@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from classify.chain.estimator import BELIEVED, SCALED, Local, check_scaled, needed
+from classify.chain.estimator import BELIEVED, SCALED, Local, Weighted, check_scaled, needed
 from estimate.kinetics.bounds import BOUNDS
-from estimate.kinetics.frames import fit_frames, frames_jacobian, input_sensitivity
+from estimate.kinetics.frames import FrameFit, fit_frames, frames_jacobian, input_sensitivity
 from estimate.kinetics.reliability import reliability
 from simulate.base.errors import InputError
 from simulate.base.progress import Progress, silent
@@ -43,6 +43,8 @@ class KineticEstimator:
         Those whose maps are taken.
     haematocrit : float, optional
         With which an input that was measured in blood became plasma.
+    believed : tuple of str
+        Those by whose reliability, all of them, a voxel's maps count.
 
     Raises
     ------
@@ -58,6 +60,7 @@ class KineticEstimator:
     fit_delay: bool = False
     parameters: tuple[str, ...] = ("Fp", "PS", "vp", "ve")
     haematocrit: float | None = None
+    believed: tuple[str, ...] = BELIEVED
 
     def __post_init__(self) -> None:
         check_scaled(self.parameters)
@@ -117,9 +120,8 @@ class KineticEstimator:
                 raise InputError(
                     "parameters", name, f"is none of the model {model}", f"choose from {', '.join(fit.values)}"
                 )
-        known = {name: tuple(n for n in needed(name, believed) if n in fit.values) for name in parameters}
-        weight = np.stack([np.asarray(reliability(fit, known[name])) for name in parameters])
-        return cls(protocol, t10, aif, weight, model, fit_delay, parameters, haematocrit)
+        weight = _weights(fit, parameters, believed)
+        return cls(protocol, t10, aif, weight, model, fit_delay, parameters, haematocrit, believed)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -148,6 +150,32 @@ class KineticEstimator:
             [self._everywhere(name, counts, values[name][k]) for name in self.parameters] for k in range(len(scans))
         ]
         return np.reshape(found, (*np.shape(frames)[:-2], *np.shape(self.weight)))
+
+    def measured_again(self, frames: Array) -> Weighted:
+        """What other scans of the same tissue give.
+
+        Parameters
+        ----------
+        frames : (n, v, t) array
+            Signal of n scans, all of whose voxels are fitted together.
+
+        Returns
+        -------
+        Weighted
+            Maps (n, p, v) with the weights that these scans have themselves.
+        """
+        scans, voxels, _ = np.shape(frames)
+        fit = fit_frames(
+            np.reshape(frames, (scans * voxels, -1)), self.protocol,
+            t10=np.tile(np.broadcast_to(self.t10, voxels), scans), aif=self.aif.curve, aif_times=self.aif.times,
+            model=self.model, fit_delay=self.fit_delay,
+        )  # fmt: skip
+        weight = _weights(fit, self.parameters, self.believed)
+        maps = np.stack([
+            np.where(w > 0, to_clinical(name, np.asarray(fit.values[name])) * w, 0.0)
+            for name, w in zip(self.parameters, weight, strict=True)
+        ])  # fmt: skip
+        return Weighted(*(np.moveaxis(x.reshape(len(maps), scans, voxels), 0, 1) for x in (maps, weight)))
 
     def at(self, frames: Array, progress: Progress = silent, *, place: float = 1.0, end: Local | None = None) -> Local:
         """Maps and their derivatives at some frames.
@@ -240,3 +268,9 @@ class KineticEstimator:
         found = np.zeros((np.shape(self.weight)[1], *np.shape(values)[1:]), np.asarray(values).dtype)
         found[counts] = self._weighted(name, counts, values)
         return found
+
+
+def _weights(fit: FrameFit, parameters: tuple[str, ...], believed: tuple[str, ...]) -> Array:
+    """(p, v) of the maps of a fit."""
+    known = [tuple(n for n in needed(name, believed) if n in fit.values) for name in parameters]
+    return np.stack([np.asarray(reliability(fit, each)) for each in known])

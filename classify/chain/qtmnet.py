@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from classify.chain.estimator import BELIEVED, Local, check_scaled, needed
+from classify.chain.estimator import BELIEVED, Local, Weighted, check_scaled, needed
 from estimate.arterial.scale import InputScale, population_scale
 from estimate.kinetics.reliability import trust
 from estimate.qtmnet.contrast.inference import predict_scan
@@ -47,6 +47,8 @@ class QTMnetEstimator:
         Where absolute values come from.
     parameters : tuple of str
         Those whose maps are taken.
+    believed : tuple of str
+        Those by whose standard errors, all of them, a voxel's maps count.
 
     Raises
     ------
@@ -62,6 +64,7 @@ class QTMnetEstimator:
     weight: Array
     scale: InputScale
     parameters: tuple[str, ...] = ("Fp", "PS", "vp", "ve")
+    believed: tuple[str, ...] = BELIEVED
 
     def __post_init__(self) -> None:
         check_scaled(self.parameters)
@@ -122,7 +125,8 @@ class QTMnetEstimator:
             return np.where(usable, np.prod(each, axis=0), 0.0)
 
         weight = np.stack([known(name) for name in parameters])
-        return cls(protocol, t10, trained, inside, hold(volume, protocol, inside=inside), weight, scale, parameters)
+        held = hold(volume, protocol, inside=inside)
+        return cls(protocol, t10, trained, inside, held, weight, scale, parameters, believed)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -145,6 +149,28 @@ class QTMnetEstimator:
         scans = np.reshape(frames, (-1, *np.shape(frames)[-2:]))
         found = [np.asarray(_maps(self._fixed, self._given(scan))) for scan in scans]
         return np.reshape(found, (*np.shape(frames)[:-2], len(self.parameters), -1))
+
+    def measured_again(self, frames: Array) -> Weighted:
+        """What other scans of the same tissue give.
+
+        Parameters
+        ----------
+        frames : (n, v, t) array
+            Signal of n scans.
+
+        Returns
+        -------
+        Weighted
+            Maps (n, p, v) with the weights, and all that switches, as these scans have them.
+        """
+        again = [
+            self.measured(
+                scan, self.protocol, t10=self.t10, trained=self.trained, inside=self.inside, scale=self.scale,
+                parameters=self.parameters, believed=self.believed,
+            ) for scan in frames
+        ]  # fmt: skip
+        maps = [each.maps(scan) for each, scan in zip(again, frames, strict=True)]
+        return Weighted(np.stack(maps), np.stack([each.weight for each in again]))
 
     def at(self, frames: Array, progress: Progress = silent, *, place: float = 1.0, end: Local | None = None) -> Local:
         """Maps and their derivatives at some frames.

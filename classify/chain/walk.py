@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax.tree_util import Partial
 
 from classify.attribution.path import Rule
 from classify.chain.chain import Chain
 from classify.chain.estimator import Local
+from classify.chain.features import RegionMeans
 from simulate.base.progress import Progress
 
 
@@ -70,8 +72,11 @@ class Walk:
         self.direction = frames - self.start
         self._end: Known | None = None
         self._locals: list[Local | None] = [None] * len(chain.estimators)
-        self._head = jax.jit(jax.value_and_grad(chain.logit))
-        self._features = jax.jit(partial(_of_features, chain))
+        self._features = chain.features
+        if not (chain.features is None or isinstance(chain.features, RegionMeans)):
+            self._features = Partial(chain.features)  # a function is none of a program's arguments by itself
+        self._head = jax.jit(jax.value_and_grad(partial(_logit, chain.decide), argnums=1))
+        self._rates = jax.jit(partial(_of_features, chain.decide))
 
     def known(self, nodes: Rule) -> list[Known]:
         """At all nodes of the estimators, of which the last is the end."""
@@ -101,26 +106,35 @@ class Walk:
             self._locals = list(local)
         return Known.joined(local, self.direction)
 
-    def parts(self, nodes: Rule, known: list[Known]) -> Parts:
-        """The integral over the path of the head's gradient, split over maps and over features."""
+    def parts(self, nodes: Rule, known: list[Known], weight: np.ndarray | None = None) -> Parts:
+        """The integral over the path of the head's gradient, split over maps and over features.
+
+        weight : (p, v) of the voxels in means of regions, where it is another one than the estimators have."""
+        by = self._features
+        if weight is not None and isinstance(by, RegionMeans):
+            by = by.reweighted(weight)
         cotangents = [np.zeros_like(known[0].maps) for _ in known]
         features: Any = 0.0
-        for n, weight in enumerate(nodes.weight):
+        for n, share in enumerate(nodes.weight):
             at = sum(
                 nodes.values[1 + k, n] * each.maps + nodes.slopes[k, n] * each.slope for k, each in enumerate(known)
             )
-            gradient = np.asarray(self._head(at)[1])
+            gradient = np.asarray(self._head(by, at)[1])
             for k, total in enumerate(cotangents):
-                total += weight * nodes.share[k, n] * gradient
-            if self.chain.features is not None:
+                total += share * nodes.share[k, n] * gradient
+            if by is not None:
                 moves = sum(nodes.share[k, n] * each.slope for k, each in enumerate(known))
-                features = features + weight * np.asarray(self._features(at, moves))
-        logit, at_zero = (float(self._head(m)[0]) for m in (known[-1].maps, np.zeros_like(known[-1].maps)))
+                features = features + share * np.asarray(self._rates(by, at, moves))
+        logit, at_zero = (float(self._head(by, m)[0]) for m in (known[-1].maps, np.zeros_like(known[-1].maps)))
         maps = np.sum([G * each.slope for G, each in zip(cotangents, known, strict=True)], axis=0)
-        return Parts(logit, at_zero, maps, None if self.chain.features is None else features, cotangents)
+        return Parts(logit, at_zero, maps, None if by is None else features, cotangents)
 
 
-def _of_features(chain: Chain, maps: Any, moves: Any) -> Any:
+def _logit(decide: Callable[[Any], Any], features: Any, maps: Any) -> Any:
+    return decide(maps if features is None else features(maps))
+
+
+def _of_features(decide: Callable[[Any], Any], features: Any, maps: Any, moves: Any) -> Any:
     """(k,) rate of each feature's part where maps move so."""
-    value, slope = jax.jvp(chain.features, (maps,), (moves,))
-    return jax.grad(chain.decide)(value) * slope
+    value, slope = jax.jvp(features, (maps,), (moves,))
+    return jax.grad(decide)(value) * slope

@@ -174,7 +174,9 @@ def features_from(
     variance = (read.count * found.variance + _PRIOR_FRAMES * facts.variance) / (read.count + _PRIOR_FRAMES)
     noise = jnp.sqrt(jnp.maximum(variance, 1e-20))
     sure = noise * jnp.sqrt(read.spread)
-    level = jnp.maximum(found.level, sure) if loud is None else jnp.where(loud, found.level, sure)
+    level = jnp.maximum(found.level, sure)
+    if loud is not None:  # under other noise than it was settled in, what was more than noise may be less than none
+        level = jnp.where(loud, level, sure)
     channels = jnp.concatenate(
         [
             jnp.clip(found.shape / level[:, None], -_LARGEST, _LARGEST),

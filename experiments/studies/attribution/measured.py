@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from classify.chain.estimator import Estimator, Local
+from classify.chain.estimator import Estimator, Local, Weighted
 from classify.chain.kinetic import KineticEstimator
 from classify.chain.qtmnet import QTMnetEstimator
 from estimate.qtmnet.weights import Trained
@@ -34,7 +34,7 @@ class Remembered:
         self._estimator = estimator
         self.label, self.names, self.weight = estimator.label, estimator.names, estimator.weight
         self._known: dict[bytes, Local] = {}
-        self._maps = _of_the_last(estimator.maps)
+        self._maps, self._again = _of_the_last(estimator.maps), _of_the_last(estimator.measured_again)
 
     def at(self, frames: Any, progress: Progress = silent, *, place: float = 1.0, end: Local | None = None) -> Local:
         key = np.asarray(frames).tobytes()
@@ -45,6 +45,9 @@ class Remembered:
 
     def maps(self, frames: Any) -> Any:
         return self._maps(frames)
+
+    def measured_again(self, frames: Any) -> Weighted:
+        return self._again(frames)
 
     def sensitivities(self, frames: Any, cotangent: Any) -> dict[str, Any]:
         return self._estimator.sensitivities(frames, cotangent)
@@ -66,12 +69,14 @@ def _of_the_last(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def estimators_of(patient: Patient, trained: Trained) -> Mapping[str, Estimator]:
     """Both, with the weights of the patient's own frames."""
-    return {
-        FIT: KineticEstimator.measured(patient.frames, PROTOCOL, t10=patient.t10, aif=patient.aif, fit_delay=True),
-        NETWORK: QTMnetEstimator.measured(
-            patient.frames, PROTOCOL, t10=patient.t10, trained=trained, inside=patient.inside
-        ),
-    }
+    return {name: estimator_of(name, patient, trained) for name in ESTIMATORS}
+
+
+def estimator_of(name: str, patient: Patient, trained: Trained) -> Estimator:
+    """One of them."""
+    if name == FIT:
+        return KineticEstimator.measured(patient.frames, PROTOCOL, t10=patient.t10, aif=patient.aif, fit_delay=True)
+    return QTMnetEstimator.measured(patient.frames, PROTOCOL, t10=patient.t10, trained=trained, inside=patient.inside)
 
 
 def measured(patient: Patient, estimators: Mapping[str, Estimator]) -> dict[str, Measured]:

@@ -1,6 +1,6 @@
 """Whether the standard errors of an attribution cover: a patient's noise is drawn again and again."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,25 +23,36 @@ Head = LinearHead | NetworkHead
 
 
 def covered(
-    case: Case, patient: Patient, estimator: Estimator, heads: Mapping[str, Head], redraws: int
+    case: Case, patient: Patient, estimator: Callable[[np.ndarray], Estimator], heads: Mapping[str, Head], redraws: int
 ) -> dict[str, dict[str, Any]]:
     """By head: shares of intervals that hold the mean of all other redraws, by what they are of.
 
-    Voxels' weights and all that QTMnet takes of the scan stay as the patient's own frames have them. The mean is what
-    stated errors are about: they hold no bias, and of a scan without noise QTMnet makes nothing. Intervals are
-    Student's, since an error is known by few draws, and wider by what the mean of the others does not know. "ratio" :
-    of the scatter over redraws to the error that is stated, for the logit.
+    estimator : of a scan's frames. Every scan has its own weights, as it would have at its reader's: those of another
+    believe voxels that lie on a bound in this one, and nothing closes. Voxels that some scan does not count are left
+    out.
+
+    The mean is what stated errors are about: they hold no bias. Intervals are Student's, since an error is known by few
+    draws, and wider by what the mean of the others does not know. "ratio" : of the scatter over redraws to the error
+    that is stated, for the logit. "gap" : the largest.
     """
-    counts = np.any(estimator.weight, axis=0)
     found: dict[str, dict[str, list[np.ndarray]]] = {name: {} for name in heads}
+    counts, gaps = np.ones(len(patient.frames), bool), dict.fromkeys(heads, 0.0)
     for number in range(redraws):
-        frames, known = scanned(patient, number + 1), Remembered(estimator)
+        frames = scanned(patient, number + 1)
+        known = Remembered(estimator(frames))
+        counts &= np.any(known.weight, axis=0)
         for name, head in heads.items():
             chain = _chain(case, known, name, head)
             again = chain_attribution(chain, frames, baseline=BASELINE, nodes=NODES, errors=DRAWS, seed=number)
-            for level, pair in _levels(again, counts).items():
+            gaps[name] = max(gaps[name], again.gap)
+            for level, pair in _levels(again).items():
                 found[name].setdefault(level, []).append(np.stack(pair))
-    return {name: _judged({level: np.stack(each, axis=1) for level, each in found[name].items()}) for name in heads}
+    judged = {}
+    for name, levels in found.items():
+        arrays = {level: np.stack(each, axis=1) for level, each in levels.items()}
+        arrays["voxels"] = arrays["voxels"][..., counts]
+        judged[name] = {**_judged(arrays), "gap": gaps[name]}
+    return judged
 
 
 def _judged(found: Mapping[str, np.ndarray]) -> dict[str, Any]:
@@ -61,12 +72,12 @@ def _chain(case: Case, estimator: Estimator, name: str, head: Head) -> Chain:
     return Chain((estimator,), head, features_of(name, case.region, np.asarray(estimator.weight)) if linear else None)
 
 
-def _levels(found: ChainAttribution, counts: np.ndarray) -> dict[str, tuple[Any, Any]]:
-    """Values and stated errors; of the voxels that count."""
+def _levels(found: ChainAttribution) -> dict[str, tuple[Any, Any]]:
+    """Values and stated errors."""
     errors = found.errors
     assert errors is not None
     levels = {
         "logit": (np.asarray(found.logit), np.asarray(errors.logit)),
-        "voxels": (found.maps.sum(axis=0)[counts], errors.voxels[counts]),
+        "voxels": (found.maps.sum(axis=0), errors.voxels),
     }
     return levels if found.features is None else {**levels, "features": (found.features, errors.features)}

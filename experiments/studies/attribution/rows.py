@@ -33,6 +33,7 @@ class Covered(NamedTuple):
     head: str
     covered: Mapping[str, float]
     ratio: float
+    gap: float
 
 
 @dataclass(frozen=True)

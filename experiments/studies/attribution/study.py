@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from classify.chain.estimator import Estimator
 from estimate.qtmnet.weights import load_trained
 from experiments.studies.attribution import explained as explaining
 from experiments.studies.attribution import heads as teaching
@@ -21,7 +22,7 @@ from experiments.studies.attribution.cohort import SEED, Case, cohort
 from experiments.studies.attribution.explained import aucs, explain
 from experiments.studies.attribution.figures import scores_figure
 from experiments.studies.attribution.heads import HEADS, IMAGE, NETWORK, Taught, taught
-from experiments.studies.attribution.measured import ESTIMATORS, Remembered, estimators_of
+from experiments.studies.attribution.measured import ESTIMATORS, Remembered, estimator_of, estimators_of
 from experiments.studies.attribution.patients import RULES, bank, patient
 from experiments.studies.attribution.redrawn import covered
 from experiments.studies.attribution.rows import Covered, Found, Row
@@ -106,11 +107,14 @@ def _explained(case: Case, heads: Mapping[Which, Taught], size: Size, trained: A
 def _scanned_again(case: Case, heads: Mapping[Which, Taught], size: Size, trained: Any) -> dict[str, Any]:
     """A row for each estimator and for two heads of the first rule, one that is linear and one that bends."""
     who = patient(bank("test", size.side, SEED), case.index)
-    estimators = estimators_of(who, trained)
     rows = []
     for estimator in ESTIMATORS:
         asked = {name: heads[RULES[0], estimator, name].head for name in (IMAGE, NETWORK)}
-        found = covered(case, who, estimators[estimator], asked, size.scanned_again[1])
+
+        def measured(frames: np.ndarray, name: str = estimator) -> Estimator:
+            return estimator_of(name, who._replace(frames=frames), trained)
+
+        found = covered(case, who, measured, asked, size.scanned_again[1])
         rows += [{"patient": case.index, "estimator": estimator, "head": name, **each} for name, each in found.items()]
     return {"rows": rows}
 

@@ -10,7 +10,7 @@ import pytest
 from classify.chain.attribution import chain_attribution
 from classify.chain.chain import Chain
 from classify.chain.errors import noise_before_contrast
-from classify.chain.estimator import Local
+from classify.chain.estimator import Local, Weighted
 from classify.chain.features import RegionMeans
 from classify.chain.kinetic import KineticEstimator
 from classify.chain.sensitivity import chain_sensitivities
@@ -53,6 +53,9 @@ class Squares:
     def maps(self, frames):
         total = frames @ self.rates
         return np.stack([total, total**2 / 10], axis=-2)
+
+    def measured_again(self, frames):
+        return Weighted(self.maps(frames), np.ones((len(frames), *self.weight.shape)))
 
     def at(self, frames, progress=None, *, place=1.0, end=None):
         total = frames @ self.rates
@@ -268,6 +271,24 @@ def test_errors_are_those_of_redrawn_noise():
     assert found.errors.logit == pytest.approx(np.linalg.norm(expected), rel=0.08)
 
 
+def test_errors_are_the_scatter_over_other_scans_weights_included(tumour, estimator):
+    """Each of 32 other scans measured as anew, by itself: a voxel that one believes another does not."""
+    frames, protocol = tumour
+    slope, regions = jnp.asarray([0.02, 0.3, 5.0, 1.0]), {"rim": RIM}
+    rng, sigma = np.random.default_rng(8), 4.0 * noise_before_contrast(frames, BASELINE)
+    scan = lambda: frames + sigma * rng.standard_normal(frames.shape)  # noqa: E731
+    others = []
+    for _ in range(32):
+        other = scan()
+        again = replace(estimator, weight=estimator.measured(other, protocol, t10=1.4, aif=AIF).weight)
+        others.append(slope * means(again, **regions)(again.maps(other)))
+    fit = estimator.measured(frames, protocol, t10=1.4, aif=AIF)
+    chain = Chain((fit,), lambda phi: slope @ phi, means(fit, **regions))
+    found = chain_attribution(chain, frames, baseline=BASELINE, nodes=((2, 16),), errors=32, noise=sigma)
+    ratio = found.errors.features / np.std(others, axis=0, ddof=1)
+    assert np.all((ratio > 0.6) & (ratio < 1.6))  # either is known to an eighth
+
+
 def test_noise_is_that_of_the_frames_before_contrast():
     frames = 100 + 2.5 * np.random.default_rng(0).standard_normal((4000, 9))
     frames[:, 5:] += 50
@@ -284,3 +305,9 @@ def test_a_feature_that_too_few_reliable_voxels_carry_is_refused_by_name(estimat
 def test_a_series_without_frames_before_contrast_is_refused(tumour, explained):
     with pytest.raises(InputError, match="before contrast"):
         chain_attribution(explained[0], tumour[0], baseline=0)
+
+
+def test_a_logit_that_is_not_finite_is_refused():
+    frames = np.abs(np.random.default_rng(0).standard_normal((5, 9)))
+    with pytest.raises(InputError, match=r"goes from a logit of -inf .* finite at maps of 0"):
+        chain_attribution(Chain((Squares(5, start=True),), lambda maps: jnp.log(jnp.sum(maps[1]))), frames, baseline=2)

@@ -87,6 +87,20 @@ def test_gradient_against_finite_differences_context_included(trained, scan):
     assert float(jnp.abs(gradient[inside & ~rim]).sum()) > 0.02 * float(jnp.abs(gradient[rim]).sum())
 
 
+def test_what_is_held_bears_the_noise_of_another_scan(trained, scan):
+    """A voxel without contrast may lie above its noise in the scan that is held, and below zero in another."""
+    curves, inside = scan
+    rng = np.random.default_rng(3)
+    quiet = np.where(rng.random(SHAPE) < 0.3, 0.0, 1.0)[..., None] * curves
+    one, other = (quiet + 0.02 * rng.standard_normal(curves.shape) for _ in range(2))
+    held = hold(one, PROTOCOL, inside=inside)
+    maps = jax.jit(lambda c: qtmnet_maps(c, PROTOCOL, trained, inside=inside, held=held)["Fp"][inside])(other)
+    assert np.isfinite(maps).all()
+    own = qtmnet_maps(other, PROTOCOL, trained, inside=inside)["Fp"][inside]
+    clear = own > np.median(own)
+    assert np.median(np.abs(np.log(maps / own))[clear]) < 0.1  # what switches matters little where there is contrast
+
+
 def test_what_cannot_be_asked_is_refused(trained, scan):
     curves, inside = scan
     with pytest.raises(InputError, match="inside"):

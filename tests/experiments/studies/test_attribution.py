@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from classify.chain.estimator import Local
+from classify.chain.estimator import Local, Weighted
 from classify.networks.small import SmallCNNArchitecture
 from experiments.studies.attribution import explained
 from experiments.studies.attribution.cohort import Case
@@ -59,6 +59,9 @@ class Linear:
 
     def maps(self, frames):
         return np.einsum("pt,...vt->...pv", self.rates, np.asarray(frames)) * self.weight
+
+    def measured_again(self, frames):
+        return Weighted(self.maps(frames), np.broadcast_to(self.weight, (len(frames), *self.weight.shape)))
 
     def at(self, frames, progress=None, *, place=1.0, end=None):
         back = lambda G: np.einsum("pv,pt->vt", np.asarray(G) * self.weight, self.rates)  # noqa: E731
@@ -126,7 +129,7 @@ def test_a_network_is_explained_too(virtual, case):
 def test_intervals_of_a_linear_chain_cover(virtual, case):
     """Errors are exact where all is linear: 90 % intervals hold the mean of other scans in 90 %."""
     head = LinearHead(np.asarray([1.0, 0.0, 0.0, 0.0]), -1.0)
-    found = covered(case, virtual, Linear(np.ones((4, VOXELS))), {IMAGE: head}, 20)[IMAGE]
+    found = covered(case, virtual, lambda _: Linear(np.ones((4, VOXELS))), {IMAGE: head}, 20)[IMAGE]
     assert set(found["covered"]) == {"logit", "voxels", "features"}
     assert found["covered"]["voxels"] == pytest.approx(0.9, abs=0.02)
     assert found["covered"]["logit"] >= 0.65  # of 20: with 90 % it would be fewer once in 10,000
@@ -174,7 +177,7 @@ def made_up():
                         )
                     refused = {"refused": "too few"} if head == REGION and k == 0 else scores
                     rows.append(Row(k, rule, estimator, head, 10.0 + 5 * (k % 2), 0.98, refused))
-    errors = [Covered(0, e, IMAGE, {"logit": 0.9, "voxels": 0.88, "features": 0.91}, 1.05) for e in ESTIMATORS]
+    errors = [Covered(0, e, IMAGE, {"logit": 0.9, "voxels": 0.88, "features": 0.91}, 1.05, 0.002) for e in ESTIMATORS]
     left_out = {(r, e, h): 0 for r in RULES for e in ESTIMATORS for h in HEADS}
     return Found(rows, errors, {"PS": 12.0, "Fp": 12.0}, left_out)
 
