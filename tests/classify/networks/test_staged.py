@@ -29,7 +29,11 @@ def drawn(architecture):
     return x, jnp.asarray(rng.standard_normal((2, tabular)), jnp.float32) if tabular else None
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda a: type(a).__name__)
+@pytest.mark.parametrize(
+    "architecture",
+    [pytest.param(a, marks=pytest.mark.slow if isinstance(a, ASLNetArchitecture) else ()) for a in ARCHITECTURES],
+    ids=lambda a: type(a).__name__,
+)
 def test_head_after_features_is_the_network(architecture):
     network, (x, tabular) = architecture.build(seed=1), drawn(architecture)
     whole = jax.jit(lambda x: network(x, tabular))(x)

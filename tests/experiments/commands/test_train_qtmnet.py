@@ -53,9 +53,15 @@ def configuration(folder, *, steps=4, branch="[8, 8, 8]"):
     return path
 
 
+def trained_at_once(folder):
+    """As few steps as there are, without the convolutional branch."""
+    config = configuration(folder, steps=2, branch="[]")
+    assert run(["train", "qtmnet", str(config), "--out", str(folder / "out")]) == 0
+    return config
+
+
 def test_training_makes_weights_that_work(tmp_path, capsys):
-    config = configuration(tmp_path, steps=2, branch="[]")
-    assert run(["train", "qtmnet", str(config), "--out", str(tmp_path / "out")]) == 0
+    config = trained_at_once(tmp_path)
     assert "90 % intervals" in capsys.readouterr().out
     trained = load_trained(tmp_path / "out" / "qtmnet.safetensors")
     assert not trained.uses_branch
@@ -68,6 +74,16 @@ def test_training_makes_weights_that_work(tmp_path, capsys):
     assert run(["train", "qtmnet", str(config), "--out", str(tmp_path / "out")]) == 2
     assert "--resume" in capsys.readouterr().err
     weights, other = tmp_path / "out" / "qtmnet.safetensors", tmp_path / "again"
+    more = ["--calibrate", str(weights), "--resume"]
+    assert run(["train", "qtmnet", str(config), "--out", str(other), *more]) == 2
+    assert "leave out one" in capsys.readouterr().err
+
+
+@pytest.mark.slow  # calibration itself always, at the end of a training
+def test_weights_are_calibrated_again(tmp_path):
+    config = trained_at_once(tmp_path)
+    weights, other = tmp_path / "out" / "qtmnet.safetensors", tmp_path / "again"
+    trained = load_trained(weights)
     assert run(["train", "qtmnet", str(config), "--calibrate", str(weights), "--out", str(other)]) == 0
     again = load_trained(other / "qtmnet.safetensors")
     assert again.calibration[:2] == trained.calibration[:2]  # the same phantoms, the same network
@@ -77,9 +93,6 @@ def test_training_makes_weights_that_work(tmp_path, capsys):
     assert digest == weights_digest(again.network) == weights_digest(trained.network)
     assert again.facts["config"] == trained.facts["config"]
     assert again.facts["calibrated again"]["provenance"]["inputs"][0]["path"] == str(weights)
-    more = ["--calibrate", str(weights), "--resume"]
-    assert run(["train", "qtmnet", str(config), "--out", str(other), *more]) == 2
-    assert "leave out one" in capsys.readouterr().err
 
 
 @pytest.mark.slow  # that for contrast always, by the same loop
