@@ -200,8 +200,8 @@ class QTMnetEstimator:
         return Local(
             np.asarray(_maps(self._fixed, given)),
             lambda direction: np.asarray(_slope(self._fixed, given, of(direction))),
-            lambda cotangent: np.asarray(_back(self._fixed, given, of(cotangent)).frames),
-            lambda cotangent: np.asarray(_own(self._fixed, given, of(cotangent)).frames),
+            lambda cotangent: np.asarray(_back(self._fixed, given, of(cotangent), False).frames),
+            lambda cotangent: np.asarray(_back(self._fixed, given, of(cotangent), True).frames),
         )
 
     def sensitivities(self, frames: Array, cotangent: Array) -> dict[str, Array]:
@@ -220,7 +220,7 @@ class QTMnetEstimator:
             "T10" (v,) [1/s], and "log area" () by the logarithm of the input's area that sets the scale.
         """
         given = self._given(frames)
-        back = _back(self._fixed, given, jnp.asarray(cotangent, given.frames.dtype))
+        back = _back(self._fixed, given, jnp.asarray(cotangent, given.frames.dtype), False)
         return {"T10": np.asarray(back.t10), "log area": np.asarray(back.area * given.area)}
 
     @cached_property
@@ -259,7 +259,7 @@ class _Fixed:
         return isinstance(other, _Fixed) and self._key == other._key
 
 
-def _of_frames(fixed: _Fixed, given: _Given, own: bool = False) -> Any:
+def _of_frames(fixed: _Fixed, given: _Given, own: Any = False) -> Any:
     """(p, v) in clinical units, 0 where they are not believed."""
     curves, _ = block_concentration(given.frames, fixed.protocol, t10=given.t10)
     where = np.nonzero(fixed.inside)
@@ -278,8 +278,9 @@ def _of_frames(fixed: _Fixed, given: _Given, own: bool = False) -> Any:
 _UNIT = InputScale(1.0, 0.0, "one")
 
 
-def _pulled(fixed: _Fixed, given: _Given, cotangent: Any, own: bool) -> _Given:
-    """Of frames, T10 and area; what is held has no derivative."""
+@partial(jax.jit, static_argnums=0)
+def _back(fixed: _Fixed, given: _Given, cotangent: Any, own: Any) -> _Given:
+    """Of frames, T10 and area; what is held has no derivative. own : without what goes through the context."""
 
     def maps(frames: Any, t10: Any, area: Any) -> Any:
         return _of_frames(fixed, given._replace(frames=frames, t10=t10, area=area), own)
@@ -289,8 +290,6 @@ def _pulled(fixed: _Fixed, given: _Given, cotangent: Any, own: bool) -> _Given:
 
 
 _maps = jax.jit(_of_frames, static_argnums=0)
-_back = jax.jit(partial(_pulled, own=False), static_argnums=0)
-_own = jax.jit(partial(_pulled, own=True), static_argnums=0)
 
 
 @partial(jax.jit, static_argnums=0)

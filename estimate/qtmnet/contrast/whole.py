@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax import Array
+from jax.typing import ArrayLike
 from jaxtyping import Bool, Float
 
 from estimate.arterial.scale import InputScale, population_scale
@@ -106,7 +107,7 @@ def qtmnet_maps(
     inside: Bool[np.ndarray, "d h w"],
     scale: InputScale | None = None,
     held: Held | None = None,
-    own: bool = False,
+    own: ArrayLike = False,
 ) -> dict[str, Float[Array, "d h w"]]:
     """Perfusion maps of a scan, differentiable in every frame of every voxel.
 
@@ -127,7 +128,7 @@ def qtmnet_maps(
         then not be traced.
     own : bool
         Derivatives of what a voxel's own curve and its neighbourhood say, without what it says of the scan to all
-        others (the context); values are the same.
+        others (the context); values are the same. It may be traced, so that one program gives both.
 
     Returns
     -------
@@ -148,7 +149,8 @@ def qtmnet_maps(
     where = np.nonzero(inside)
     curves, frames = values[where], _frames(protocol, values.dtype)
     _, read, found = _read(curves, frames, held.arrival)
-    still = jax.lax.stop_gradient if own else lambda x: x
+    through = jnp.where(own, 0.0, 1.0).astype(values.dtype)
+    still = lambda x: through * x + (1 - through) * jax.lax.stop_gradient(x)  # noqa: E731  x, to the last digit
     facts = ScanFacts(held.arrival, still(found.level @ held.level), still(found.variance @ held.variance))
     seen = features_from(found, read, frames, facts, loud=held.loud)
     said = _through(trained, seen.voxel, seen.scan, jnp.asarray(held.enhanced), where, still)

@@ -250,6 +250,9 @@ def test_a_mean_is_weighted_once():
     values = np.asarray([[2.0, 4.0, 8.0, 100.0]])
     features = RegionMeans.of(("PS",), {"rim": np.arange(4) < 3}, weight, fewest=1)
     assert float(features(values * weight)[0]) == pytest.approx((2 + 2 + 2) / 1.75)
+    other = np.asarray([[0.0, 0.5, 1.0, 1.0]])
+    assert float(features.reweighted(other)(values * other)[0]) == pytest.approx((2 + 8) / 1.5)
+    assert float(features.reweighted(0 * other)(0 * values)[0]) == 0  # nothing is believed, and nothing said
 
 
 def test_a_map_that_does_not_vanish_with_the_contrast_is_refused(estimator):
