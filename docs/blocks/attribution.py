@@ -29,13 +29,18 @@ def attribution(found: dict[str, Any]) -> str:
 def _errors(found: list[dict[str, Any]]) -> str:
     if not found:
         return ""
-    held = {
-        level: span(each["covered"][level] for each in found if level in each["covered"])
-        for level in ("voxels", "features", "logit")
-    }
+    said = []
+    for estimator in dict.fromkeys(each["estimator"] for each in found):
+        there = [each["covered"] for each in found if each["estimator"] == estimator]
+        voxels, features, logit = (
+            span(each[level] for each in there if level in each) for level in ("voxels", "features", "logit")
+        )
+        said.append(f"{estimator} in {voxels} % of the voxels, {features} % of the features, {logit} % of the logits")
+    patients = len({each["patient"] for each in found})
     return (
-        f" Stated 90 % intervals hold the mean of other scans of the same patient in {held['voxels']} % of the voxels, "
-        f"{held['features']} % of the features and {held['logit']} % of the logits (by estimator, head and patient)."
+        f" Stated 90 % intervals hold the mean of other scans of the same patient, by {'; by '.join(said)} "
+        f"({patients} patient{'s' if patients > 1 else ''}, each scanned again 20 times; those under 85 % are too "
+        "narrow)."
     )
 
 
