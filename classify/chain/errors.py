@@ -1,8 +1,8 @@
 r"""Standard errors of a logit's parts, from the noise of the frames.
 
-Noise \epsilon is added to the frames and the maps are estimated again: they move by \Delta = m(S + \epsilon) - m(S) at
-the measured end, and by a \Delta at place a of the path, since maps are homogeneous in the concentrations. The head's
-integral is then done again, as far as it bends. Voxels' weights, and what switches in a scan, are each draw's own: an
+Frames are drawn with noise in place of their own, and the maps estimated again: they move by \Delta at the measured
+end, and by a \Delta at place a of the path, since maps are homogeneous in the concentrations. The head's integral is
+then done again, as far as it bends. Voxels' weights, and what switches in a scan, are each draw's own: an
 attribution holds them at what the measured scan has, but another scan of the same patient would have others, and errors
 that hold them too come out up to five times too small. Inputs and T10 are held: what their errors do is asked of
 `chain_sensitivities`. By the Jacobian alone, J \epsilon, errors would be too small as well, since voxels near the limit
@@ -81,10 +81,11 @@ def attribution_errors(
     rng = np.random.default_rng(seed)
     sums: dict[str, list[Any]] = {"logit": [], "maps": [], "voxels": [], "features": []}
     scans = max(1, TOGETHER // len(walk.frames))
+    about = [each.without_noise(walk.frames, noise) for each in walk.chain.estimators]
     for first in range(0, draws, scans):
         walk.progress("errors of the attribution", first, draws)
-        noisy = walk.frames + noise * rng.standard_normal((min(scans, draws - first), *walk.frames.shape))
-        again = [each.measured_again(noisy) for each in walk.chain.estimators]
+        drawn = noise * rng.standard_normal((min(scans, draws - first), *walk.frames.shape))
+        again = [each.measured_again(base + drawn) for base, each in zip(about, walk.chain.estimators, strict=True)]
         maps, weight = (np.concatenate(each, axis=1) for each in zip(*again, strict=True))
         for moved, own in zip(maps - known[-1].maps, weight, strict=True):
             there = [each.moved(moved, a) for a, each in zip(nodes.estimator, known, strict=True)]

@@ -40,6 +40,7 @@ class Estimator(Protocol):
     label : of itself, other than that of any other in a chain.      names : of its p maps.
     weight : (p, v) frozen, of each map in each voxel.
     maps : (..., v, t) -> (..., p, v), those of `at` alone, of several scans at once: what moves them is not asked for.
+    without_noise : (v, t) and the standard deviation of its noise -> the frames as far as they are told from that.
     measured_again : (n, v, t) -> what n other scans of the same tissue give, each with weights, and whatever else is
     frozen, of its own.
     at : of frames whose contrast is `place` times that at the path's end, whose `Local` is given too.
@@ -55,6 +56,8 @@ class Estimator(Protocol):
     def weight(self) -> Array: ...
 
     def maps(self, frames: Array) -> Array: ...
+
+    def without_noise(self, frames: Array, noise: float) -> Array: ...
 
     def measured_again(self, frames: Array) -> Weighted: ...
 

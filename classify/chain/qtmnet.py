@@ -150,6 +150,23 @@ class QTMnetEstimator:
         found = [np.asarray(_maps(self._fixed, self._given(scan))) for scan in scans]
         return np.reshape(found, (*np.shape(frames)[:-2], len(self.parameters), -1))
 
+    def without_noise(self, frames: Array, noise: float) -> Array:
+        """The frames themselves: there is no model by which their noise could be taken off.
+
+        Parameters
+        ----------
+        frames : (v, t) array
+            Signal.
+        noise : float
+            Standard deviation of the signal in one frame.
+
+        Returns
+        -------
+        (v, t) array
+            The frames.
+        """
+        return frames
+
     def measured_again(self, frames: Array) -> Weighted:
         """What other scans of the same tissue give.
 

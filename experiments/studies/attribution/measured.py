@@ -46,6 +46,9 @@ class Remembered:
     def maps(self, frames: Any) -> Any:
         return self._maps(frames)
 
+    def without_noise(self, frames: Any, noise: float) -> Any:
+        return self._estimator.without_noise(frames, noise)
+
     def measured_again(self, frames: Any) -> Weighted:
         return self._again(frames)
 

@@ -60,6 +60,9 @@ class Linear:
     def maps(self, frames):
         return np.einsum("pt,...vt->...pv", self.rates, np.asarray(frames)) * self.weight
 
+    def without_noise(self, frames, noise):
+        return frames
+
     def measured_again(self, frames):
         return Weighted(self.maps(frames), np.broadcast_to(self.weight, (len(frames), *self.weight.shape)))
 
