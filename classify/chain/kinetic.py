@@ -154,11 +154,9 @@ class KineticEstimator:
         return np.reshape(found, (*np.shape(frames)[:-2], *np.shape(self.weight)))
 
     def without_noise(self, frames: Array, noise: float) -> Array:
-        r"""The frames as far as a fit tells them from their noise: fitted signal + \lambda residual in each voxel,
+        r"""The frames as far as a fit tells them from their noise.
 
-            \lambda^2 = max(0, 1 - \sigma^2/mean residual^2),
-
-        an empirical Bayes estimate (James & Stein, Proc. 4th Berkeley Symp. 1961) by which a model that does not
+        In each voxel fitted signal + \lambda residual, \lambda^2 = max(0, 1 - \sigma^2/mean residual^2): an empirical Bayes estimate (James & Stein, Proc. 4th Berkeley Symp. 1961) by which a model that does not
         describe the tissue stays as wrong as it is. Other scans are drawn about it: about the measured frames noise
         would be there twice, weights those of a scan that is worse by 1.4, and errors too small.
 
