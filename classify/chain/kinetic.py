@@ -156,9 +156,10 @@ class KineticEstimator:
     def without_noise(self, frames: Array, noise: float) -> Array:
         r"""The frames as far as a fit tells them from their noise.
 
-        In each voxel fitted signal + \lambda residual, \lambda^2 = max(0, 1 - \sigma^2/mean residual^2): an empirical Bayes estimate (James & Stein, Proc. 4th Berkeley Symp. 1961) by which a model that does not
-        describe the tissue stays as wrong as it is. Other scans are drawn about it: about the measured frames noise
-        would be there twice, weights those of a scan that is worse by 1.4, and errors too small.
+        In each voxel fitted signal + \lambda residual, \lambda^2 = max(0, 1 - \sigma^2/mean residual^2): an empirical
+        Bayes estimate (James & Stein, Proc. 4th Berkeley Symp. 1961) by which a model that does not describe the tissue
+        stays as wrong as it is. Other scans are drawn about it: about the measured frames noise would be there twice,
+        weights those of a scan that is worse by 1.4, and errors too small.
 
         Parameters
         ----------
