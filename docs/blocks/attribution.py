@@ -39,8 +39,7 @@ def _errors(found: list[dict[str, Any]]) -> str:
     patients = len({each["patient"] for each in found})
     return (
         f" Stated 90 % intervals hold the mean of other scans of the same patient, by {'; by '.join(said)} "
-        f"({patients} patient{'s' if patients > 1 else ''}, each scanned again 20 times; those under 85 % are too "
-        "narrow)."
+        f"({patients} patient{'s' if patients > 1 else ''}; where fewer than 85 % do, they are too narrow)."
     )
 
 
