@@ -10,6 +10,7 @@ from estimate.kinetics.bounds import BOUNDS
 from estimate.kinetics.frames import FrameFit, fit_frames, frames_jacobian, input_sensitivity
 from estimate.kinetics.reliability import reliability
 from simulate.base.errors import InputError
+from simulate.base.exchange import LIMITS
 from simulate.base.progress import Progress, silent
 from simulate.base.types import DCEProtocol, Tissue
 from simulate.base.units import to_clinical
@@ -176,10 +177,9 @@ class KineticEstimator:
         frames, t10 = np.asarray(frames), np.broadcast_to(self.t10, np.shape(frames)[:1])
         values = {name: np.asarray(x) for name, x in self._fit(frames, t10).values.items()}
         fitted = np.all([np.isfinite(x) for x in values.values()], axis=0)
-        known = {name: np.where(fitted, values.get(name, 0.1), 0.1) for name in ("Fp", "PS", "vp", "ve")}
-        delay = np.where(fitted, values.get("delay", 0.0), 0.0)
+        known = {name: np.where(fitted, values.get(name, limit), 0.1) for name, limit in LIMITS.items()}
         curves = tissue_concentration(
-            Tissue(**known, delay=delay), self.aif.curve, self.protocol.frame_centres, model=self.model,
+            Tissue(**known), self.aif.curve, self.protocol.frame_centres, model=self.model,
             aif_times=self.aif.times, frame_duration=self.protocol.frame_duration,
         )  # fmt: skip
         baseline = self.protocol.baseline

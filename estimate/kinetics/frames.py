@@ -25,7 +25,7 @@ from estimate.kinetics.bounds import resolve_bounds
 from estimate.kinetics.curves import checked
 from estimate.kinetics.derivative import pulled_to_input
 from estimate.kinetics.fit import fit_kinetics
-from estimate.kinetics.jacobian import SIZES, curve_jacobian
+from estimate.kinetics.jacobian import JACOBIAN_SIZES, curve_jacobian
 from estimate.kinetics.model import FitModel
 from estimate.signal.concentration import block_concentration
 from estimate.signal.errors import signal_errors
@@ -210,12 +210,12 @@ def frames_jacobian(
     jacobian = curve_jacobian(fit_model, given, resolve_bounds(bounds))
     values = np.stack([np.asarray(fit.values[name]) for name in fit_model.parameters])
     parts = []
-    for first in range(0, max(len(signal), 1), SIZES[-1]):
-        rows = slice(first, first + SIZES[-1])
+    for first in range(0, max(len(signal), 1), JACOBIAN_SIZES[-1]):
+        rows = slice(first, first + JACOBIAN_SIZES[-1])
         parts.append(
             _by_frames(signal[rows], protocol, t10[rows], b1[rows], r2star, fit_model, values[:, rows], jacobian)
         )
-        progress("derivatives of the fit", min(first + SIZES[-1], len(signal)), len(signal))
+        progress("derivatives of the fit", min(first + JACOBIAN_SIZES[-1], len(signal)), len(signal))
     return jax.tree.map(np.asarray, fit), jax.tree.map(lambda *each: np.concatenate(each), *parts)
 
 

@@ -25,14 +25,14 @@ from estimate.kinetics.measurement import FitInput
 from estimate.kinetics.model import FitModel, compressed_normal_equations, linearised_curve
 from estimate.kinetics.table import ExponentialTable, exponential_table
 
-SIZES = (64, 1024)
+JACOBIAN_SIZES = (64, 1024)
 """Voxels to which a block is padded, so that few programs are compiled; the last is the largest block: a voxel costs a
 hundred times what it does in a fit, and so what is padded counts more than a call."""
 
 
 def curve_jacobian(model: FitModel, given: FitInput, limits: dict) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """A function of curves (v, t) and fitted values (p, v) -> (v, p, t), v at most the last of `SIZES`; 0 where a curve
-    or a value is not finite."""
+    """A function of curves (v, t) and fitted values (p, v) -> (v, p, t), v at most the last of `JACOBIAN_SIZES`;
+    0 where a curve or a value is not finite."""
     dtype = given.times.dtype
     table = exponential_table(given, table_size(model, limits, dtype), delay_bounds=limits["delay"])
     bounds = box(model, limits, dtype)
@@ -40,7 +40,7 @@ def curve_jacobian(model: FitModel, given: FitInput, limits: dict) -> Callable[[
     def jacobian(curves: np.ndarray, values: np.ndarray) -> np.ndarray:
         sound = np.asarray(np.isfinite(curves).all(axis=1) & np.isfinite(values).all(axis=0))
         count = len(curves)
-        size = next(each for each in SIZES if each >= count)
+        size = next(each for each in JACOBIAN_SIZES if each >= count)
         C, x = np.zeros((size, curves.shape[1]), dtype), np.full((len(values), size), 0.1, dtype)
         C[:count], x[:, :count] = np.where(sound[:, None], curves, 0.0), np.where(sound, values, 0.1)
         found = np.asarray(_jacobian(model, table, *bounds, C, x))[:count]

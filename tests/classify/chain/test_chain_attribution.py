@@ -311,6 +311,17 @@ def test_other_scans_are_drawn_about_frames_without_their_noise(tumour, estimato
     assert np.median(kept) > 0.85
 
 
+@pytest.mark.parametrize("model", ["etm", "2cum"])
+def test_a_fit_without_noise_takes_nothing_off_its_own_model(model):
+    """Whatever the noise is said to be: what the model describes is no noise, with any parameters that it lacks."""
+    protocol = DCEProtocol(3.0 * np.arange(70), 0.005, 15.0, baseline=BASELINE)
+    tissue = Tissue(Fp=np.full(3, 0.01), PS=np.array([0.0008, 0.0015, 0.003]), vp=np.full(3, 0.05), ve=np.full(3, 0.25))
+    curves = tissue_concentration(tissue, AIF.curve, protocol.frame_centres, model=model, aif_times=AIF.times)
+    frames = np.asarray(spgr_signal(curves, protocol, t10=1.4, s0=1000.0))
+    fit = KineticEstimator.measured(frames, protocol, t10=1.4, aif=AIF, model=model)
+    np.testing.assert_allclose(fit.without_noise(frames, 50.0), frames, rtol=2e-4)
+
+
 def test_noise_is_that_of_the_frames_before_contrast():
     frames = 100 + 2.5 * np.random.default_rng(0).standard_normal((4000, 9))
     frames[:, 5:] += 50
