@@ -1,12 +1,13 @@
 """QTMnet as a chain's estimator: its scale held fixed, and all that switches in a scan."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 
 from classify.chain.estimator import BELIEVED, Local, Weighted, check_scaled, needed
 from estimate.arterial.scale import InputScale, population_scale
@@ -246,28 +247,39 @@ class QTMnetEstimator:
 
     def _given(self, frames: Array) -> "_Given":
         x = jnp.asarray(frames)
-        t10 = jnp.asarray(np.broadcast_to(self.t10, x.shape[:1]), x.dtype)
-        return _Given(x, t10, jnp.asarray(self.scale.area, x.dtype), jnp.asarray(self.weight, x.dtype), self.held)
+        t10, area, weight = np.broadcast_to(self.t10, x.shape[:1]), self.scale.area, self.weight
+        t10, area, weight = (jnp.asarray(each, x.dtype) for each in (t10, area, weight))
+        network = jax.tree.map(lambda each: jnp.asarray(each, x.dtype), nnx.state(self.trained.network))
+        return _Given(x, t10, area, weight, self.held, network)
 
 
 class _Given(NamedTuple):
-    """What a program is given, so that it is compiled once for all scans of a size: frames (v, t), t10 (v,), area (),
-    weight (p, v), held."""
+    """What a program is given, so that it is compiled once for all scans of a size, and does not hold the network's
+    numbers in each of its kernels (which takes twice as long to compile): frames (v, t), t10 (v,), area (), weight
+    (p, v), held, network."""
 
     frames: Any
     t10: Any
     area: Any
     weight: Any
     held: Held
+    network: Any
 
 
 class _Fixed:
     """What a program is made for; alike where it holds the same numbers."""
 
     def __init__(self, protocol: DCEProtocol, trained: Trained, inside: np.ndarray, parameters: tuple[str, ...]):
-        self.protocol, self.trained, self.inside, self.parameters = protocol, trained, inside, parameters
+        self.protocol, self.inside, self.parameters = protocol, inside, parameters
+        self._trained, self._graph = trained, nnx.graphdef(trained.network)
         numbers = tuple(np.asarray(each).tobytes() for each in jax.tree.leaves(protocol))
-        self._key = (numbers, protocol.baseline, id(trained), inside.shape, inside.tobytes(), parameters)
+        self._key = (
+            numbers, protocol.baseline, self._graph, trained.uses_branch, inside.shape, inside.tobytes(), parameters,
+        )  # fmt: skip
+
+    def trained(self, network: Any) -> Trained:
+        """With these numbers."""
+        return replace(self._trained, network=nnx.merge(self._graph, network))
 
     def __hash__(self) -> int:
         return hash(self._key)
@@ -284,7 +296,7 @@ def _of_frames(fixed: _Fixed, given: _Given, own: Any = False) -> Any:
     volume = jnp.zeros((*fixed.inside.shape, curves.shape[1]), curves.dtype)
     volume = volume.at[where].set(jnp.where(usable, curves, 0.0))
     found = qtmnet_maps(
-        volume, fixed.protocol, fixed.trained, inside=fixed.inside, scale=_UNIT, held=given.held, own=own
+        volume, fixed.protocol, fixed.trained(given.network), inside=fixed.inside, scale=_UNIT, held=given.held, own=own
     )
     maps = jnp.stack([to_clinical(name, found[name][where]) for name in fixed.parameters])
     return jnp.where(

@@ -12,7 +12,6 @@ faster still: each voxel's neighbours in a row, times the kernel. Every other de
 
 import math
 from collections.abc import Sequence
-from itertools import product
 
 import jax
 import jax.numpy as jnp
@@ -68,13 +67,17 @@ def _on_cpu(x: Array, kernel: Array, strides: Sequence[int], pads: Sequence[tupl
 
 
 def _by_neighbours(x: Array, kernel: Array, strides: Sequence[int], size: Sequence[int]) -> Array:
-    """Of a padded image, to this output size: all neighbours of a voxel in a row, times the kernel."""
-    shifted = [
-        x[:, *(slice(k, k + s * (n - 1) + 1, s) for k, s, n in zip(tap, strides, size, strict=True))]
-        for tap in product(*map(range, kernel.shape[:3]))
-    ]
-    rows = jnp.concatenate(shifted, axis=-1).reshape(-1, math.prod(kernel.shape[:4]))
-    return (rows @ kernel.reshape(-1, kernel.shape[-1])).reshape(x.shape[0], *size, kernel.shape[-1])
+    """Of a padded image, to this output size: all neighbours of a voxel in a row, times the kernel.
+
+    They are gathered along one axis after another: nine slices of an image rather than 27, and so is the way back.
+    """
+    for axis in (3, 2, 1):  # the last first, whose taps are the innermost of the kernel's
+        step, length = strides[axis - 1], size[axis - 1]
+        reach = step * (length - 1) + 1
+        shifted = [jax.lax.slice_in_dim(x, k, k + reach, step, axis) for k in range(kernel.shape[axis - 1])]
+        x = jnp.concatenate(shifted, axis=-1)
+    columns = kernel.reshape(-1, kernel.shape[-1])
+    return (x.reshape(-1, len(columns)) @ columns).reshape(x.shape[0], *size, kernel.shape[-1])
 
 
 def _by_planes(x: Array, kernel: Array, strides: Sequence[int], size: Sequence[int]) -> Array:
