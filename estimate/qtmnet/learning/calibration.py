@@ -8,6 +8,7 @@ maps are made for, and the hardest to read: q is taken among all voxels and amon
 (conformal prediction by class, Vovk 2012, for a class that nobody knows of a voxel).
 """
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -47,20 +48,9 @@ def calibrate(graph: Any, weights: Any, bank: Bank, *, seed: int, cube: int | No
     net: QTMnet = nnx.merge(graph, weights)
     tracer = net.shape.sees
 
-    @jax.jit
-    def draw(key: Any) -> tuple[Example, Any, Any]:
-        if cube is None:
-            batch = sets(key, bank, TASKS[net.shape.tracer].examination, scans=_BATCH, voxels=_VOXELS)
-            outputs = net(batch.features.voxel, scan_channels(net, batch), batch.inside)
-        else:
-            batch = patches(key, bank, TASKS[net.shape.tracer].examination, scans=_BATCH, side=cube, beside=128)
-            outputs = patch_outputs(net, batch, cube)
-        found = tracer.predicted(outputs)
-        return batch, jnp.abs(found.value - batch.target) / found.spread, jax.vmap(tracer.gram)(batch.features)
-
     ratios, counted, rim, drawn = [], [], [], []
     for key in jax.random.split(jax.random.key(seed), -(-EXAMINATIONS * len(bank.peak) // _BATCH)):
-        batch, ratio, gram = draw(key)
+        batch, ratio, gram = _draw(graph, bank.side, cube, weights, tuple(bank[:-1]), key)
         ratios.append(np.asarray(ratio))
         counted.append(np.asarray(batch.weight) > 0)
         rim.append(np.asarray(batch.region) == int(Region.RIM))
@@ -73,6 +63,21 @@ def calibrate(graph: Any, weights: Any, bank: Bank, *, seed: int, cube: int | No
         dict(zip(tracer.scored, found.tolist(), strict=True)), dict(zip(tracer.scored, together.tolist(), strict=True)),
         TrainingDistribution(curves, scans), {"curves": curve_shares, "scans": scan_shares},
     )  # fmt: skip
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _draw(graph: Any, side: int, cube: int | None, weights: Any, arrays: tuple, key: Any) -> tuple[Example, Any, Any]:
+    """Examinations, |error|/sigma of what the network says of them, and what curves' distances need."""
+    net: QTMnet = nnx.merge(graph, weights)
+    tracer, bank, examination = net.shape.sees, Bank._make([*arrays, side]), TASKS[net.shape.tracer].examination
+    if cube is None:
+        batch = sets(key, bank, examination, scans=_BATCH, voxels=_VOXELS)
+        outputs = net(batch.features.voxel, scan_channels(net, batch), batch.inside)
+    else:
+        batch = patches(key, bank, examination, scans=_BATCH, side=cube, beside=128)
+        outputs = patch_outputs(net, batch, cube)
+    found = tracer.predicted(outputs)
+    return batch, jnp.abs(found.value - batch.target) / found.spread, jax.vmap(tracer.gram)(batch.features)
 
 
 def quantiles(ratios: np.ndarray, counted: np.ndarray, rim: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ First whole contexts of single voxels, cheap and varied; then cubes of tissue, w
 neighbourhood (it enters the decoder through zeros, so it begins where the first stage ended).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -85,11 +86,16 @@ def validation(
 
     cube : edge of the patches of the second stage, None where there is none.
     """
-    key = jax.random.key(seed)
-    fixed = [jax.jit(lambda: sets(key, bank, examination, scans=scans, voxels=voxels))()]
+    key, arrays = jax.random.key(seed), tuple(bank[:-1])  # arguments: no program is to hold a bank's numbers
+
+    def drawn(draw: Callable[..., Example], **size: int) -> Example:
+        of = lambda key, arrays: draw(key, Bank._make([*arrays, bank.side]), examination, **size)  # noqa: E731
+        return jax.jit(of)(key, arrays)
+
+    fixed = [drawn(sets, scans=scans, voxels=voxels)]
     measure = [jax.jit(lambda w, b: of_sets(graph, w, b))]
     if cube is not None:
-        fixed.append(jax.jit(lambda: patches(key, bank, examination, scans=scans, side=cube, beside=128))())
+        fixed.append(drawn(patches, scans=scans, side=cube, beside=128))
         measure.append(jax.jit(lambda w, b: of_patches(graph, w, b, cube)))
 
     def validate(weights: Any, stage: int) -> dict[str, float]:
