@@ -29,8 +29,11 @@ def scores_figure(found: Found) -> Figure:
                             label=f"rule on {rule}" if filled and method == CHAIN else None,
                         )  # fmt: skip
             axes.set_xticks(range(len(METHODS)), METHODS, rotation=20, fontsize=7)
+            axes.set_xlim(-0.3, len(METHODS) - 0.7)
             axes.set_title(f"{estimator}, {head}", fontsize=9)
     for axes in grid[:, 0]:
         axes.set_ylabel("AUC of the rim")
+    for level, face in (("by frames", "0.4"), ("by maps", "none")):
+        grid[0, 0].plot([], [], "o", ms=3, color="0.4", mfc=face, label=level)
     grid[0, 0].legend(fontsize=7, loc="lower right")
     return figure
