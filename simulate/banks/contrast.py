@@ -59,6 +59,7 @@ class Responses(NamedTuple):
     local_aif: Any
 
 
+@jax.jit
 def spline(times: Float[Array, " t"]) -> Float[Array, " t"]:
     """Cubic B-spline of knots 1 s apart, centred at 0."""
     x = jnp.abs(times) / SPACING
@@ -67,6 +68,7 @@ def spline(times: Float[Array, " t"]) -> Float[Array, " t"]:
     return jnp.where(x < 1, inner, outer)
 
 
+@jax.jit
 def inlet_curve(weights: Float[Array, "*s k"], times: Float[Array, " t"]) -> Float[Array, "*s t"]:
     """The input ca(t) [mmol/L] itself: splines centred at 0, 1, 2, ... s with these weights."""
     centres = SPACING * jnp.arange(weights.shape[-1])

@@ -74,6 +74,7 @@ def parker_aif(
     return blood_to_plasma(jnp.where(begun, parker_shape(elapsed), 0.0), haematocrit)
 
 
+@jax.jit
 def parker_shape(
     elapsed: Float[Array, " t"],
     *,
@@ -128,6 +129,7 @@ def georgiou_aif(
     return blood_to_plasma(jnp.where(begun, georgiou_shape(elapsed), 0.0), haematocrit)
 
 
+@jax.jit
 def georgiou_shape(
     elapsed: Float[Array, " t"],
     *,
@@ -254,7 +256,8 @@ def gamma_variate_aif(
     return blood_to_plasma(jnp.where(begun & (elapsed > 0), blood, 0.0), haematocrit)
 
 
-def _since_onset(times: ArrayLike, onset: ArrayLike, unit: float) -> tuple[Array, Array]:
+@jax.jit
+def _since_onset(times: ArrayLike, onset: ArrayLike, unit: ArrayLike) -> tuple[Array, Array]:
     """Time since the onset in `unit` seconds, held at 0 before it, and whether it has begun."""
     since = (jnp.asarray(times) - onset) / unit
     begun = since >= 0

@@ -12,6 +12,7 @@ A draw mixes them, passes a stirred volume (heart, lungs, vein), and is scaled t
 [mmol/L] at the times that it is asked for; these begin at its onset, with equal steps.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -50,6 +51,7 @@ class InletRange(NamedTuple):
 ANY_INLET = InletRange()
 
 
+@partial(jax.jit, static_argnames="ranges")
 def draw_inlet(key: Key[Array, ""], times: Float[Array, " k"], ranges: InletRange = ANY_INLET) -> Float[Array, " k"]:
     """One random input at `times` [s]."""
     keys = jax.random.split(key, 10)
@@ -76,6 +78,7 @@ def draw_inlet(key: Key[Array, ""], times: Float[Array, " k"], ranges: InletRang
     return curve * area / window_area(curve, times)
 
 
+@partial(jax.jit, static_argnames="amplitude")
 def unseen_inlet(
     key: Key[Array, ""], times: Float[Array, " k"], amplitude: tuple[float, float] = AMPLITUDE
 ) -> Float[Array, " k"]:

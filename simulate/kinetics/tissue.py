@@ -2,8 +2,10 @@
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -73,20 +75,27 @@ def tissue_concentration(
     """
     _check_duration(frame_duration)
     knots, times = from_first_knot(times if aif_times is None else aif_times, times)
-    aif = jnp.asarray(aif, dtype=float)
     fields = (tissue.Fp, tissue.PS, tissue.vp, tissue.ve, tissue.va, tissue.delay)
-    fields = jnp.broadcast_arrays(*(jnp.asarray(field, dtype=float) for field in fields))
-    curve = Input(aif, knots, times, fields[-1], frame_duration)
+    duration = None if is_zero(frame_duration) else frame_duration
+    return _concentration(model, fields, jnp.asarray(aif, dtype=float), knots, times, duration)
+
+
+@partial(jax.jit, static_argnums=0)
+def _concentration(model: str, fields: tuple, aif: Array, knots: Array, times: Array, duration: Any) -> Array:
+    """One program rather than one for every operation of a caller without jit. duration : None samples."""
+    parts = jnp.broadcast_arrays(*(jnp.asarray(field, dtype=float) for field in fields))
+    frame_duration = 0.0 if duration is None else duration
+    curve = Input(aif, knots, times, parts[-1], frame_duration)
     if model in COMPARTMENT_MODELS:
         held = _compartmental(
-            COMPARTMENT_MODELS[model], dict(zip(("Fp", "PS", "vp", "ve"), fields, strict=False)), curve
+            COMPARTMENT_MODELS[model], dict(zip(("Fp", "PS", "vp", "ve"), parts, strict=False)), curve
         )
     else:
-        curve_, knots_, times_, delay = (in_double(part) for part in (aif, knots, times, fields[-1]))
-        Fp, PS, vp, ve = (in_double(field) for field in fields[:4])
+        curve_, knots_, times_, delay = (in_double(part) for part in (aif, knots, times, parts[-1]))
+        Fp, PS, vp, ve = (in_double(part) for part in parts[:4])
         double = Input(curve_, knots_, times_, delay, frame_duration)
         held = _capillary(model, Fp, PS, vp, ve, double).astype(aif.dtype)
-    return held + fields[4][..., None] * curve.itself()
+    return held + parts[4][..., None] * curve.itself()
 
 
 def mixing_of(model: str) -> float:

@@ -205,6 +205,7 @@ def cell_concentration(bed: Bed, contents: Contents) -> Array:
     )
 
 
+@jax.jit
 def in_cells(bed: Bed, contents: Contents, arterial_volume: Any, venous_volume: Any) -> Array:
     """The same for a tracer that fills these volumes (n,) [mm^3] of the vessels."""
     total = jnp.asarray(contents.units)

@@ -17,6 +17,7 @@ The label enters the block \delta_0 after the labelling plane, and by the labell
 c(s) = e^{-(s + R_{1b})\delta_0} (1 - e^{-k\tau})/k with k = s for (p)casl, s + R1b for pasl.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -69,6 +70,7 @@ def blood_supply(bed: Bed) -> tuple[Array, Array]:
     return jnp.asarray(bed.tissue.Fp) / (1 - haematocrit), jnp.asarray(bed.tissue.vp) / (1 - haematocrit)
 
 
+@partial(jax.jit, static_argnames="residence")
 def label_transfer(
     bed: Bed, s: Complex[Array, " f"], water: Water = WATER, *, residence: Residence = vessel
 ) -> tuple[Contents, Array]:
@@ -108,8 +110,9 @@ def tissue_label(PSw: Array, vt: Array, rate: Array) -> tuple[Array, Array]:
     return beside, jnp.where(open_, through, 0.0)
 
 
+@partial(jax.jit, static_argnames=("labelling", "frequencies"))
 def label_readout(
-    times: Float[ArrayLike, " t"], label_duration: ArrayLike, *, labelling: str, inlet_delay: float, t1_blood: Any,
+    times: Float[ArrayLike, " t"], label_duration: ArrayLike, *, labelling: str, inlet_delay: ArrayLike, t1_blood: Any,
     frequencies: int = FREQUENCIES,
 ) -> Readout:  # fmt: skip
     """How readouts at `times` [s after the start of labelling] see a bed that is given label (1 where it is made).

@@ -13,6 +13,7 @@ stated source has to give (`scale`).
 
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float
@@ -72,6 +73,7 @@ class ScanFacts(NamedTuple):
     variance: Any
 
 
+@jax.jit
 def arrival_time(mean: Float[Array, " t"], frames: Frames) -> Float[Array, ""]:
     """Time [s] at which a scan's mean curve passes `ARRIVED` of its peak, linearly between frame centres."""
     centre = frames.start + frames.duration / 2
@@ -118,6 +120,7 @@ class Measured(NamedTuple):
     variance: Any
 
 
+@jax.jit
 def reading(frames: Frames, arrival: Float[Array, ""]) -> Reading:
     """That of a scan."""
     since = frames.start - arrival
@@ -137,6 +140,7 @@ def looked_at(frames: Frames, arrival: Float[Array, ""]) -> Float[Array, " t"]:
     return frames.weight * (frames.start - arrival < NODES[-1])
 
 
+@jax.jit
 def measured(curves: Float[Array, "v t"], read: Reading) -> Measured:
     """What the network sees of curves [mmol/L] before it knows of the rest of the scan."""
     second = curves[:, :-2] - 2 * curves[:, 1:-1] + curves[:, 2:]
@@ -144,6 +148,7 @@ def measured(curves: Float[Array, "v t"], read: Reading) -> Measured:
     return Measured(curves @ read.projection, curves @ read.share, variance)
 
 
+@jax.jit
 def scan_facts(curves: Float[Array, "v t"], frames: Frames, inside: Bool[Array, " v"]) -> ScanFacts:
     """Arrival, and the scan's scale of enhancement and of noise, from its voxels (those `inside`)."""
     mean = jnp.sum(curves * inside[:, None], axis=0) / jnp.maximum(jnp.sum(inside), 1)
@@ -158,12 +163,14 @@ def facts_from(arrival: Any, found: Measured, read: Reading, inside: Bool[Any, "
     return ScanFacts(arrival, median_of(found.level, inside & enhanced, 1.0), median_of(found.variance, inside, 1.0))
 
 
+@jax.jit
 def features(curves: Float[Array, "v t"], frames: Frames, facts: ScanFacts) -> Features:
     """What the network sees of curves [mmol/L] of a scan."""
     read = reading(frames, facts.arrival)
     return features_from(measured(curves, read), read, frames, facts)
 
 
+@jax.jit
 def features_from(
     found: Measured, read: Reading, frames: Frames, facts: ScanFacts, *, loud: Bool[Any, " v"] | None = None
 ) -> Features:
@@ -191,6 +198,7 @@ def features_from(
     )  # fmt: skip
 
 
+@jax.jit
 def scan_channels(frames: Frames, facts: ScanFacts) -> Float[Array, " g"]:
     """What is said of the scan: spacing of its frames, time after arrival, and how clear its typical voxel is."""
     total = jnp.sum(frames.weight)

@@ -112,20 +112,16 @@ def _seen(known: TrainingDistribution, curves: np.ndarray, frames: Frames) -> tu
     mean = np.zeros(frames.start.shape, np.float32)
     mean[: curves.shape[1]] = curves.mean(axis=0, dtype=float)
     arrival, read = _arrival(mean, frames)
-    found: Measured = in_batches(lambda part: _measured(part, read), curves, columns=len(mean))
+    found: Measured = in_batches(lambda part: measured(part, read), curves, columns=len(mean))
     facts = facts_from(np.asarray(arrival), found, jax.tree.map(np.asarray, read), np.ones(len(curves), bool))
     looked = in_batches(lambda *each: _look(known, Measured(*each), read, frames, facts), *found)
-    return looked, _scan_channels(frames, facts), facts
+    return looked, scan_channels(frames, facts), facts
 
 
 @jax.jit
 def _arrival(mean: Array, frames: Frames) -> tuple[Array, Reading]:
     arrival = arrival_time(mean, frames)
     return arrival, reading(frames, arrival)
-
-
-_measured = jax.jit(measured)
-_scan_channels = jax.jit(scan_channels)
 
 
 @jax.jit

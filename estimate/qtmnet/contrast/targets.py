@@ -50,6 +50,7 @@ def predicted(outputs: Float[Array, "*v o"]) -> Prediction:
     return Prediction(value, standard_deviation(outputs[..., len(MEANS) :]))
 
 
+@jax.jit
 def target(
     truth: dict[str, Array], level: Float[Array, " v"], area: Float[Array, ""], among: Bool[Array, " v"]
 ) -> tuple[Float[Array, "v q"], Float[Array, "v q"]]:

@@ -7,6 +7,7 @@ with hat functions on nodes in seconds after the contrast's arrival, dense while
 first and second differences fill in what the frames do not resolve; they are small beside any real data.
 """
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -22,6 +23,7 @@ _SHORTEST = 0.1
 """[s] over which a sample is averaged: over a millisecond, differences of integrals in float32 are off by a percent."""
 
 
+@jax.jit
 def hat_means(start: Float[Array, " t"], duration: Float[Array, ""]) -> Float[Array, "t n"]:
     """H: mean of every hat function over frames from `start` [s after arrival]; the ends stay constant."""
     nodes = jnp.asarray(NODES, start.dtype)
@@ -44,6 +46,7 @@ def _hat_integrals(t: Array, nodes: Array) -> Array:
     return inner.at[..., 0].add(first).at[..., -1].add(last)
 
 
+@jax.jit
 def projection(
     start: Float[Array, " t"], duration: Float[Array, ""], weight: Float[Array, " t"]
 ) -> Float[Array, "t n"]:

@@ -11,6 +11,7 @@ Only what enters a residual block is kept for the way back; the rest is computed
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -144,23 +145,38 @@ def qtmnet_maps(
         raise InputError("trained", "aif_given", "was trained with the input given", "give other weights")
     if not inside.any():
         raise InputError("inside", "", "has no voxel", "give a mask that covers enhancing tissue")
-    held = held or hold(concentration, protocol, inside=inside)
-    values = jnp.asarray(concentration)
-    where = np.nonzero(inside)
-    curves, frames = values[where], _frames(protocol, values.dtype)
+    values, where = jnp.asarray(concentration), np.nonzero(inside)
+    graph, weights = nnx.split(trained.network)
+    place, extent = _box(where)
+    return _maps(
+        graph, extent if trained.uses_branch else None, weights, values, _frames(protocol, values.dtype),
+        held or hold(concentration, protocol, inside=inside), (where, place), (scale or population_scale()).area, own,
+    )  # fmt: skip
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _maps(
+    graph: Any, extent: tuple[int, ...] | None, weights: Any, values: Array, frames: Any, held: Held,
+    voxels: tuple[Any, Any], area: Any, own: Any,
+) -> dict[str, Array]:  # fmt: skip
+    """`qtmnet_maps` as one program, for any scan of its size. voxels : where those inside lie, in the scan and in the
+    box of this extent that the neighbourhood's branch sees; None without it."""
+    where, place = voxels
+    curves = values[where]
     _, read, found = _read(curves, frames, held.arrival)
     through = jnp.where(own, 0.0, 1.0).astype(values.dtype)
     still = lambda x: through * x + (1 - through) * jax.lax.stop_gradient(x)  # noqa: E731  x, to the last digit
     facts = ScanFacts(held.arrival, still(found.level @ held.level), still(found.variance @ held.variance))
     seen = features_from(found, read, frames, facts, loud=held.loud)
-    said = _through(trained, seen.voxel, seen.scan, jnp.asarray(held.enhanced), where, still)
-    area = (scale or population_scale()).area
+    net: QTMnet = nnx.merge(graph, jax.tree.map(lambda a: jnp.asarray(a, values.dtype), weights))
+    beside = None if extent is None else partial(_neighbours, net, place=place, extent=extent)
+    said = _through(net, beside, seen.voxel, seen.scan, jnp.asarray(held.enhanced), still)
     out = {}
     for i, (name, map_name) in enumerate(zip(SCORED, MAPS, strict=True)):
         value = said[:, i] if name == "delay" else jnp.exp(said[:, i])
         value = jnp.maximum(value - VESSEL_FLOOR, 0.0) if name == "vp_vessels" else value
         value = value * seen.level / area if name in SCALED else value
-        out[map_name] = jnp.full(inside.shape, jnp.nan, value.dtype).at[where].set(value)
+        out[map_name] = jnp.full(values.shape[:-1], jnp.nan, value.dtype).at[where].set(value)
     return out
 
 
@@ -189,12 +205,11 @@ def _about_median(values: np.ndarray, which: np.ndarray, median: float) -> np.nd
 
 
 def _through(
-    trained: Trained, voxel: Array, scan: Array, enhanced: Array, where: tuple[np.ndarray, ...],
+    net: QTMnet, neighbours: Callable[[Array], Array] | None, voxel: Array, scan: Array, enhanced: Array,
     still: Callable[[Array], Array],
 ) -> Array:  # fmt: skip
-    """(v, q) scale-free logarithms by `SCORED`. still : what is done to every context."""
-    graph, weights = nnx.split(trained.network)
-    net: QTMnet = nnx.merge(graph, jax.tree.map(lambda a: jnp.asarray(a, voxel.dtype), weights))
+    """(v, q) scale-free logarithms by `SCORED`. neighbours : of features (v, c), what the branch makes of every voxel's
+    surroundings.      still : what is done to every context."""
     everywhere = jnp.broadcast_to(scan, (len(voxel), scan.size))
     x = _again(net.enter, jnp.concatenate([voxel, everywhere], axis=-1))
     context = None
@@ -205,26 +220,27 @@ def _through(
             pool = net.contexts[number]
             context = still(pool(pool.sums(x, enhanced), scan, context))
     h = net.widen(x)
-    if trained.uses_branch:
-        assert net.branch is not None
+    if neighbours is not None:
         assert net.beside is not None
-        h = h + net.beside(_neighbours(net, x, where))
+        h = h + net.beside(neighbours(x))
     for block in net.decoder:
         h = _again(block, h, context)
     return net.shape.sees.predicted(_again(lambda y: net.heads(net.norm(y)), h)).value
 
 
-def _neighbours(net: QTMnet, x: Array, where: tuple[np.ndarray, ...]) -> Array:
+def _box(where: tuple[np.ndarray, ...]) -> tuple[tuple[np.ndarray, ...], tuple[int, ...]]:
+    """Where voxels lie in the box about them, and its extent, one of few."""
+    place = tuple(axis - axis.min() for axis in where)
+    return place, tuple(few_extents(int(axis.max()) + 1) for axis in place)
+
+
+def _neighbours(net: QTMnet, x: Array, *, place: tuple[Array, ...], extent: tuple[int, ...]) -> Array:
     """(v, c) what the U-Net makes of every voxel's surroundings."""
     assert net.branch is not None
-    low = [int(axis.min()) for axis in where]
-    place = tuple(axis - first for axis, first in zip(where, low, strict=True))
-    extent = tuple(few_extents(int(axis.max()) + 1) for axis in place)
-    inside = np.zeros(extent, bool)
-    inside[place] = True
     entered = net.branch.enter(x)
+    inside = jnp.zeros(extent, x.dtype).at[place].set(1.0)
     volume = jnp.zeros((*extent, entered.shape[-1]), x.dtype).at[place].set(entered)
-    return _again(net.branch.after_entry, volume[None], jnp.asarray(inside[None], x.dtype))[0][place]
+    return _again(net.branch.after_entry, volume[None], inside[None])[0][place]
 
 
 def _again(layer: Any, *arrays: Any) -> Array:

@@ -65,6 +65,7 @@ class Scan(NamedTuple):
         return frame_matrix(self.inlet, self.edges)
 
 
+@partial(jax.jit, static_argnames=("ranges", "inlet", "dilation"))
 def draw_scan(
     key: Key[Array, ""], ranges: Acquisition = TRAINING, inlet: Any = draw_inlet,
     dilation: tuple[float, float] = (1.0, 1.0),
@@ -158,10 +159,12 @@ def examination(keys: Key[Array, " 3"], voxels: Voxels) -> Example:
 SLOW = InletRange(stretch=(5.0, 10.0))
 """Injections of two to four times the training's longest."""
 
+_slow_inlet = partial(draw_inlet, ranges=SLOW)
+
 
 def slow_injection(keys: Key[Array, " 3"], voxels: Voxels) -> Example:
     """The same with an injection slower than any of the training."""
-    return _examined(keys, voxels, partial(draw_inlet, ranges=SLOW))
+    return _examined(keys, voxels, _slow_inlet)
 
 
 def unseen_injection(keys: Key[Array, " 3"], voxels: Voxels) -> Example:

@@ -1,5 +1,6 @@
 """Examinations of labelled water: delays, label, noise drawn at random, voxels measured and made into examples."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -26,6 +27,7 @@ class LabelScan(NamedTuple):
     sigma: Array
 
 
+@partial(jax.jit, static_argnames="ranges")
 def draw_scan(key: Key[Array, ""], ranges: Labelling = TRAINING) -> LabelScan:
     """A random protocol."""
     keys = jax.random.split(key, 9)

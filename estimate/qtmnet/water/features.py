@@ -16,6 +16,7 @@ The network says log(CBF/b) and ATT. So series times a is CBF times a and the sa
 
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -62,6 +63,7 @@ def sensitivity(delays: Delays, t1_blood: ArrayLike) -> Float[Array, " k"]:
     return -t1 * jnp.expm1(-delays.label_duration / t1) * jnp.exp(-delays.post_label_delay / t1)
 
 
+@jax.jit
 def levels(
     d: Float[Array, "v k"], sigma: Float[Array, " v"], delays: Delays, t1_blood: ArrayLike
 ) -> tuple[Float[Array, " v"], Float[Array, " v"]]:
@@ -85,6 +87,7 @@ def scan_facts(level: Float[Any, " v"], sure: Float[Any, " v"], inside: Bool[Any
     return ScanFacts(median_of(level, inside & (level > SEEN * sure), middle), middle)
 
 
+@jax.jit
 def features(
     d: Float[Array, "v k"], sigma: Float[Array, " v"], delays: Delays, t1_blood: ArrayLike, facts: ScanFacts
 ) -> Features:
@@ -114,6 +117,7 @@ def features(
     return Features(channels, scan_channels(delays, facts), level, noise, jnp.ones(level.shape, bool), spread)
 
 
+@jax.jit
 def scan_channels(delays: Delays, facts: ScanFacts) -> Float[Array, " g"]:
     """What is said of the scan: duration of its label, number of its delays, and how clear its typical voxel is."""
     used = delays.repeats > 0

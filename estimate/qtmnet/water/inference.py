@@ -71,7 +71,7 @@ def predict_scan(
     slices = [(_read_later(delays, s), np.flatnonzero(late == s)) for s in np.unique(late)]
     level, sure = (np.empty(len(d), np.float32) for _ in range(2))
     for own, rows in slices:
-        level[rows], sure[rows] = in_batches(partial(_levels, delays=own, t1_blood=t1), d[rows], sigma[rows])
+        level[rows], sure[rows] = in_batches(partial(levels, delays=own, t1_blood=t1), d[rows], sigma[rows])
     typical = scan_facts(level, sure, np.ones(len(d), bool)).level
     seen = _VoxelInput(np.empty((len(d), VOXEL_CHANNELS), np.float32), level, np.empty(len(d), bool))
     scans = []
@@ -80,7 +80,7 @@ def predict_scan(
         look = partial(_look, known=known, delays=own, t1_blood=t1, facts=facts)
         for whole, part in zip(seen, in_batches(look, d[rows], sigma[rows]), strict=True):
             whole[rows] = part
-        scans.append(np.asarray(_scan_channels(own, facts)))
+        scans.append(np.asarray(scan_channels(own, facts)))
     value, spread, ood_score = predict_voxels(
         trained, NetworkInput(seen.voxel, np.mean(scans, axis=0), np.ones(len(d), bool)), where, shape, core=core,
         progress=progress,
@@ -108,10 +108,6 @@ class _VoxelInput(NamedTuple):
     voxel: Any
     level: Any
     outlier: Any
-
-
-_levels = jax.jit(levels)
-_scan_channels = jax.jit(scan_channels)
 
 
 @jax.jit
