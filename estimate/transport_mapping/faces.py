@@ -9,6 +9,7 @@ flow may pass through the ends themselves, where it is drawn on linearly from in
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -61,6 +62,7 @@ def divergence(flux: tuple[Array, Array, Array], faces: Faces) -> Float[Array, "
     return (terms[0] + terms[1] + terms[2]) * faces.inside[..., None]
 
 
+@jax.jit
 def at_centres(u: tuple[Array, Array, Array], faces: Faces) -> Float[Array, "x y z 3"]:
     """Mean of a voxel's two faces along each axis."""
     means = []

@@ -128,6 +128,7 @@ def _prepare(curves: Any, times: Any, cell: Any, inside: Any, blur: float) -> tu
     return faces, jnp.where(faces.inside[..., None], C, 0.0), jnp.asarray(times, C.dtype)
 
 
+@jax.jit
 def _plasma(theta: Array, C: Array, times: Array) -> tuple[Array, Array]:
     """P at the frames (x, y, z, t), and its integrals between them (x, y, z, t-1), exact for C linear in between."""
     a, back = jnp.exp(theta[0]), jnp.exp(theta[1])

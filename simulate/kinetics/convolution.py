@@ -73,11 +73,17 @@ def exponential_convolution(
     (..., t) array [unit of curve x s]
         The convolution.
     """
+    return _convolved(curve, knots, rate, times, None if is_zero(duration) else duration)
+
+
+@jax.jit
+def _convolved(curve: Array, knots: Array, rate: Array, times: Array | None, duration: Any) -> Array:
+    """One program rather than one for every operation. duration : None samples."""
     step = next_knot(knots) - knots
-    sampled = is_zero(duration)
+    sampled = duration is None
     if times is None and sampled:
         return _at_knots(curve, step, rate)[0]
-    windows = split_windows(knots, knots if times is None else times, duration)
+    windows = split_windows(knots, knots if times is None else times, 0.0 if duration is None else duration)
     at_knots, integrals = _at_knots(curve, step, rate)
     slope = _slopes(curve, step)
 
@@ -138,6 +144,11 @@ def interpolate(
     """
     if is_zero(duration):
         return jnp.interp(times, knots, curve, left=0.0)
+    return _averaged(curve, knots, times, duration)
+
+
+@jax.jit
+def _averaged(curve: Array, knots: Array, times: Array, duration: Any) -> Array:
     windows = split_windows(knots, times, duration)
     step = next_knot(knots) - knots
     slope = _slopes(curve, step)

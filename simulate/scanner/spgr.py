@@ -15,6 +15,7 @@ from simulate.base.types import DCEProtocol
 _NEWTON_STEPS = 30  # quadratic once near; a double root at the signal's maximum still gains one bit a step
 
 
+@jax.jit
 def spgr_signal(
     concentration: Float[ArrayLike, "*s t"],
     protocol: DCEProtocol,
@@ -110,6 +111,13 @@ def spgr_concentration(
         NaN where no concentration could have made the signal: zero or less, at or above its limit. Noise around a zero
         concentration gives small negative values.
     """
+    known_zero = isinstance(r2star, float | int) and r2star == 0
+    return _inverted(signal, protocol, t10, s0, b1, None if known_zero else r2star, r20star)
+
+
+@jax.jit
+def _inverted(signal: Any, protocol: DCEProtocol, t10: Any, s0: Any, b1: Any, r2star: Any, r20star: Any) -> Array:
+    """r2star : None where it is known to be 0 before anything is traced."""
     angle = _angle(protocol, b1)
     undecayed = jnp.exp(protocol.echo_time * _per_voxel(r20star))
     level = jnp.asarray(signal) * undecayed / (_per_voxel(s0) * jnp.sin(angle))
@@ -117,7 +125,7 @@ def spgr_concentration(
     possible = (level > 0) & (level < 1)  # comparisons with NaN are False
     level = jnp.where(possible, level, 0.5)
     closed = (_unsaturated_r1(level, protocol.repetition_time, angle) - r10) / protocol.relaxivity
-    if isinstance(r2star, float | int) and r2star == 0:
+    if r2star is None:
         return jnp.where(possible, closed, jnp.nan)
     root, found = _newton(closed, (level, r10, protocol, angle, r2star))
     return jnp.where(possible & found, root, jnp.nan)

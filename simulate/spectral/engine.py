@@ -86,6 +86,7 @@ def local_aif(bed: Bed, out: Readout, *, block: int = _BLOCK, residence: Residen
     return summed(lambda s: arterial_transfer(bed, s, residence, transit).units, out, block)
 
 
+@partial(jax.jit, static_argnames="residence")
 def transfer(bed: Bed, s: Array, *, residence: Residence = vessel) -> tuple[Contents, Ledger]:
     """Transfer functions of the bed at the points s (f,) [1/s]: from the inlet's plasma concentration to contents.
 

@@ -9,8 +9,10 @@ on the Bromwich line s_n = \sigma + 2\pi i n/P of `simulate.kinetics.laplace`, w
 piecewise-linear input. The bed is computed once; another input costs another matrix.
 """
 
+from functools import partial
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import ArrayLike, Complex, Float
@@ -55,7 +57,14 @@ def readout(
     Readout
         What `transport` takes.
     """
-    aif, knots, times = (jnp.asarray(a, float) for a in (aif, aif_times, times))
+    curve, knots, begin = (jnp.asarray(a, float) for a in (aif, aif_times, times))
+    return _readout(curve, knots, begin, frame_duration or None, frequencies)
+
+
+@partial(jax.jit, static_argnames="frequencies")
+def _readout(aif: Array, knots: Array, times: Array, duration: ArrayLike | None, frequencies: int) -> Readout:
+    """duration : None samples."""
+    frame_duration = 0.0 if duration is None else duration
     first = knots[0]
     last = jnp.maximum(knots[-1], times[-1] + frame_duration)
     s = bromwich_line(first, last, frequencies, _wrap(frequencies, aif.dtype == jnp.float64))
@@ -63,7 +72,7 @@ def readout(
     elapsed = times - first
     before = elapsed < 0
     back = jnp.exp(s[:, None] * jnp.where(before, 0.0, elapsed))
-    if frame_duration:
+    if duration is not None:
         back = back * (jnp.expm1(s * frame_duration) / (s * frame_duration))[:, None]
     weight = jnp.full(frequencies, 2.0).at[0].set(1.0) / (2 * (last - first))
     return Readout(s, jnp.where(before, 0.0, (weight * spectrum)[:, None] * back))
