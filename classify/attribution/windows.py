@@ -131,6 +131,7 @@ def _without(
 
 
 def _averaged(space: Sequence[int], starts: np.ndarray, window: Sequence[int], values: np.ndarray) -> np.ndarray:
+    """(*space) mean of the values of all windows over each voxel."""
     total, count = np.zeros(tuple(space)), np.zeros(tuple(space))
     for start, value in zip(starts, values, strict=True):
         covered = tuple(slice(a, a + n) for a, n in zip(start, window, strict=True))

@@ -255,7 +255,7 @@ class QTMnetEstimator:
 
 class _Given(NamedTuple):
     """What a program is given, so that it is compiled once for all scans of a size, and does not hold the network's
-    numbers in each of its kernels (which takes twice as long to compile): frames (v, t), t10 (v,), area (), weight
+    numbers in each of its kernels: frames (v, t), t10 (v,), area (), weight
     (p, v), held, network."""
 
     frames: Any
