@@ -21,6 +21,7 @@ from simulate.phantoms.priors import (
     Prior,
     Region,
 )
+from simulate.phantoms.supply import supply
 from simulate.vessels.domain import connected_components
 
 
@@ -161,7 +162,7 @@ def tumour_phantom(
     priors = {which: prior.shifted(width, t10) for which, prior in _priors(grade).items()}
     tissue, relaxation = _tissue(rng, region, depth, cell, priors, morphology, texture)
     in_tumour = np.isin(region, (Region.RIM, Region.CORE))
-    delay, dispersion = _supply(rng, in_tumour, cell, late_supply)
+    delay, dispersion = supply(rng, in_tumour, cell, late_supply)
     irregular = np.where(in_tumour, {0: 0.0, 2: 0.3, 3: 0.6, 4: 1.0}[grade], 0.0)
     return Phantom(tissue, relaxation, region, delay, dispersion, irregular, float(mixing), cell, grade)
 
@@ -239,14 +240,3 @@ def _tissue(
     values["t10"][fluid] = T10["csf"][3.0]
     values["ve"] = np.minimum(values["ve"], 0.95 - values["vp"])
     return Tissue(values["Fp"], values["PS"], values["vp"], values["ve"]), values["t10"]
-
-
-def _supply(rng: np.random.Generator, in_tumour: Any, cell: tuple[float, float, float], late: float) -> tuple[Any, Any]:
-    """Delay and dispersion [s] of the supply: smooth over space, a territory that is late, the tumour later still."""
-    shape = in_tumour.shape
-    smooth = smooth_field(rng, shape, cell, 14.0)
-    territory = smooth_field(rng, shape, cell, 25.0) > 0.8
-    delay = rng.uniform(0, 1.5) + 0.4 * smooth + rng.uniform(0, late) * territory + rng.uniform(0, late) * in_tumour
-    delay = np.maximum(delay, 0.0)
-    dispersion = rng.uniform(0.2, 0.8) * delay * np.exp(0.2 * smooth_field(rng, shape, cell, 14.0))
-    return delay, np.minimum(dispersion, 4.0)
