@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 
 from experiments.cli.progress import progress_bar
 from experiments.commands.simulate_asl import run_asl_simulation
-from experiments.commands.simulate_cohort import patients_of, run_cohort, stated
+from experiments.commands.simulate_cohort import run_cohort, stated
 from experiments.commands.simulate_dce import run_simulation
 from experiments.config.phantoms import PhantomsConfig
 from experiments.config.simulate_asl import ASLConfig
@@ -120,7 +120,7 @@ def cohort(
     print(stated(options))
     with progress_bar() as progress:
         table = run_cohort(options, out, nifti=nifti, progress=progress)
-    print(f"{patients_of(options)} patients in {table}")
+    print(f"cohort in {table}")
     return 0
 
 

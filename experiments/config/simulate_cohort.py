@@ -10,8 +10,6 @@ from simulate.base.typed import Config, Seed
 Count = Annotated[int, Meta(ge=0, le=100_000, description="patients")]
 Delay = Annotated[float, Meta(ge=0.1, le=6, description="s")]
 
-NUISANCES = ("none", "snr", "scanner", "size", "site")
-
 
 class GradesConfig(Config, frozen=True):
     """How many patients of every WHO grade."""

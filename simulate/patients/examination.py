@@ -20,7 +20,7 @@ from simulate.patients.inlet import patient_input
 from simulate.patients.lesion import lesion
 from simulate.patients.person import Person
 from simulate.patients.slab import Slab, slab_of
-from simulate.patients.tissue import PatientTissue, patient_tissue
+from simulate.patients.tissue import patient_tissue
 from simulate.scanner.frames import frame_average
 from simulate.scanner.measurement import PROTON_DENSITY
 from simulate.scanner.noise import rician
@@ -43,7 +43,8 @@ class Visit(NamedTuple):
 
     cell : edge of all cells [mm].      slab : cells of the perfused slab.      terminals : of each of its two trees.
     frames, spacing : of the DCE series, and s between them.      delays, pairs, sigma : post-label delays [s], pairs
-    at each, noise of a volume over M0.      frequencies : see `simulate.spectral.readout.readout`.
+    at each, noise of a volume over M0.      frequencies : of both tracers, see `simulate.spectral.readout.readout`; an
+    error of 1e-3 of the label's peak lies far below its noise.
     """
 
     cell: float = 2.0
@@ -76,7 +77,10 @@ class Examination(NamedTuple):
     asl: ASLSimulation
 
 
-def examine(person: Person, visit: Visit = Visit()) -> Examination:
+USUAL_VISIT = Visit()
+
+
+def examine(person: Person, visit: Visit = USUAL_VISIT) -> Examination:
     """Simulate a visit of this person.
 
     Parameters
@@ -163,4 +167,6 @@ def _one_image(protocol: DCEProtocol, angle: float) -> DCEProtocol:
 def _asl(person: Person, visit: Visit, slab: Slab) -> ASLSimulation:
     key = jax.random.key(int(person.rng("labelling").integers(2**31)))
     protocol = asl_protocol(visit.delays, pairs=visit.pairs, t1_blood=asl_blood_t1(3.0))
-    return simulate_asl(key, slab.perfused, protocol, sigma=visit.sigma, coarsen=ASL_COARSEN)
+    return simulate_asl(
+        key, slab.perfused, protocol, sigma=visit.sigma, coarsen=ASL_COARSEN, frequencies=visit.frequencies
+    )

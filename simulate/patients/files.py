@@ -26,7 +26,7 @@ UNITS = (
     "truth in truth_units; outcome days, log_hazard of 1/day"
 )
 
-PATIENT_BYTES = {"image": 1.6, "dce": 1.9, "asl": 3.8, "truth": 3.6}
+PATIENT_BYTES = {"image": 0.5, "dce": 1.1, "asl": 2.5, "truth": 2.8}
 """On disk after compression, for each voxel of one image, frame, volume or map (measured)."""
 
 
@@ -79,7 +79,9 @@ def write_patient(
         "outcome": {**after._asdict(), "label": label},
     }  # fmt: skip
     attributes: dict[str, str | int | float] = {
-        "model": found.slab.perfused.phantom.model, "units": UNITS, "provenance": json.dumps(record)
+        "model": found.slab.perfused.phantom.model,
+        "units": UNITS,
+        "provenance": json.dumps(record),
     }
     write_hdf5(path, tree, attributes)
 

@@ -31,10 +31,10 @@ HEALTHY: dict[Region, Healthy] = {
     Region.CORE: Healthy(0.8, 0.02, 0.004, 0.50, 0.2, 2.0, 0.250, 0.92),
     Region.CSF: Healthy(0.0, 0.0, 0.0, 0.0, 0.0, T10["csf"][3.0], 0.8, 1.0),
 }
-"""Flows: grey 72, white 30 mL/100 g/min of blood (Larsson et al., MRM 2009 62:1270), times 1-Hct for plasma.
-T1 of white and grey matter: between .70 and 1.08, 1.14 and 1.82 s, which methods find at 3 T (geometric means; the
-scatter of methods is a scanner's, `simulate.patients.scanners`). T2 of white and grey matter 64 and 78 ms, of CSF .4 to 2 s by method; oedema, necrosis
-and densities chosen."""
+"""Flows: grey 72, white 30 mL/100 g/min of blood (Larsson et al., MRM 2009 62:1270), times 1-Hct for plasma. T1 of
+white and grey matter lies between .70 and 1.08, 1.14 and 1.82 s, which methods find at 3 T (geometric means; scatter of
+methods is a scanner's, `simulate.patients.scanners`). T2 of white and grey matter 64 and 78 ms, of CSF .4 to 2 s by
+method. Oedema, necrosis and densities chosen."""
 
 GLOBAL_FLOW, PERMEABILITY, VOLUME = 0.2, 0.5, 0.15
 """Scatter between patients of the logarithm: of all flows of the brain together, of PS, and of volumes (chosen)."""

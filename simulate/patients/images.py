@@ -1,4 +1,4 @@
-"""Structural images of a patient: T1, T1 after contrast, T2 and FLAIR, with coil, noise and what registration leaves."""
+"""Structural images: T1, T1 after contrast, T2 and FLAIR, with coil, noise and what registration leaves."""
 
 from typing import Any
 

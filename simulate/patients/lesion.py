@@ -1,6 +1,6 @@
 """A tumour in a brain: where, of which shape, with core, oedema and infiltration; in mm, whatever the grid."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -113,7 +113,7 @@ def _of_volume(level: Any, room: Any, cells: int, where: str) -> Bool[np.ndarray
     ranked = np.sort(level[room])[::-1]
     wanted = cells
     for _ in range(4):  # what does not hang together is dropped, and made up for
-        numbers, count = label(room & (level >= ranked[min(wanted, len(ranked)) - 1]))
+        numbers, count = cast(tuple[Any, int], label(room & (level >= ranked[min(wanted, len(ranked)) - 1])))
         whole = numbers == np.argmax(np.bincount(numbers.ravel())[1:]) + 1 if count else room
         missing = cells - np.count_nonzero(whole)
         if missing <= 0.01 * cells:

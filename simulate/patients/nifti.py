@@ -1,6 +1,8 @@
 """A patient's file as NIfTI: structural images, segmentation, the series with its sidecar, labelling after BIDS."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +29,7 @@ def write_patient_nifti(path: Path) -> Path:
     return folder
 
 
-def protocol_of(stored: dict[str, np.ndarray]) -> DCEProtocol:
+def protocol_of(stored: Mapping[str, Any]) -> DCEProtocol:
     """As it was written by `simulate.patients.files`."""
     numbers = {name: float(value) for name, value in stored.items() if name not in ("times", "baseline")}
     return DCEProtocol(times=np.asarray(stored["times"], float), baseline=int(stored["baseline"]), **numbers)

@@ -116,7 +116,7 @@ def check_person(person: Person) -> None:
     problem, cure, name = "", "", ""
     if person.grade not in GRADES:
         name, problem, cure = "grade", f"is {person.grade}", "give 2, 3 or 4"
-    elif min(person.Fp, person.vp, person.ve, person.t10, person.t2, person.texture) <= 0 or person.PS < 0:
+    elif not all(getattr(person, each) > 0 for each in ("Fp", "PS", "vp", "ve", "t10", "t2", "texture")):
         name, problem, cure = "tissue", "has a parameter that is not above zero", "give positive values"
     elif person.vp + person.ve >= 1:
         name, problem = "vp, ve", f"are {person.vp:g} and {person.ve:g}, more than all of the tissue"

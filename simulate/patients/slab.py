@@ -58,7 +58,7 @@ def slab_of(person: Person, body: PatientTissue, shape: tuple[int, int, int], *,
         int(np.clip(at - n // 2, 0, m - n)) for at, n, m in zip(middle, shape, body.region.shape, strict=True)
     ]  # fmt: skip
     cut = tuple(slice(a, a + n) for a, n in zip(first, shape, strict=True))
-    edge = (body.cell,) * 3
+    edge = (body.cell, body.cell, body.cell)
     phantom = Phantom(
         tissue=Tissue(*(np.asarray(getattr(body.tissue, name))[cut] for name in ("Fp", "PS", "vp", "ve"))),
         t10=body.t10[cut], region=body.region[cut], supply_delay=body.supply_delay[cut],

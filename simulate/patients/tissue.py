@@ -78,7 +78,7 @@ def patient_tissue(person: Person, brain: Brain, tumour: Lesion) -> PatientTissu
     PatientTissue
         On the brain's grid.
     """
-    rng, region, cell = person.rng("texture"), tumour.region, (brain.cell,) * 3
+    rng, region, cell = person.rng("texture"), tumour.region, (brain.cell, brain.cell, brain.cell)
     drawn = _by_region(person)
     names = ("Fp", "PS", "vp", "ve", "t10", "t2")
     values = {name: np.zeros(region.shape, np.float32) for name in (*names, "density")}
