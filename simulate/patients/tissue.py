@@ -22,8 +22,9 @@ GRAIN = 5.0
 RELAXATION_TEXTURE = 0.25
 """Texture of T1 and T2 over that of perfusion (chosen)."""
 
-LATE_SUPPLY = (1.0, 6.0)
-"""Range of the largest additional delay of a territory, and of the tumour [s]; one for each patient (chosen)."""
+LATE_SUPPLY = (0.2, 3.0)
+"""Range of the largest additional delay of a territory, and of the tumour [s]; one for each patient (chosen: label that
+is under way for much longer would leave no tumour to see by ASL, which sees them)."""
 
 PIAL = {"Fp": from_clinical("Fp", 0.2), "PS": from_clinical("PS", 0.001), "vp": 0.001, "ve": 0.01}
 """Of cerebrospinal fluid: next to nothing, but vessels may run through it, as they do in sulci."""

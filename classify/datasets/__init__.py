@@ -1,0 +1,1 @@
+"""Cohorts as tables: who there is, where the images are, and what is known of each."""
