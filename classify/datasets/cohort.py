@@ -1,8 +1,8 @@
 """cohort.csv: one row for each examination, with its images, label, outcome and clinical variables."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from classify.datasets.references import Reference, is_reference, reference
 from simulate.base.errors import InputError
+from simulate.files.tables import cells, read_lines
 
 FIXED = ("id", "group", "timepoint", "label", "time", "event")
 """Columns that mean the same in every table; all but id may be missing."""
@@ -124,20 +125,19 @@ def read_cohort(path: Path, *, need: Sequence[str] = ()) -> Cohort:
         that is none, an event without a time.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        lines = [line for line in read_lines(path) if line.strip()]
     except OSError as error:
         raise InputError(path, "", f"cannot be read ({error.strerror})", "check the path") from error
     except UnicodeDecodeError as error:
         raise InputError(path, "", "is no text in UTF-8", "save the table as CSV in UTF-8") from error
-    reader = csv.DictReader(text.splitlines())
-    columns = [name.strip() for name in reader.fieldnames or []]
+    mark = ";" if lines and lines[0].count(";") > lines[0].count(",") else ","
+    columns = cells(lines[0], mark) if lines else []
     for name in ("id", *need):
         if name not in columns:
             raise InputError(path, name, f"is no column; there are {', '.join(columns) or 'none'}", "add it")
     rows = [
-        {str(k).strip(): _known(v) for k, v in row.items() if k is not None and isinstance(v, str | None)}
-        for row in reader
-    ]  # fmt: skip
+        dict(zip_longest(columns, map(_known, cells(line, mark)[: len(columns)]), fillvalue="")) for line in lines[1:]
+    ]
     if not rows:
         raise InputError(path, "", "has no rows", "give one for each examination")
     subjects = tuple(_subject(path, number, row) for number, row in enumerate(rows, 2))
@@ -150,8 +150,7 @@ def numbers_of(subjects: Sequence[Subject], column: str) -> np.ndarray:
     return np.asarray([each.number(column) for each in subjects])
 
 
-def _known(text: str | None) -> str:
-    text = (text or "").strip()
+def _known(text: str) -> str:
     return "" if text.lower() in UNKNOWN else text
 
 

@@ -149,7 +149,7 @@ def _on_grid(image: Image, series: Image, notes: list[str], what: str) -> np.nda
     values = np.rint(image.data).astype(int)
     found, best = np.zeros(shape, int), np.full(shape, 0.5)
     for label in np.unique(values[values > 0]):  # by the share of each label: numbers of labels are not averaged
-        share = resampled(values == label, image.affine, shape, series.affine, outside=0.0)
+        share = resampled((values == label).astype(float), image.affine, shape, series.affine, outside=0.0)
         found = np.where(share >= best, label, found)
         best = np.maximum(best, share)
     return found

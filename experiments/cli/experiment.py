@@ -16,7 +16,9 @@ Name = Annotated[str, Parameter(help=QUESTIONS)]
 Many = Annotated[list[str] | None, Parameter(negative="")]
 
 
-def experiment(name: Name, /, *, out: Path, config: SizeName = "small", network: Many = None) -> int:
+def experiment(
+    name: Name, /, *, out: Path, config: SizeName = "small", data: Path | None = None, network: Many = None
+) -> int:
     """Run a study and write its tables and figures.
 
     Parameters
@@ -25,10 +27,13 @@ def experiment(name: Name, /, *, out: Path, config: SizeName = "small", network:
         Folder for the results.
     config
         Size, of the studies that come in two.
+    data
+        cohort.csv of patients to study instead of virtual ones, for qtmnet-grading (docs/guide/cohorts.md).
     network
         NAME=weights.safetensors, further networks for qtmnet-vs-2cxm; may be repeated.
     """
-    given = {option: texts for option, texts in {"network": network}.items() if texts}
+    given = {"network": network or [], "data": [] if data is None else [str(data)]}
+    given = {option: texts for option, texts in given.items() if texts}
     with progress_bar() as progress:
         sentences = run_study(name, out, size=config, given=given, progress=progress)
     for sentence in sentences:

@@ -43,6 +43,11 @@ STUDIES = {
         "three minutes; a killed run goes on where it stopped",
         "experiments.studies.calibration.study",
     ),
+    "qtmnet-grading": Registered(
+        "Does estimation without an arterial input grade gliomas better than a fit with one?",
+        "twenty minutes; with --config paper two hours, and a killed run goes on where it stopped",
+        "experiments.studies.grading.study",
+    ),
     "chain-attribution": Registered(
         "Does an attribution down to the raw frames find the voxels that a label was made of?",
         "twenty minutes; with --config paper an hour and a half, and a killed run goes on where it stopped",

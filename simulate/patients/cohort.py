@@ -1,7 +1,5 @@
 """A cohort of virtual patients on disk: a file for each, and a table of all, `cohort.csv`."""
 
-import csv
-import io
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +13,7 @@ from simulate.base.progress import Progress, silent
 from simulate.base.units import CLINICAL_UNITS, from_clinical
 from simulate.files.atomic import prepare_output_folder, write_atomically
 from simulate.files.pieces import run_pieces
+from simulate.files.tables import table_text
 from simulate.patients.brain import grid_shape
 from simulate.patients.examination import Visit, examine
 from simulate.patients.files import patient_bytes, true_columns, write_patient
@@ -204,11 +203,8 @@ _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """As CSV, whole or not at all."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(path, text.getvalue())
+    head = list(rows[0])
+    write_atomically(path, table_text([head, *([str(row[name]) for name in head] for row in rows)]))
 
 
 def _check_disk(plan: CohortPlan, folder: Path, missing: int) -> None:
