@@ -21,6 +21,8 @@ from .chain.features import RegionMeans
 from .chain.kinetic import KineticEstimator
 from .chain.qtmnet import QTMnetEstimator
 from .chain.sensitivity import chain_sensitivities
+from .datasets.cohort import Cohort, Subject, read_cohort
+from .datasets.dce import DCECase, open_dce
 from .learning.augmentation import Augmentation
 from .learning.config import LearningConfig
 from .learning.examples import Example, Examples
@@ -122,6 +124,12 @@ __all__ = [
     "AttributionErrors",
     "chain_sensitivities",
     "noise_before_contrast",
+    # cohorts as tables
+    "read_cohort",
+    "Cohort",
+    "Subject",
+    "open_dce",
+    "DCECase",
     # who is learned from, and who is judged
     "grouped_folds",
     "nested_folds",

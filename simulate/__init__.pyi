@@ -30,6 +30,8 @@ from .kinetics.tissue import MODELS, tissue_concentration
 from .labelling.difference import asl_difference
 from .labelling.series import asl_protocol, asl_series
 from .labelling.time_encoded import time_encoding
+from .patients.examination import Visit, examine_patient
+from .patients.person import Person, draw_person
 from .phantoms.priors import Prior, Region
 from .phantoms.tumour import Morphology, Phantom, tumour_phantom
 from .scanner.frames import frame_average
@@ -113,6 +115,11 @@ __all__ = [
     "asl_series",
     "time_encoding",
     "simulate_asl",
+    # virtual patients
+    "draw_person",
+    "Person",
+    "examine_patient",
+    "Visit",
     "ASLSimulation",
     # results and what can be wrong with them
     "Maps",

@@ -25,8 +25,10 @@ class Subject:
 
     Attributes
     ----------
-    id, group : str
-        Of the examination, and of the patient; a missing group is the id.
+    id : str
+        Of the examination.
+    group : str
+        Of the patient; where the table has none, the id.
     timepoint : str
         Of the examination; "0" where the table has none.
     images : dict of Reference
@@ -53,7 +55,20 @@ class Subject:
     def number(self, column: str) -> float:
         """A clinical variable as a number; NaN where it is not known.
 
-        Raises InputError where it is no number.
+        Parameters
+        ----------
+        column : str
+            Of the table.
+
+        Returns
+        -------
+        float
+            In the unit of the column.
+
+        Raises
+        ------
+        InputError
+            Where it is no number.
         """
         text = self.clinical.get(column, "")
         try:
@@ -80,7 +95,20 @@ class Cohort:
     def with_images(self, *columns: str) -> tuple[Subject, ...]:
         """Those who have all of these images.
 
-        Raises InputError where nobody has.
+        Parameters
+        ----------
+        columns : str
+            Of the images.
+
+        Returns
+        -------
+        tuple of Subject
+            In the order of the table.
+
+        Raises
+        ------
+        InputError
+            Where nobody has.
         """
         found = tuple(each for each in self.subjects if all(column in each.images for column in columns))
         if not found:
@@ -92,9 +120,17 @@ class Cohort:
         return found
 
     def survival(self) -> tuple[np.ndarray, np.ndarray, tuple[Subject, ...]]:
-        """Times [days] and events of those who have both, and who they are.
+        """Times and events of those who have both, and who they are.
 
-        Raises InputError where the table has no column of events: whether a time is one is never assumed.
+        Returns
+        -------
+        tuple
+            (n,) times [days], (n,) events, and the subjects.
+
+        Raises
+        ------
+        InputError
+            Where the table has no column of events: whether a time is one is never assumed.
         """
         known = tuple(each for each in self.subjects if each.event is not None and np.isfinite(each.time))
         if not known:

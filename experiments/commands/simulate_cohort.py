@@ -42,4 +42,5 @@ def plan_of(config: CohortConfig) -> CohortPlan:
 def stated(config: CohortConfig) -> str:
     """What a run will take, said before it."""
     plan = plan_of(config)
-    return f"{plan.patients} patients, about {plan.bytes / 1e9:.2g} GB."
+    who = "1 patient" if plan.patients == 1 else f"{plan.patients} patients"
+    return f"{who}, about {plan.bytes / 1e9:.2g} GB."

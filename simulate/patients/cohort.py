@@ -15,7 +15,7 @@ from simulate.files.atomic import prepare_output_folder, write_atomically
 from simulate.files.pieces import run_pieces
 from simulate.files.tables import table_text
 from simulate.patients.brain import grid_shape
-from simulate.patients.examination import Visit, examine
+from simulate.patients.examination import Visit, examine_patient
 from simulate.patients.files import patient_bytes, true_columns, write_patient
 from simulate.patients.gliomas import GRADES
 from simulate.patients.outcome import outcome
@@ -117,7 +117,7 @@ def simulate_cohort(
 
     def work(index: int, path: Path) -> None:
         person = people[index]
-        found = examine(person, plan.visit)
+        found = examine_patient(person, plan.visit)
         write_patient(path, person, found, outcome(person), label_of(plan, person), dict(made))
 
     files = run_pieces(

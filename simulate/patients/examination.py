@@ -41,10 +41,27 @@ ASL_COARSEN = 2
 class Visit(NamedTuple):
     """What a visit consists of.
 
-    cell : edge of all cells [mm].      slab : cells of the perfused slab.      terminals : of each of its two trees.
-    frames, spacing : of the DCE series, and s between them.      delays, pairs, sigma : post-label delays [s], pairs
-    at each, noise of a volume over M0.      frequencies : of both tracers, see `simulate.spectral.readout.readout`; an
-    error of 1e-3 of the label's peak lies far below its noise.
+    Attributes
+    ----------
+    cell : float [mm]
+        Edge of all cells.
+    slab : (3,) tuple of int
+        Cells of the slab that is perfused vessel by vessel.
+    terminals : int
+        Of each of its two trees.
+    frames : int
+        Of the DCE series.
+    spacing : float [s]
+        Between them.
+    delays : tuple of float [s]
+        Post-label delays.
+    pairs : int
+        Of control and label at each.
+    sigma : float
+        Noise of a labelled volume over M0.
+    frequencies : int
+        Of both tracers, see `simulate.spectral.readout.readout`; an error of 1e-3 of the label's peak lies far below
+        its noise.
     """
 
     cell: float = 2.0
@@ -80,7 +97,7 @@ class Examination(NamedTuple):
 USUAL_VISIT = Visit()
 
 
-def examine(person: Person, visit: Visit = USUAL_VISIT) -> Examination:
+def examine_patient(person: Person, visit: Visit = USUAL_VISIT) -> Examination:
     """Simulate a visit of this person.
 
     Parameters

@@ -26,31 +26,54 @@ class Person:
 
     Attributes
     ----------
-    seed, number : int
-        By which everything else of this person is drawn.
+    seed : int
+        By which, and by its number, everything else of this person is drawn.
+    number : int
+        Of the person.
     grade : int
         WHO grade, 2 to 4.
     age : float [years]
         At the examination.
-    male, idh_mutant, codeleted : bool
-        Sex; mutated IDH; 1p/19q lost.
+    male : bool
+        Or female.
+    idh_mutant : bool
+        Mutated IDH.
+    codeleted : bool
+        1p/19q lost.
     resection : str
         One of `simulate.patients.gliomas.RESECTIONS`.
     haematocrit : float [fraction]
         Of large vessels.
-    enhancing, necrotic : bool
-        Whether the barrier leaks; whether there is a necrotic core.
-    diameter, rim, oedema, infiltration : float [mm]
-        Of a sphere as large as the tumour; solid thickness around a core; reach of oedema and of infiltration.
-    lobes, texture, irregularity : float
-        Relative depth of lobulation; deviation of the logarithm of tissue within the tumour; how tumour-like its
-        vessels are, 0 to 1.
-    Fp, PS : float [1/s]
-        Plasma flow, permeability-surface product.
-    vp, ve : float [fraction]
-        Volumes of plasma and of the extravascular extracellular space.
-    t10, t2 : float [s]
-        Relaxation.
+    enhancing : bool
+        Whether the barrier leaks.
+    necrotic : bool
+        Whether there is a necrotic core.
+    diameter : float [mm]
+        Of a sphere as large as the tumour.
+    rim : float [mm]
+        Solid thickness around a core.
+    oedema : float [mm]
+        Its reach.
+    infiltration : float [mm]
+        Its reach.
+    lobes : float
+        Relative depth of lobulation.
+    texture : float
+        Deviation of the logarithm of tissue within the tumour.
+    irregularity : float
+        How tumour-like its vessels are, 0 to 1.
+    Fp : float [1/s]
+        Plasma flow.
+    PS : float [1/s]
+        Permeability-surface product.
+    vp : float [fraction]
+        Volume of plasma.
+    ve : float [fraction]
+        Volume of the extravascular extracellular space.
+    t10 : float [s]
+        T1 before contrast.
+    t2 : float [s]
+        T2.
     mixing : float
         1/N of the stirred tanks of every capillary; 1 is 2CXM, 0 plug flow.
     scanner : Scanner
@@ -95,15 +118,48 @@ class Person:
         return "Oligodendroglioma, IDH-mutant, 1p/19q-codeleted" if self.codeleted else "Astrocytoma, IDH-mutant"
 
     def rng(self, topic: str) -> np.random.Generator:
-        """What draws this topic of this person, and nothing else."""
+        """What draws one topic of this person, and nothing else.
+
+        Parameters
+        ----------
+        topic : str
+            Any word; another one draws other numbers.
+
+        Returns
+        -------
+        numpy.random.Generator
+            At its beginning, every time.
+        """
         return stream(self.seed, self.number, topic)
 
     def record(self) -> dict[str, Any]:
-        """All of it by name, ready for a file: `Scanner` as a dict of its own."""
+        """All of it by name, ready for a file.
+
+        Returns
+        -------
+        dict
+            The scanner is a dict of its own.
+        """
         return asdict(self)
 
     def changed(self, **values: Any) -> "Person":
-        """With other values; raises InputError where they contradict each other."""
+        """The same person with other values.
+
+        Parameters
+        ----------
+        values : dict
+            By the name of the attribute, internal units.
+
+        Returns
+        -------
+        Person
+            Checked.
+
+        Raises
+        ------
+        InputError
+            For values that contradict each other, and a name of nothing that a patient has.
+        """
         unknown = sorted(set(values) - {field.name for field in fields(self)})
         if unknown:
             known = ", ".join(field.name for field in fields(self))
@@ -149,8 +205,10 @@ def draw_person(seed: int, number: int, grade: int, *, separation: float = 1.0, 
 
     Parameters
     ----------
-    seed, number : int
-        The same ones draw the same person.
+    seed : int
+        Of the cohort.
+    number : int
+        Of the person; the same two draw the same one.
     grade : int
         2, 3 or 4.
     separation : float

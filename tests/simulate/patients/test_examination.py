@@ -11,7 +11,7 @@ from simulate.base.errors import InputError
 from simulate.base.types import Tissue
 from simulate.inputs.random import AREA_WINDOW, POPULATION_AREA
 from simulate.kinetics.tissue import tissue_concentration
-from simulate.patients.examination import ANGLES, Visit, examine
+from simulate.patients.examination import ANGLES, Visit, examine_patient
 from simulate.patients.images import AFTER, concentration_after
 from simulate.patients.inlet import ONSET, TAIL, TAIL_AT, patient_input
 from simulate.patients.person import draw_person
@@ -29,7 +29,7 @@ def patient(**changes):
 
 @cache
 def visit():
-    return examine(patient(), VISIT)
+    return examine_patient(patient(), VISIT)
 
 
 @pytest.mark.parametrize("number", range(6))
@@ -135,7 +135,7 @@ def test_the_series_holds_what_it_should():
 
 
 def test_a_visit_is_the_same_every_time():
-    once, again = visit(), examine(patient(), VISIT)
+    once, again = visit(), examine_patient(patient(), VISIT)
     np.testing.assert_array_equal(once.dce, again.dce)
     np.testing.assert_array_equal(once.images["t1ce"], again.images["t1ce"])
     np.testing.assert_array_equal(np.asarray(once.asl.data), np.asarray(again.asl.data))
@@ -143,4 +143,4 @@ def test_a_visit_is_the_same_every_time():
 
 def test_a_slab_larger_than_the_head_is_refused():
     with pytest.raises(InputError, match=r"slab: shape: of \(99, 20, 8\) cells is larger than the brain's grid"):
-        examine(patient(), VISIT._replace(slab=(99, 20, 8)))
+        examine_patient(patient(), VISIT._replace(slab=(99, 20, 8)))
