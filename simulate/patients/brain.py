@@ -202,7 +202,9 @@ def _fissures(x: Any, y: Any, z: Any, cell: float) -> Bool[np.ndarray, "x y z"]:
     """Between the hemispheres, but for the corpus callosum; and between the temporal lobes and the rest."""
     callosum = ((y + 2) / 40) ** 2 + ((z - 2) / 24) ** 2 < 1
     between = (x >= 0) & (x < max(2.0, cell)) & ~callosum  # one cell of 2 mm
-    lateral = (np.abs(z + 12 + 0.1 * (y - 6)) < max(1.2, 0.55 * cell)) & (np.abs(x) > 30) & (y > -20) & (y < 36)
+    # oblique to every plane of an image, as the Sylvian fissure is: sqrt(1 + .5^2 + .35^2) turns height into distance
+    height = z + 12 - 0.5 * (y - 6) - 0.35 * (np.abs(x) - 45)
+    lateral = (np.abs(height) / 1.17 < max(1.2, 0.55 * cell)) & (np.abs(x) > 30) & (y > -20) & (y < 36)
     return between | lateral
 
 
