@@ -13,9 +13,10 @@ from estimate.kinetics.fit import fit_kinetics
 from estimate.maps.pipeline import estimate_maps
 from estimate.signal.concentration import concentration_from_signal
 from estimate.signal.t10 import VFA, measure_t10
+from simulate.base.constants import ASL_TISSUE_T1
 from simulate.base.errors import InputError
 from simulate.base.status import NO_ESTIMATE
-from simulate.base.types import ASLProtocol
+from simulate.base.types import ASLProtocol, Series
 from simulate.base.units import to_clinical
 from simulate.inputs.arterial_input import ArterialInput
 
@@ -121,7 +122,7 @@ def _cbf(case: DCECase) -> CBFMap:
         },
     )  # fmt: skip
     found = differences(np.asarray(stored["data"]), protocol)
-    m0 = np.asarray(stored["data"])[..., 0] / -np.expm1(-float(protocol.repetition_time[0]) / ASL_T1)
+    m0 = np.asarray(stored["data"])[..., 0] / -np.expm1(-float(protocol.repetition_time[0]) / ASL_TISSUE_T1)
     fit = fit_asl(
         found.value, found.label_duration + found.post_label_delay, m0=np.maximum(m0, 1e-3),
         label_duration=found.label_duration, t1_blood=float(protocol.t1_blood), model="recommended",
@@ -133,10 +134,6 @@ def _cbf(case: DCECase) -> CBFMap:
         np.kron(np.where(sound, np.asarray(each), np.nan), np.ones(fold)) for each in (fit.cbf, fit.stderr["CBF"])
     )
     return CBFMap(cbf, error)
-
-
-ASL_T1 = 1.3
-"""T1 by which M0 is taken to full recovery [s], `simulate.base.constants.ASL_TISSUE_T1`."""
 
 
 def _either(case: DCECase, aif: ArterialInput) -> dict[str, np.ndarray]:
@@ -151,7 +148,7 @@ def _either(case: DCECase, aif: ArterialInput) -> dict[str, np.ndarray]:
         t10 = measure_t10(t10, 1.0, case.solid).t1
     t10 = np.broadcast_to(np.asarray(t10, float), case.inside.shape)
     protocol = case.series.protocol
-    series = case.series.__class__(np.asarray(case.series.data)[at], protocol, np.eye(4), "signal")
+    series = Series(np.asarray(case.series.data)[at], protocol, np.eye(4), "signal")
     curves, _ = concentration_from_signal(series, t10=t10[at])
     fits = [
         fit_kinetics(

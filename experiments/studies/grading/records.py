@@ -33,7 +33,7 @@ FEWEST = 5
 class Record(NamedTuple):
     """id, group, label : of the patient.      features : row -> parameter -> statistic -> value; a row that was
     refused is not there.      refused : row -> why.      trivial : by name, NaN where it is not known.
-    covered : share of the solid part in the series' mask.      notes : what was done to its images.
+    notes : what was done to its images.
     """
 
     id: str
